@@ -1,0 +1,286 @@
+//! WebRTC behind one trait.
+//!
+//! An engine makes connections out of session descriptions and datagrams, and moves messages over
+//! them. It knows nothing of rooms, relays or peers. [`tristero-str0m`] is the native one; tests
+//! and simulators may bring a cheap one. Every engine passes the suite in
+//! `tristero_proto::testing::conformance`.
+//!
+//! # Contract
+//!
+//! - After any call that takes `&mut self`, call [`poll_output`](Engine::poll_output) until it
+//!   returns `None`, then ask [`poll_timeout`](Engine::poll_timeout) anew.
+//! - A connection is made by [`offer`](Engine::offer) or [`answer`](Engine::answer) under an id
+//!   that its owner never uses again, and ends with exactly one [`EngineEvent::Closed`], whoever
+//!   ended it. Nothing is said of a connection after that, and calls that name it do nothing.
+//! - A connection says [`EngineEvent::Description`] exactly once. With trickle off it comes when
+//!   all candidates are known, and none follow; with trickle on it comes at once, and candidates
+//!   that are found later come as [`EngineEvent::Candidate`].
+//! - [`EngineEvent::Open`] comes at most once, before any [`EngineEvent::Message`].
+//! - Messages arrive whole, in order and at most once. They are all lost or none: a connection
+//!   that can't deliver one closes.
+//! - Whatever a remote sends, an engine neither panics nor grows without bound.
+//!
+//! [`tristero-str0m`]: https://docs.rs/tristero-str0m
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::ids::ConnId;
+use crate::time::{Deadline, Time};
+use crate::wire::CandidateInit;
+
+/// Where a datagram travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path {
+    /// The address of our socket.
+    pub local: SocketAddr,
+    /// The address of the other side.
+    pub remote: SocketAddr,
+}
+
+/// The mark of explicit congestion notification (RFC 3168).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ecn {
+    /// ECT(0).
+    Ect0,
+    /// ECT(1).
+    Ect1,
+    /// Congestion experienced.
+    Ce,
+}
+
+/// A datagram as it came from a socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Where it travelled.
+    pub path: Path,
+    /// Its mark, if the socket tells.
+    pub ecn: Option<Ecn>,
+    /// Its payload.
+    pub bytes: &'a [u8],
+}
+
+/// Datagrams to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub path: Path,
+    /// One datagram, or several of [`segment_size`](Self::segment_size) bytes one after another,
+    /// of which the last may be shorter.
+    pub bytes: Bytes,
+    /// The size of each datagram if there are several.
+    pub segment_size: Option<usize>,
+    /// The mark to send with.
+    pub ecn: Option<Ecn>,
+}
+
+/// What an engine is told.
+#[derive(Clone, Copy, Debug)]
+pub enum EngineInput<'a> {
+    /// A datagram arrived.
+    Datagram(Datagram<'a>),
+    /// A socket is bound to this address, and peers may reach us there.
+    AddressAdded(SocketAddr),
+    /// That socket is gone.
+    AddressRemoved(SocketAddr),
+}
+
+/// Which of a connection's channels carries a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Lane {
+    /// The one channel that Trystero has, labelled `data`: ordered and reliable.
+    Control,
+}
+
+/// How a connection is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnOptions {
+    /// Whether candidates may follow the description.
+    pub trickle: bool,
+}
+
+/// Which half of an exchange a description is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DescriptionKind {
+    /// It opens the exchange.
+    Offer,
+    /// It ends the exchange.
+    Answer,
+}
+
+/// What an engine says.
+#[derive(Debug)]
+pub enum EngineOutput {
+    /// Send these datagrams.
+    Transmit(Transmit),
+    /// Something happened to a connection.
+    Event(EngineEvent),
+}
+
+/// What happened to a connection.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EngineEvent {
+    /// Our description is ready to be sent to the peer.
+    Description {
+        /// The connection.
+        conn: ConnId,
+        /// Which half of the exchange it is.
+        kind: DescriptionKind,
+        /// The SDP.
+        sdp: String,
+    },
+    /// A candidate of ours was found after the description.
+    Candidate {
+        /// The connection.
+        conn: ConnId,
+        /// The candidate, with the media section it belongs to.
+        candidate: CandidateInit,
+    },
+    /// The channel is open; messages can be sent.
+    Open {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// A message arrived.
+    Message {
+        /// The connection.
+        conn: ConnId,
+        /// The channel.
+        lane: Lane,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// A channel that took no message has room again.
+    Drained {
+        /// The connection.
+        conn: ConnId,
+        /// The channel.
+        lane: Lane,
+    },
+    /// The connection ended.
+    Closed {
+        /// The connection.
+        conn: ConnId,
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// We closed it.
+    #[error("closed by us")]
+    Local,
+    /// The other side closed the connection or its channel.
+    #[error("closed by the other side")]
+    Remote,
+    /// Nothing arrived for so long that the other side must be gone.
+    #[error("nothing arrived any more")]
+    Silent,
+    /// The other side broke a protocol below ours, or our engine failed.
+    #[error("the connection failed")]
+    Failed,
+}
+
+/// Why a description was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DescriptionError {
+    /// It is not SDP, or lacks what a data channel needs.
+    #[error("the session description is not valid: {0}")]
+    Invalid(String),
+    /// There is no such connection, or it is not waiting for an answer.
+    #[error("there is no connection that waits for this description")]
+    Unexpected,
+}
+
+/// What became of a message that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a message that was not taken has to be offered again"]
+pub enum SendOutcome {
+    /// The engine has it.
+    Taken,
+    /// There is no room; offer it again after [`EngineEvent::Drained`].
+    Full,
+    /// The connection is not open, or the message is larger than the other side takes.
+    Refused,
+}
+
+/// A WebRTC implementation: many connections over one set of sockets.
+///
+/// See the [module](self) for the contract.
+pub trait Engine {
+    /// Takes a datagram or a change of addresses.
+    fn handle_input(&mut self, input: EngineInput<'_>, now: Time);
+
+    /// Does what is due.
+    fn handle_timeout(&mut self, now: Time);
+
+    /// The next thing to do or to know, until `None`.
+    fn poll_output(&mut self) -> Option<EngineOutput>;
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    fn poll_timeout(&self) -> Option<Deadline>;
+
+    /// Begins a connection; its description comes as an event.
+    ///
+    /// # Panics
+    ///
+    /// May panic if `conn` was used before.
+    fn offer(&mut self, conn: ConnId, options: ConnOptions, now: Time);
+
+    /// Begins a connection out of the peer's offer; our answer comes as an event. After an error
+    /// the id names nothing and no event follows.
+    ///
+    /// # Panics
+    ///
+    /// May panic if `conn` was used before.
+    fn answer(
+        &mut self,
+        conn: ConnId,
+        offer: &str,
+        options: ConnOptions,
+        now: Time,
+    ) -> Result<(), DescriptionError>;
+
+    /// Takes the answer to our offer. After an error the connection is as it was; close it.
+    fn accept_answer(
+        &mut self,
+        conn: ConnId,
+        answer: &str,
+        now: Time,
+    ) -> Result<(), DescriptionError>;
+
+    /// Takes a candidate of the other side, in a browser's form, at any time after the connection
+    /// began. One that is not understood or can't be used is dropped.
+    fn add_remote_candidate(&mut self, conn: ConnId, candidate: &CandidateInit, now: Time);
+
+    /// Sends a message.
+    fn send(&mut self, conn: ConnId, lane: Lane, message: &[u8], now: Time) -> SendOutcome;
+
+    /// Ends a connection so that the other side notices; [`EngineEvent::Closed`] follows.
+    fn close(&mut self, conn: ConnId, now: Time);
+
+    /// What is known of an open connection.
+    fn connection_info(&self, conn: ConnId) -> Option<ConnectionInfo>;
+}
+
+/// Facts of a connection.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// The pair of addresses in use.
+    pub path: Option<Path>,
+    /// The kinds of the two candidates, `host`, `srflx`, `prflx` or `relay`; empty if unknown.
+    pub candidate_kinds: (&'static str, &'static str),
+    /// The round trip time as ICE measured it last.
+    pub rtt: Option<std::time::Duration>,
+    /// Bytes that arrived in datagrams.
+    pub bytes_received: u64,
+    /// Bytes that were sent in datagrams.
+    pub bytes_sent: u64,
+}

@@ -1,0 +1,135 @@
+//! The frames of the data channel: one message is one frame.
+//!
+//! spec: docs/protocol.md, section 3
+
+use bytes::{BufMut, Bytes};
+
+use crate::crypto::RoomToken;
+
+const KIND_ROOM: u8 = 1;
+const KIND_PRESENCE: u8 = 2;
+const PRESENT: u8 = 1;
+const GONE: u8 = 0;
+
+/// The longest room token that is taken from a peer, in bytes (JavaScript's have 64).
+const TOKEN_BYTES_MAX: usize = 256;
+
+/// One message of the data channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// Something for a room.
+    Room {
+        /// The room.
+        token: RoomToken,
+        /// The action chunk, not parsed yet.
+        chunk: Bytes,
+    },
+    /// The sender is in a room, or is there no longer.
+    Presence {
+        /// The room.
+        token: RoomToken,
+        /// Whether the sender is there.
+        is_present: bool,
+    },
+    /// A kind of frame that this version does not know, to be ignored.
+    Unknown(
+        /// The first byte.
+        u8,
+    ),
+}
+
+/// Why bytes are no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The frame ends before its header does.
+    #[error("the frame is truncated")]
+    Truncated,
+    /// The token is empty, or longer than any room's.
+    #[error("the room token has {0} bytes")]
+    TokenLength(usize),
+}
+
+impl Frame {
+    /// Reads a frame; the chunk is a view of `bytes`.
+    pub fn parse(bytes: &Bytes) -> Result<Frame, FrameError> {
+        let (&kind, rest) = bytes.split_first().ok_or(FrameError::Truncated)?;
+        match kind {
+            KIND_ROOM => {
+                let (token, length) = parse_token(rest)?;
+                Ok(Frame::Room { token, chunk: bytes.slice(1 + length..) })
+            }
+            KIND_PRESENCE => {
+                let (&presence, rest) = rest.split_first().ok_or(FrameError::Truncated)?;
+                let (token, _) = parse_token(rest)?;
+                Ok(Frame::Presence { token, is_present: presence == PRESENT })
+            }
+            kind => Ok(Frame::Unknown(kind)),
+        }
+    }
+
+    /// Writes the header of a room frame; the chunk follows.
+    pub fn emit_room_header(token: &RoomToken, out: &mut impl BufMut) {
+        out.put_u8(KIND_ROOM);
+        emit_token(token, out);
+    }
+
+    /// Writes a presence frame.
+    pub fn emit_presence(token: &RoomToken, is_present: bool, out: &mut impl BufMut) {
+        out.put_u8(KIND_PRESENCE);
+        out.put_u8(if is_present { PRESENT } else { GONE });
+        emit_token(token, out);
+    }
+}
+
+/// The token, and how many bytes it took with its length.
+fn parse_token(bytes: &[u8]) -> Result<(RoomToken, usize), FrameError> {
+    let (length, rest) = bytes.split_first_chunk::<2>().ok_or(FrameError::Truncated)?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    if length == 0 || length > TOKEN_BYTES_MAX {
+        return Err(FrameError::TokenLength(length));
+    }
+    let token = rest.get(..length).ok_or(FrameError::Truncated)?;
+    Ok((RoomToken::from_wire(token), 2 + length))
+}
+
+fn emit_token(token: &RoomToken, out: &mut impl BufMut) {
+    let bytes = token.as_bytes();
+    out.put_u16(u16::try_from(bytes.len()).expect("tokens have at most 256 bytes"));
+    out.put_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_kinds_parse_as_such_and_short_frames_do_not() {
+        assert_eq!(Frame::parse(&Bytes::from_static(&[3, 1, 2])), Ok(Frame::Unknown(3)));
+        let truncated: [&[u8]; 6] =
+            [&[], &[1], &[1, 0], &[1, 0, 2, b'a'], &[2], &[2, 1, 0, 1]];
+        for bytes in truncated {
+            assert_eq!(
+                Frame::parse(&Bytes::copy_from_slice(bytes)),
+                Err(FrameError::Truncated),
+                "{bytes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn tokens_of_impossible_length_are_refused() {
+        assert_eq!(Frame::parse(&Bytes::from_static(&[1, 0, 0])), Err(FrameError::TokenLength(0)));
+        let mut huge = vec![1, 0xff, 0xff];
+        huge.resize(70_000, b'a');
+        assert_eq!(Frame::parse(&huge.into()), Err(FrameError::TokenLength(65_535)));
+    }
+
+    #[test]
+    fn any_presence_but_one_means_gone() {
+        let token = RoomToken::from_wire(b"t");
+        for (byte, is_present) in [(0, false), (1, true), (2, false), (255, false)] {
+            let frame = Frame::parse(&Bytes::copy_from_slice(&[2, byte, 0, 1, b't']));
+            assert_eq!(frame, Ok(Frame::Presence { token: token.clone(), is_present }));
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Bytes to values and back, without any state.
+//!
+//! Each file has a pair of `parse` and `emit`. What does not parse is an error with a reason;
+//! nothing here decides what to do about it.
+
+mod candidate;
+mod chunk;
+mod frame;
+mod payload;
+mod signal;
+mod transmission;
+
+pub use candidate::CandidateInit;
+pub use chunk::{ActionName, Chunk, ChunkError, InvalidActionName, Tag};
+pub use frame::{Frame, FrameError};
+pub use payload::{Payload, PayloadError};
+pub use signal::{OfferId, Signal, SignalBody, SignalError};
+pub use transmission::Transmission;
