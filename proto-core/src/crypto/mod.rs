@@ -10,5 +10,5 @@ mod topic;
 
 pub use envelope::{OpenError, SignalKey};
 pub use password::password_proof;
-pub use topic::{RoomToken, Topic};
 pub(crate) use topic::token_text;
+pub use topic::{RoomToken, Topic};

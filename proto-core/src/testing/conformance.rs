@@ -135,7 +135,8 @@ pub fn notices_a_silent_peer<E: Engine>(make: impl Fn(&Seed) -> E) {
 pub fn refuses_what_is_no_description<E: Engine>(make: impl Fn(&Seed) -> E) {
     let mut pair = Pair::new(make);
     let options = ConnOptions { trickle: true };
-    for nonsense in ["", "nonsense", "v=0\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"] {
+    for nonsense in ["", "nonsense", "v=0\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"]
+    {
         let answer = pair.b.engine.answer(CONN_B, nonsense, options, pair.now);
         assert!(matches!(answer, Err(DescriptionError::Invalid(_))), "{nonsense:?}: {answer:?}");
         pair.drain();

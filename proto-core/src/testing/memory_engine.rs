@@ -292,9 +292,7 @@ impl Engine for MemoryEngine {
 
 fn parse_description(sdp: &str) -> Result<(u64, Option<SocketAddr>), DescriptionError> {
     let invalid = || DescriptionError::Invalid("it is not a memory engine's".to_owned());
-    let (tag, address) = sdp
-        .strip_prefix("memory ")
-        .and_then(|rest| rest.split_once(' '))
-        .ok_or_else(invalid)?;
+    let (tag, address) =
+        sdp.strip_prefix("memory ").and_then(|rest| rest.split_once(' ')).ok_or_else(invalid)?;
     Ok((tag.parse().map_err(|_| invalid())?, address.parse().ok()))
 }

@@ -105,8 +105,7 @@ mod tests {
     #[test]
     fn unknown_kinds_parse_as_such_and_short_frames_do_not() {
         assert_eq!(Frame::parse(&Bytes::from_static(&[3, 1, 2])), Ok(Frame::Unknown(3)));
-        let truncated: [&[u8]; 6] =
-            [&[], &[1], &[1, 0], &[1, 0, 2, b'a'], &[2], &[2, 1, 0, 1]];
+        let truncated: [&[u8]; 6] = [&[], &[1], &[1, 0], &[1, 0, 2, b'a'], &[2], &[2, 1, 0, 1]];
         for bytes in truncated {
             assert_eq!(
                 Frame::parse(&Bytes::copy_from_slice(bytes)),

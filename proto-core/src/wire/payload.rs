@@ -56,20 +56,6 @@ impl Payload {
             Payload::Binary(bytes) => (Tag::BINARY | Tag::JSON, bytes),
         }
     }
-
-    /// The length in bytes, as it is counted against bounds. JSON is counted as a guess.
-    pub fn len(&self) -> usize {
-        match self {
-            Payload::Text(text) => text.len(),
-            Payload::Json(value) => value.as_str().map_or(64, str::len),
-            Payload::Binary(bytes) => bytes.len(),
-        }
-    }
-
-    /// Whether it has no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl From<&str> for Payload {

@@ -26,8 +26,7 @@ impl OfferId {
 
     /// An id as it came from a peer; `None` if it is empty or longer than any.
     pub fn from_wire(text: &str) -> Option<Self> {
-        (!text.is_empty() && text.len() <= limits::OFFER_ID_BYTES_MAX)
-            .then(|| OfferId(text.into()))
+        (!text.is_empty() && text.len() <= limits::OFFER_ID_BYTES_MAX).then(|| OfferId(text.into()))
     }
 
     /// The text.
@@ -195,8 +194,10 @@ mod tests {
             (r#"{"peerId":"a","offer":""}"#, SignalError::Field("offer")),
             (r#"{"peerId":"a","offer":"x"}"#, SignalError::Field("offerId")),
             (r#"{"peerId":"a","answer":null}"#, SignalError::Field("answer")),
-            (r#"{"peerId":"a","offer":"x","offerId":"o","candidate":7}"#,
-                SignalError::Field("candidate")),
+            (
+                r#"{"peerId":"a","offer":"x","offerId":"o","candidate":7}"#,
+                SignalError::Field("candidate"),
+            ),
         ];
         for (json, error) in broken {
             assert_eq!(Signal::parse(json), Err(error), "{json}");

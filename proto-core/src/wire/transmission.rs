@@ -24,12 +24,7 @@ pub struct Transmission {
 
 impl Transmission {
     /// A transmission from its beginning. `metadata` that is `null` is sent, `None` is not.
-    pub fn new(
-        action: ActionName,
-        nonce: u16,
-        payload: Payload,
-        metadata: Option<&Value>,
-    ) -> Self {
+    pub fn new(action: ActionName, nonce: u16, payload: Payload, metadata: Option<&Value>) -> Self {
         let (kind, payload) = payload.emit();
         let metadata: Option<Bytes> = metadata.map(|value| value.to_string().into());
         let pieces = payload.len().div_ceil(Chunk::PAYLOAD_BYTES) + usize::from(metadata.is_some());
@@ -63,14 +58,14 @@ impl Transmission {
         self.cut as f64 / self.total as f64
     }
 
-    /// The bytes of payload and metadata.
-    pub fn len(&self) -> usize {
-        self.payload.len() + self.metadata.as_ref().map_or(0, Bytes::len)
+    /// The size of the payload, in bytes.
+    pub fn payload_bytes(&self) -> usize {
+        self.payload.len()
     }
 
-    /// Whether there is neither payload nor metadata.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// The size of the metadata as JSON, in bytes.
+    pub fn metadata_bytes(&self) -> usize {
+        self.metadata.as_ref().map_or(0, Bytes::len)
     }
 
     fn peek(&self) -> Chunk {

@@ -1,0 +1,42 @@
+//! Why a peer that was met did not join.
+
+use std::time::Duration;
+
+/// Why no room came about with a peer. The text is JavaScript Trystero's.
+///
+/// spec: docs/protocol.md, sections 2 and 5
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinFailure {
+    /// Its offer does not open with our password.
+    #[error("incorrect room password when decrypting offer")]
+    OfferPassword,
+    /// Its answer does not open with our password.
+    #[error("incorrect room password when decrypting answer")]
+    AnswerPassword,
+    /// Its session description opens and is none.
+    #[error("invalid session description from peer: {0}")]
+    Description(
+        /// What is wrong with it.
+        String,
+    ),
+    /// Descriptions were exchanged, and no connection came about in time.
+    #[error(
+        "could not connect to peer {peer} after exchanging SDP; the network between the two may \
+         need a TURN server"
+    )]
+    NotConnected {
+        /// The peer.
+        peer: String,
+    },
+    /// It is connected, and its proof of the password is wrong.
+    #[error("Trystero: incorrect password for overlapping room")]
+    PasswordProof,
+    /// It is connected, and did not get ready in time: it may have no password where we have one,
+    /// or have left.
+    #[error("Trystero: handshake timed out after {}ms", .after.as_millis())]
+    HandshakeTimedOut {
+        /// The time it was given.
+        after: Duration,
+    },
+}

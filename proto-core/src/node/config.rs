@@ -1,0 +1,136 @@
+//! What a node and its rooms are told at the beginning.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ids::PeerId;
+use crate::limits;
+use crate::room::HANDSHAKE_TIMEOUT;
+use crate::signaling::{RelayUrl, Strategy};
+
+/// What a node is told at its beginning.
+#[derive(Clone, Debug, Default)]
+pub struct NodeConfig {
+    /// The node's id; drawn from the seed if there is none. Two nodes with one id never meet.
+    pub self_id: Option<PeerId>,
+}
+
+/// A relay to meet over, and how to speak there.
+#[derive(Clone, Debug)]
+pub struct RelayConfig {
+    /// How.
+    pub strategy: Arc<dyn Strategy>,
+    /// Where.
+    pub url: RelayUrl,
+}
+
+impl PartialEq for RelayConfig {
+    fn eq(&self, other: &Self) -> bool {
+        self.strategy.name() == other.strategy.name() && self.url == other.url
+    }
+}
+
+/// What a room is told at its beginning. Peers meet where app and room are the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomConfig {
+    /// The application, so that rooms of different ones do not mix.
+    pub app_id: String,
+    /// The room.
+    pub room_id: String,
+    /// What hides the room's signals, and what members prove to know; empty is none.
+    pub password: String,
+    /// Where to meet.
+    pub relays: Vec<RelayConfig>,
+    /// Whether candidates may follow a description; `None` leaves it to the strategies.
+    pub trickle: Option<bool>,
+    /// How long a connected peer may take to become a member.
+    pub handshake_timeout: Duration,
+}
+
+/// Why a room can't be joined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// There is no appId.
+    #[error("the appId is empty")]
+    EmptyAppId,
+    /// There is no roomId.
+    #[error("the roomId is empty")]
+    EmptyRoomId,
+    /// A name or the password is too long.
+    #[error("the {0} has more than {max} bytes", max = limits::NAME_BYTES_MAX)]
+    TooLong(
+        /// Which.
+        &'static str,
+    ),
+    /// There is nowhere to meet.
+    #[error("a room needs at least one relay")]
+    NoRelays,
+    /// There are too many relays.
+    #[error("a room has at most {} relays", limits::RELAYS_PER_ROOM_MAX)]
+    TooManyRelays,
+    /// There are too many rooms.
+    #[error("a node can be in {} rooms at once", limits::ROOMS_MAX)]
+    TooManyRooms,
+    /// The room was joined already, and not in the same way.
+    #[error("this room was joined already, with another {0}")]
+    Differs(
+        /// In what.
+        &'static str,
+    ),
+    /// The node was shut down.
+    #[error("this node was shut down")]
+    ShutDown,
+}
+
+impl RoomConfig {
+    /// A room without relays yet, and with Trystero's defaults.
+    pub fn new(app_id: impl Into<String>, room_id: impl Into<String>) -> Self {
+        RoomConfig {
+            app_id: app_id.into(),
+            room_id: room_id.into(),
+            password: String::new(),
+            relays: Vec::new(),
+            trickle: None,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), JoinError> {
+        if self.app_id.is_empty() {
+            return Err(JoinError::EmptyAppId);
+        }
+        if self.room_id.is_empty() {
+            return Err(JoinError::EmptyRoomId);
+        }
+        let names =
+            [("appId", &self.app_id), ("roomId", &self.room_id), ("password", &self.password)];
+        for (name, text) in names {
+            if text.len() > limits::NAME_BYTES_MAX {
+                return Err(JoinError::TooLong(name));
+            }
+        }
+        match self.relays.len() {
+            0 => Err(JoinError::NoRelays),
+            count if count > limits::RELAYS_PER_ROOM_MAX => Err(JoinError::TooManyRelays),
+            _ => Ok(()),
+        }
+    }
+
+    /// In what another configuration of the same room differs.
+    pub(super) fn differs_in(&self, other: &RoomConfig) -> Option<&'static str> {
+        [
+            (self.password != other.password, "password"),
+            (self.relays != other.relays, "list of relays"),
+            (self.trickle != other.trickle, "choice of trickle ICE"),
+            (self.handshake_timeout != other.handshake_timeout, "handshake timeout"),
+        ]
+        .into_iter()
+        .find_map(|(differs, what)| differs.then_some(what))
+    }
+
+    /// Whether candidates may follow a description.
+    pub(super) fn trickles(&self) -> bool {
+        self.trickle.unwrap_or_else(|| self.relays.iter().all(|relay| relay.strategy.trickles()))
+    }
+}

@@ -1,0 +1,455 @@
+//! One local peer: all its rooms, relays and connections.
+//!
+//! A [`Node`] carries what its parts say to each other: relays to signaling, signaling to the
+//! engine, the engine to peers, peers to rooms. Each part is a state machine that knows none of
+//! the others. This file has the node's calls, `carry` what passes between the parts.
+
+mod carry;
+mod command;
+mod config;
+mod event;
+mod input;
+mod output;
+mod routes;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use tracing::{debug, info};
+
+pub use command::{Command, Reply};
+pub use config::{JoinError, NodeConfig, RelayConfig, RoomConfig};
+pub use event::Event;
+pub use input::Input;
+pub use output::Output;
+
+use crate::crypto::RoomToken;
+use crate::engine::{ConnOptions, ConnectionInfo, Engine};
+use crate::ids::{ConnId, Counter, LinkId, PeerId, RelayId, RoomKey, SendId};
+use crate::limits;
+use crate::peer::{OutboxEvent, Peer};
+use crate::rng::Seed;
+use crate::room::{ActionOptions, RegisterError, Room, SendError, SendOptions};
+use crate::signaling::{Relay, RelayStatus, RelayUrl, RoomNames, Signaling};
+use crate::time::{Clock, Deadline, DueSet, Time};
+use crate::wire::{ActionName, Payload};
+use routes::Routes;
+
+/// The presence of a left room is withdrawn this long after the goodbye, as Trystero does.
+const FAREWELL_DELAY: Duration = Duration::from_millis(99);
+
+/// One local peer. See the [module](self).
+///
+/// After any call that takes `&mut self`, call [`poll_output`](Self::poll_output) until it
+/// returns `None`, then ask [`poll_timeout`](Self::poll_timeout) anew.
+#[derive(Debug)]
+pub struct Node<E> {
+    self_id: PeerId,
+    seed: Seed,
+    engine: E,
+    relays: BTreeMap<RelayId, Relay>,
+    relay_ids: BTreeMap<(String, RelayUrl), RelayId>,
+    links: BTreeMap<LinkId, RelayId>,
+    rooms: BTreeMap<RoomKey, Joined>,
+    peers: BTreeMap<ConnId, Peer>,
+    routes: Routes,
+    /// Rooms that were left, and when to withdraw their presence.
+    farewells: VecDeque<(Time, ConnId, RoomToken)>,
+    phase: Phase,
+    due: DueSet<Part>,
+    /// Parts that were touched and have not been drained since.
+    touched: BTreeSet<Part>,
+    outputs: VecDeque<Output>,
+    outbox_events: VecDeque<OutboxEvent>,
+    next_room: Counter,
+    next_relay: Counter,
+    next_link: Counter,
+    next_send: Counter,
+    next_conn: Counter,
+}
+
+/// A room with its signaling.
+#[derive(Debug)]
+struct Joined {
+    config: RoomConfig,
+    signaling: Signaling,
+    room: Room,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Goodbyes are on their way; connections close then.
+    ShuttingDown {
+        close_at: Time,
+    },
+    ShutDown,
+}
+
+/// What has a deadline or outputs of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Relay(RelayId),
+    Signaling(RoomKey),
+    Engine,
+    Room(RoomKey),
+    Peer(ConnId),
+}
+
+impl<E: Engine> Node<E> {
+    /// A node that is in no room yet.
+    pub fn new(config: NodeConfig, engine: E, seed: Seed, clock: Clock) -> Self {
+        let self_id = config.self_id.unwrap_or_else(|| PeerId::generate(&mut seed.rng("self id")));
+        debug!(%self_id, at = ?clock.now, "a node begins");
+        Node {
+            self_id,
+            seed,
+            engine,
+            relays: BTreeMap::new(),
+            relay_ids: BTreeMap::new(),
+            links: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            routes: Routes::default(),
+            farewells: VecDeque::new(),
+            phase: Phase::Running,
+            due: DueSet::new(),
+            touched: BTreeSet::new(),
+            outputs: VecDeque::new(),
+            outbox_events: VecDeque::new(),
+            next_room: Counter::default(),
+            next_relay: Counter::default(),
+            next_link: Counter::default(),
+            next_send: Counter::default(),
+            next_conn: Counter::default(),
+        }
+    }
+
+    /// Joins a room. This is local: relays are dialled and peers met from now on. A room that was
+    /// joined already in the same way is given again.
+    pub fn join(&mut self, config: RoomConfig, now: Time) -> Result<RoomKey, JoinError> {
+        config.check()?;
+        if self.phase != Phase::Running {
+            return Err(JoinError::ShutDown);
+        }
+        if let Some((key, joined)) = self.find_room(&config.app_id, &config.room_id) {
+            return joined
+                .config
+                .differs_in(&config)
+                .map_or(Ok(key), |w| Err(JoinError::Differs(w)));
+        }
+        if self.rooms.len() >= limits::ROOMS_MAX {
+            return Err(JoinError::TooManyRooms);
+        }
+        let key = RoomKey(self.next_room.next());
+        let names =
+            RoomNames::new(&config.app_id, &config.room_id, &config.password, &self.self_id);
+        let options = ConnOptions { trickle: config.trickles() };
+        let rng = self.seed.rng(&format!("signaling {}", key.0));
+        let signaling = Signaling::new(self.self_id.clone(), names.clone(), options, rng);
+        let rng = self.seed.rng(&format!("room {}", key.0));
+        let room = Room::new(key, self.self_id.clone(), names, config.handshake_timeout, rng);
+        info!(room = ?key, relays = config.relays.len(), "joined a room");
+        let relays = config.relays.clone();
+        self.rooms.insert(key, Joined { config, signaling, room });
+        for relay in relays {
+            self.use_relay(key, &relay, now);
+        }
+        self.greet_from(key, now);
+        self.settle(now);
+        Ok(key)
+    }
+
+    /// Leaves a room. No event of it follows. Connections stay for a while, for other rooms.
+    pub fn leave(&mut self, room: RoomKey, now: Time) {
+        self.leave_room(room, now);
+        self.settle(now);
+    }
+
+    /// Makes the messages of an action arrive, from the ones that are held on.
+    pub fn register(
+        &mut self,
+        room: RoomKey,
+        action: &ActionName,
+        options: ActionOptions,
+        now: Time,
+    ) -> Result<(), RegisterError> {
+        let joined = self.rooms.get_mut(&room).ok_or(RegisterError::RoomGone)?;
+        joined.room.register(action, options)?;
+        self.touched.insert(Part::Room(room));
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Sends a payload to the members of a room, or to some. One [`Event::Sent`] answers.
+    pub fn send(
+        &mut self,
+        room: RoomKey,
+        action: &ActionName,
+        payload: Payload,
+        options: &SendOptions,
+        now: Time,
+    ) -> Result<SendId, SendError> {
+        let joined = self.rooms.get_mut(&room).ok_or(SendError::RoomGone)?;
+        let send = SendId(self.next_send.next());
+        joined.room.send(send, action, payload, options)?;
+        self.touched.insert(Part::Room(room));
+        self.settle(now);
+        Ok(send)
+    }
+
+    /// Leaves all rooms, and closes all connections once the goodbyes are on their way.
+    /// [`Event::ShutDown`] follows.
+    pub fn shut_down(&mut self, now: Time) {
+        if self.phase == Phase::Running {
+            let rooms: Vec<RoomKey> = self.rooms.keys().copied().collect();
+            rooms.into_iter().for_each(|room| self.leave_room(room, now));
+            let has_goodbyes = !self.farewells.is_empty();
+            let close_at = if has_goodbyes { now + FAREWELL_DELAY } else { now };
+            self.phase = Phase::ShuttingDown { close_at };
+            self.settle(now);
+        }
+    }
+
+    /// Does what a [`Command`] says.
+    pub fn handle_command(&mut self, command: Command, now: Time) -> Reply {
+        match command {
+            Command::Join(config) => Reply::Joined(self.join(*config, now)),
+            Command::Register(room, action, options) => {
+                Reply::Registered(self.register(room, &action, options, now))
+            }
+            Command::Send(room, action, payload, options) => {
+                Reply::Sending(self.send(room, &action, payload, &options, now))
+            }
+            Command::Leave(room) => {
+                self.leave(room, now);
+                Reply::Done
+            }
+            Command::ShutDown => {
+                self.shut_down(now);
+                Reply::Done
+            }
+        }
+    }
+
+    /// Takes what happened outside.
+    pub fn handle_input(&mut self, input: Input<'_>, now: Time) {
+        match input {
+            Input::LinkOpened(link) => {
+                self.with_relay_of(link, |relay| relay.on_link_opened(link, now));
+            }
+            Input::LinkFrame(link, frame) => {
+                self.with_relay_of(link, |relay| relay.on_link_frame(link, frame, now));
+            }
+            Input::LinkClosed(link, why) => {
+                self.with_relay_of(link, |relay| relay.on_link_closed(link, why, now));
+                self.links.remove(&link);
+            }
+            Input::Engine(input) => {
+                self.engine.handle_input(input, now);
+                self.touched.insert(Part::Engine);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some(part) = self.due.pop_due(now) {
+            self.wake(part, now);
+        }
+        if self.farewells.front().is_some_and(|(at, ..)| *at <= now) {
+            self.withdraw_presence(now);
+        }
+        self.settle(now);
+        if let Phase::ShuttingDown { close_at } = self.phase
+            && close_at <= now
+        {
+            self.finish(now);
+        }
+    }
+
+    /// The next thing to do or to know, until `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        let farewell =
+            self.farewells.front().map(|(at, ..)| Deadline::new(*at, "withdraw presence"));
+        let shutdown = match self.phase {
+            Phase::ShuttingDown { close_at } => Some(Deadline::new(close_at, "shut down")),
+            Phase::Running | Phase::ShutDown => None,
+        };
+        Deadline::earlier(self.due.next(), Deadline::earlier(farewell, shutdown))
+    }
+
+    /// The node's own id.
+    pub fn self_id(&self) -> &PeerId {
+        &self.self_id
+    }
+
+    /// The members of a room, in the order of their ids; empty if it was left.
+    pub fn peers(&self, room: RoomKey) -> impl Iterator<Item = &PeerId> {
+        self.rooms.get(&room).into_iter().flat_map(|joined| joined.room.peers())
+    }
+
+    /// How the relays of a room are doing.
+    pub fn relays(&self, room: RoomKey) -> Vec<RelayStatus> {
+        let Some(joined) = self.rooms.get(&room) else { return Vec::new() };
+        joined.signaling.relays().filter_map(|id| self.relays.get(&id)).map(Relay::status).collect()
+    }
+
+    /// What is known of the connection to a member.
+    pub fn connection_info(&self, room: RoomKey, peer: &PeerId) -> Option<ConnectionInfo> {
+        let joined = self.rooms.get(&room)?;
+        let conn = self.routes.shared(&joined.config.app_id, peer)?;
+        self.engine.connection_info(conn)
+    }
+
+    /// What was dropped in a room because it was malformed or too much: signals, chunks, messages.
+    pub fn dropped(&self, room: RoomKey) -> u64 {
+        self.rooms.get(&room).map_or(0, |joined| joined.signaling.dropped() + joined.room.dropped())
+    }
+
+    /// The engine, to read what it counts.
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    fn wake(&mut self, part: Part, now: Time) {
+        match part {
+            Part::Relay(id) => {
+                let (next_link, links) = (&mut self.next_link, &mut self.links);
+                if let Some(relay) = self.relays.get_mut(&id) {
+                    let new_link = || {
+                        let link = LinkId(next_link.next());
+                        links.insert(link, id);
+                        link
+                    };
+                    relay.handle_timeout(new_link, now);
+                }
+            }
+            Part::Signaling(room) => {
+                if let Some(joined) = self.rooms.get_mut(&room) {
+                    joined.signaling.handle_timeout(now);
+                }
+            }
+            Part::Engine => self.engine.handle_timeout(now),
+            Part::Room(room) => {
+                if let Some(joined) = self.rooms.get_mut(&room) {
+                    joined.room.handle_timeout(now);
+                }
+            }
+            Part::Peer(conn) => self.close_if_idle(conn, now),
+        }
+        self.touched.insert(part);
+    }
+
+    fn use_relay(&mut self, room: RoomKey, config: &RelayConfig, now: Time) {
+        let name = (config.strategy.name().to_owned(), config.url.clone());
+        let next_relay = &mut self.next_relay;
+        let id = *self.relay_ids.entry(name).or_insert_with(|| RelayId(next_relay.next()));
+        let (strategy, url) = (config.strategy.clone(), config.url.clone());
+        let rng = self.seed.rng(&format!("relay {}", id.0));
+        let relay = self.relays.entry(id).or_insert_with(|| Relay::new(strategy, url, rng, now));
+        let Some(joined) = self.rooms.get_mut(&room) else { return };
+        joined.signaling.add_relay(id);
+        let names = joined.signaling.names();
+        relay.subscribe(&names.self_topic, room, now);
+        relay.subscribe(&names.root_topic, room, now);
+        self.touched.extend([Part::Relay(id), Part::Signaling(room)]);
+    }
+
+    fn leave_room(&mut self, key: RoomKey, now: Time) {
+        let Some(joined) = self.rooms.get_mut(&key) else { return };
+        joined.room.leave();
+        joined.signaling.close();
+        self.carry_room(key, now);
+        self.carry_signaling(key, now);
+        let Some(joined) = self.rooms.remove(&key) else { return };
+        self.due.set(Part::Room(key), None);
+        self.due.set(Part::Signaling(key), None);
+        let names = joined.room.names();
+        for (conn, peer) in &mut self.peers {
+            if peer.app_id == names.app_id {
+                let farewell = (now + FAREWELL_DELAY, *conn, names.token.clone());
+                self.farewells.push_back(farewell);
+                peer.outbox.drop_room(key);
+                peer.detach(key, &names.token, now);
+                self.touched.insert(Part::Peer(*conn));
+            }
+        }
+        for id in joined.signaling.relays() {
+            let Some(relay) = self.relays.get_mut(&id) else { continue };
+            relay.unsubscribe(&names.self_topic, key, now);
+            relay.unsubscribe(&names.root_topic, key, now);
+            self.touched.insert(Part::Relay(id));
+        }
+        info!(room = ?key, "left a room");
+    }
+
+    /// Tells every peer of the app that we are in this room too, and meets those who are in it.
+    fn greet_from(&mut self, key: RoomKey, now: Time) {
+        let Some(joined) = self.rooms.get(&key) else { return };
+        let names = joined.room.names();
+        let mut present = Vec::new();
+        for (conn, peer) in &mut self.peers {
+            if peer.app_id == names.app_id {
+                peer.say_presence(&names.token, true);
+                self.touched.insert(Part::Peer(*conn));
+                present.extend(peer.is_present_in(&names.token).then_some(*conn));
+            }
+        }
+        present.into_iter().for_each(|conn| self.attach(key, conn, now));
+    }
+
+    fn withdraw_presence(&mut self, now: Time) {
+        while let Some((_, conn, token)) = self.farewells.pop_front_if(|(at, ..)| *at <= now) {
+            let is_back = self.rooms.values().any(|joined| joined.room.names().token == token);
+            if let Some(peer) = self.peers.get_mut(&conn).filter(|_| !is_back) {
+                peer.say_presence(&token, false);
+                self.touched.insert(Part::Peer(conn));
+            }
+        }
+    }
+
+    fn close_if_idle(&mut self, conn: ConnId, now: Time) {
+        let Some(peer) = self.peers.get(&conn) else { return };
+        if peer.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
+            debug!(peer = %peer.id, "closed an idle connection");
+            self.engine.close(conn, now);
+            self.touched.insert(Part::Engine);
+        }
+    }
+
+    fn finish(&mut self, now: Time) {
+        let conns: Vec<ConnId> = self.peers.keys().copied().collect();
+        for conn in conns {
+            self.engine.close(conn, now);
+        }
+        self.relays.values_mut().for_each(Relay::close);
+        self.touched.extend(self.relays.keys().map(|id| Part::Relay(*id)));
+        self.touched.insert(Part::Engine);
+        self.settle(now);
+        self.relays.clear();
+        self.due = DueSet::new();
+        self.phase = Phase::ShutDown;
+        self.outputs.push_back(Output::Event(Event::ShutDown));
+    }
+
+    fn find_room(&self, app_id: &str, room_id: &str) -> Option<(RoomKey, &Joined)> {
+        let is_same =
+            |joined: &Joined| joined.config.app_id == app_id && joined.config.room_id == room_id;
+        self.rooms.iter().find(|(_, joined)| is_same(joined)).map(|(key, joined)| (*key, joined))
+    }
+
+    fn with_relay_of(&mut self, link: LinkId, act: impl FnOnce(&mut Relay)) {
+        let Some(id) = self.links.get(&link) else { return };
+        if let Some(relay) = self.relays.get_mut(id) {
+            act(relay);
+            self.touched.insert(Part::Relay(*id));
+        }
+    }
+}

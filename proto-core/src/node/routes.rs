@@ -1,0 +1,82 @@
+//! Who owns each connection.
+//!
+//! A connection has one owner from its first offer to its end: the negotiation that makes it,
+//! then the peer that it leads to.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::ids::{ConnId, PeerId, RoomKey};
+use crate::limits;
+
+/// Whose a connection is.
+#[derive(Debug)]
+pub(super) enum Owner {
+    /// It is being made, for this room and with this peer.
+    Negotiating { room: RoomKey, peer: PeerId },
+    /// It is the connection to a peer.
+    Shared,
+    /// It is a second one to a peer that has one: two rooms were negotiating at once. The smaller
+    /// id decides which one stays; this is the larger id's until then.
+    Spare { room: RoomKey, peer: PeerId, held: VecDeque<Bytes> },
+}
+
+/// The owners of all connections, and the connections of all peers.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    owners: BTreeMap<ConnId, Owner>,
+    /// One connection per app and peer.
+    shared: BTreeMap<(String, PeerId), ConnId>,
+}
+
+impl Routes {
+    pub(super) fn negotiate(&mut self, conn: ConnId, room: RoomKey, peer: PeerId) {
+        let old = self.owners.insert(conn, Owner::Negotiating { room, peer });
+        assert!(old.is_none(), "connection ids are handed out once");
+    }
+
+    pub(super) fn share(&mut self, conn: ConnId, app_id: &str, peer: &PeerId) {
+        self.owners.insert(conn, Owner::Shared);
+        self.shared.insert((app_id.to_owned(), peer.clone()), conn);
+    }
+
+    pub(super) fn spare(&mut self, conn: ConnId, room: RoomKey, peer: PeerId) {
+        self.owners.insert(conn, Owner::Spare { room, peer, held: VecDeque::new() });
+    }
+
+    /// Keeps a message of a spare connection; the oldest is dropped.
+    pub(super) fn hold(&mut self, conn: ConnId, message: Bytes) {
+        if let Some(Owner::Spare { held, .. }) = self.owners.get_mut(&conn) {
+            if held.len() >= limits::EARLY_FRAMES_MAX {
+                held.pop_front();
+            }
+            held.push_back(message);
+        }
+    }
+
+    pub(super) fn remove(&mut self, conn: ConnId) -> Option<Owner> {
+        self.owners.remove(&conn)
+    }
+
+    pub(super) fn unshare(&mut self, app_id: &str, peer: &PeerId) {
+        self.shared.remove(&(app_id.to_owned(), peer.clone()));
+    }
+
+    /// The spare connection to a peer.
+    pub(super) fn spare_of(&self, peer: &PeerId) -> Option<ConnId> {
+        self.owners.iter().find_map(|(conn, owner)| match owner {
+            Owner::Spare { peer: other, .. } if other == peer => Some(*conn),
+            Owner::Spare { .. } | Owner::Negotiating { .. } | Owner::Shared => None,
+        })
+    }
+
+    pub(super) fn owner(&self, conn: ConnId) -> Option<&Owner> {
+        self.owners.get(&conn)
+    }
+
+    /// The connection to a peer.
+    pub(super) fn shared(&self, app_id: &str, peer: &PeerId) -> Option<ConnId> {
+        self.shared.get(&(app_id.to_owned(), peer.clone())).copied()
+    }
+}

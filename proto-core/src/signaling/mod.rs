@@ -1,0 +1,23 @@
+//! Finding peers through relays, up to the point where a connection opens.
+//!
+//! [`Relay`] keeps one relay dialled. [`Signaling`] is one room's side of it: when to announce
+//! ([`Announcer`]), and one session per remote peer that is being negotiated with. What a service
+//! speaks is a [`Strategy`]'s matter; what becomes of a connection once it is open is the matter
+//! of [`peer`](crate::peer) and [`room`](crate::room).
+
+mod announcer;
+mod relay;
+mod room_signaling;
+mod session;
+mod strategy;
+mod topic_session;
+
+pub(crate) use announcer::Announcer;
+pub(crate) use relay::{Relay, RelayOutput};
+pub use relay::{RelayState, RelayStatus};
+pub(crate) use room_signaling::{RoomNames, Signaling, SignalingOutput};
+pub use strategy::{
+    Decoded, InvalidRelayUrl, LinkFrame, LinkTarget, Malformed, RelaySession, RelayUrl,
+    SessionInput, SessionOutput, Strategy, TopicCodec,
+};
+pub use topic_session::TopicSession;

@@ -1,0 +1,408 @@
+//! One relay: dialling it, waiting when that fails, and keeping its subscriptions.
+//!
+//! A relay is shared by all rooms that name it. It alone decides when to dial; rooms say only
+//! which topics they want. After a reconnect every topic is subscribed anew.
+//!
+//! spec: docs/protocol.md, section 2, "Relay sockets"
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::debug;
+
+use crate::crypto::Topic;
+use crate::ids::{LinkId, RoomKey};
+use crate::rng::Rng;
+use crate::signaling::strategy::{
+    LinkFrame, LinkTarget, RelaySession, RelayUrl, SessionInput, SessionOutput, Strategy,
+};
+use crate::time::{Deadline, Time};
+
+/// A random wait below this precedes the first reconnection; each failure in a row doubles it.
+const BACKOFF_FIRST: Duration = Duration::from_millis(3_333);
+/// How often the wait doubles. Trystero gives a relay up after that; we go on at this wait.
+const BACKOFF_DOUBLINGS: u32 = 4;
+/// A dial that has neither succeeded nor failed by then is given up.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How a relay is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RelayState {
+    /// It is being dialled.
+    Connecting,
+    /// A link stands.
+    Open,
+    /// The link is gone or could not be made; it is dialled again later.
+    BackingOff {
+        /// When.
+        until: Time,
+        /// Dials that failed in a row.
+        failures: u32,
+    },
+}
+
+/// A relay as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RelayStatus {
+    /// The name of its strategy.
+    pub strategy: String,
+    /// Where it is.
+    pub url: RelayUrl,
+    /// How it is doing.
+    pub state: RelayState,
+    /// Messages that came from it.
+    pub messages_in: u64,
+    /// Messages that were sent to it.
+    pub messages_out: u64,
+    /// Messages from it that were not of its protocol.
+    pub malformed: u64,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+}
+
+/// What a relay asks for or reports.
+#[derive(Debug)]
+pub(crate) enum RelayOutput {
+    OpenLink { link: LinkId, target: LinkTarget },
+    SendLink { link: LinkId, frame: LinkFrame },
+    CloseLink { link: LinkId },
+    Subscribed(Topic),
+    Down,
+    Message { topic: Topic, body: String },
+    StateChanged,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not dialled; `failures` in a row so far.
+    Waiting {
+        until: Time,
+        failures: u32,
+    },
+    Dialling {
+        link: LinkId,
+        give_up: Time,
+        failures: u32,
+    },
+    Open {
+        link: LinkId,
+    },
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Relay {
+    strategy: Arc<dyn Strategy>,
+    url: RelayUrl,
+    session: Box<dyn RelaySession>,
+    state: State,
+    /// Which rooms want each topic.
+    topics: BTreeMap<Topic, Vec<RoomKey>>,
+    rng: Rng,
+    outputs: VecDeque<RelayOutput>,
+    messages_in: u64,
+    messages_out: u64,
+    malformed: u64,
+    last_error: Option<String>,
+}
+
+impl Relay {
+    /// A relay that wants to be dialled at once.
+    pub(crate) fn new(strategy: Arc<dyn Strategy>, url: RelayUrl, rng: Rng, now: Time) -> Self {
+        Relay {
+            session: strategy.session(&url),
+            strategy,
+            url,
+            state: State::Waiting { until: now, failures: 0 },
+            topics: BTreeMap::new(),
+            rng,
+            outputs: VecDeque::new(),
+            messages_in: 0,
+            messages_out: 0,
+            malformed: 0,
+            last_error: None,
+        }
+    }
+
+    /// Notes that a room wants a topic.
+    pub(crate) fn subscribe(&mut self, topic: &Topic, room: RoomKey, now: Time) {
+        let rooms = self.topics.entry(topic.clone()).or_default();
+        if rooms.contains(&room) {
+            return;
+        }
+        rooms.push(room);
+        let is_new = rooms.len() == 1;
+        match self.state {
+            State::Open { .. } if is_new => self.feed(SessionInput::Subscribe(topic), now),
+            State::Open { .. } => self.outputs.push_back(RelayOutput::Subscribed(topic.clone())),
+            State::Waiting { .. } | State::Dialling { .. } => {}
+        }
+    }
+
+    /// Notes that a room no longer wants a topic.
+    pub(crate) fn unsubscribe(&mut self, topic: &Topic, room: RoomKey, now: Time) {
+        let Some(rooms) = self.topics.get_mut(topic) else { return };
+        rooms.retain(|other| *other != room);
+        if rooms.is_empty() {
+            self.topics.remove(topic);
+            if self.is_open() {
+                self.feed(SessionInput::Unsubscribe(topic), now);
+            }
+        }
+    }
+
+    /// Publishes a signal; false, and nothing is sent, if no link stands.
+    pub(crate) fn publish(&mut self, topic: &Topic, body: &str, now: Time) -> bool {
+        if !self.is_open() {
+            return false;
+        }
+        self.feed(SessionInput::Publish { topic, body }, now);
+        true
+    }
+
+    /// Takes what happened to a link, if it is the current one.
+    pub(crate) fn on_link_opened(&mut self, link: LinkId, now: Time) {
+        let State::Dialling { link: current, .. } = self.state else { return };
+        if current != link {
+            return;
+        }
+        self.state = State::Open { link };
+        self.last_error = None;
+        self.outputs.push_back(RelayOutput::StateChanged);
+        self.feed(SessionInput::Opened, now);
+        let topics: Vec<Topic> = self.topics.keys().cloned().collect();
+        for topic in topics {
+            self.feed(SessionInput::Subscribe(&topic), now);
+        }
+    }
+
+    pub(crate) fn on_link_frame(&mut self, link: LinkId, frame: LinkFrame, now: Time) {
+        if self.current_link() == Some(link) {
+            self.messages_in += 1;
+            self.feed(SessionInput::Frame(frame), now);
+        }
+    }
+
+    pub(crate) fn on_link_closed(&mut self, link: LinkId, why: &str, now: Time) {
+        if self.current_link() == Some(link) {
+            self.fail(why, now);
+        }
+    }
+
+    /// Dials, or gives a dial up, and lets the session do what is due. `new_link` is used if a
+    /// link is opened.
+    pub(crate) fn handle_timeout(&mut self, new_link: impl FnOnce() -> LinkId, now: Time) {
+        match self.state {
+            State::Waiting { until, failures } if until <= now => {
+                let link = new_link();
+                self.state = State::Dialling { link, give_up: now + DIAL_TIMEOUT, failures };
+                let target = self.session.target();
+                self.outputs.push_back(RelayOutput::OpenLink { link, target });
+                self.outputs.push_back(RelayOutput::StateChanged);
+            }
+            State::Dialling { link, give_up, .. } if give_up <= now => {
+                self.outputs.push_back(RelayOutput::CloseLink { link });
+                self.fail("the relay did not answer in time", now);
+            }
+            State::Open { .. } => {
+                self.session.handle_timeout(now);
+                self.drain_session();
+            }
+            State::Waiting { .. } | State::Dialling { .. } => {}
+        }
+    }
+
+    /// Closes the link, if there is one. The relay is not to be used after this.
+    pub(crate) fn close(&mut self) {
+        if let Some(link) = self.current_link() {
+            self.outputs.push_back(RelayOutput::CloseLink { link });
+        }
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<RelayOutput> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+        match self.state {
+            State::Waiting { until, .. } => Some(Deadline::new(until, "dial a relay")),
+            State::Dialling { give_up, .. } => Some(Deadline::new(give_up, "give a dial up")),
+            State::Open { .. } => self.session.poll_timeout(),
+        }
+    }
+
+    pub(crate) fn current_link(&self) -> Option<LinkId> {
+        match self.state {
+            State::Waiting { .. } => None,
+            State::Dialling { link, .. } | State::Open { link } => Some(link),
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    pub(crate) fn is_unused(&self) -> bool {
+        self.topics.is_empty()
+    }
+
+    pub(crate) fn status(&self) -> RelayStatus {
+        RelayStatus {
+            strategy: self.strategy.name().to_owned(),
+            url: self.url.clone(),
+            state: match self.state {
+                State::Waiting { failures: 0, .. } | State::Dialling { .. } => {
+                    RelayState::Connecting
+                }
+                State::Waiting { until, failures } => RelayState::BackingOff { until, failures },
+                State::Open { .. } => RelayState::Open,
+            },
+            messages_in: self.messages_in,
+            messages_out: self.messages_out,
+            malformed: self.malformed,
+            last_error: self.last_error.clone(),
+        }
+    }
+
+    /// Rooms that listen to a topic.
+    pub(crate) fn rooms_of(&self, topic: &Topic) -> &[RoomKey] {
+        self.topics.get(topic).map_or(&[], Vec::as_slice)
+    }
+
+    fn fail(&mut self, why: &str, now: Time) {
+        let failures = match self.state {
+            State::Dialling { failures, .. } => failures.saturating_add(1),
+            // A link that stood begins the count anew.
+            State::Open { .. } | State::Waiting { .. } => 1,
+        };
+        let bound = BACKOFF_FIRST * 2u32.pow((failures - 1).min(BACKOFF_DOUBLINGS));
+        let until = now + self.rng.duration_below(bound);
+        debug!(relay = %self.url, why, failures, "relay lost");
+        let was_open = self.is_open();
+        self.state = State::Waiting { until, failures };
+        self.last_error = Some(why.to_owned());
+        self.session.handle_input(SessionInput::Closed, now);
+        self.drain_session();
+        if was_open {
+            self.outputs.push_back(RelayOutput::Down);
+        }
+        self.outputs.push_back(RelayOutput::StateChanged);
+    }
+
+    fn feed(&mut self, input: SessionInput<'_>, now: Time) {
+        self.session.handle_input(input, now);
+        self.drain_session();
+    }
+
+    fn drain_session(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                SessionOutput::Send(frame) => {
+                    if let State::Open { link } = self.state {
+                        self.messages_out += 1;
+                        self.outputs.push_back(RelayOutput::SendLink { link, frame });
+                    }
+                }
+                SessionOutput::Subscribed(topic) => {
+                    self.outputs.push_back(RelayOutput::Subscribed(topic));
+                }
+                SessionOutput::Message { topic, body } => {
+                    self.outputs.push_back(RelayOutput::Message { topic, body });
+                }
+                SessionOutput::Malformed(why) => {
+                    self.malformed += 1;
+                    debug!(relay = %self.url, why, "dropped a relay's message");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+    use crate::strategies::WsRelay;
+
+    fn relay() -> Relay {
+        let url = RelayUrl::web_socket("ws://127.0.0.1:1").unwrap();
+        Relay::new(Arc::new(WsRelay), url, Seed::from_number(1).rng("relay"), Time::ZERO)
+    }
+
+    fn sent(relay: &mut Relay) -> Vec<String> {
+        let mut sent = Vec::new();
+        while let Some(output) = relay.poll_output() {
+            if let RelayOutput::SendLink { frame: LinkFrame::Text(text), .. } = output {
+                sent.push(text);
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn a_relay_that_fails_is_dialled_again_after_ever_longer_waits() {
+        let mut relay = relay();
+        let mut now = Time::ZERO;
+        let mut longest = [Duration::ZERO; 8];
+        for wait in &mut longest {
+            relay.handle_timeout(|| LinkId(1), now);
+            relay.on_link_closed(LinkId(1), "refused", now);
+            let RelayState::BackingOff { until, .. } = relay.status().state else { panic!() };
+            *wait = until.since(now);
+            now = until;
+        }
+        for (index, wait) in longest.iter().enumerate() {
+            let doublings = u32::try_from(index).unwrap().min(BACKOFF_DOUBLINGS);
+            assert!(*wait < BACKOFF_FIRST * 2u32.pow(doublings), "{longest:?}");
+        }
+        assert!(longest[4..].iter().any(|wait| *wait > BACKOFF_FIRST), "{longest:?}");
+    }
+
+    #[test]
+    fn a_dial_without_an_answer_is_given_up() {
+        let mut relay = relay();
+        relay.handle_timeout(|| LinkId(1), Time::ZERO);
+        let deadline = relay.poll_timeout().unwrap();
+        assert_eq!(deadline.at, Time::ZERO + DIAL_TIMEOUT);
+        relay.handle_timeout(|| unreachable!("it does not dial yet"), deadline.at);
+        let outputs: Vec<_> = std::iter::from_fn(|| relay.poll_output()).collect();
+        assert!(outputs.iter().any(|o| matches!(o, RelayOutput::CloseLink { link: LinkId(1) })));
+        relay.on_link_opened(LinkId(1), deadline.at);
+        assert!(!relay.is_open(), "a link that comes too late is not used");
+    }
+
+    #[test]
+    fn topics_are_subscribed_once_and_again_after_a_reconnect() {
+        let mut relay = relay();
+        let topic = Topic::from_wire("t");
+        relay.subscribe(&topic, RoomKey(1), Time::ZERO);
+        relay.subscribe(&topic, RoomKey(2), Time::ZERO);
+        relay.handle_timeout(|| LinkId(1), Time::ZERO);
+        relay.on_link_opened(LinkId(1), Time::ZERO);
+        assert_eq!(sent(&mut relay), [r#"{"type":"subscribe","topic":"t"}"#]);
+        relay.unsubscribe(&topic, RoomKey(1), Time::ZERO);
+        assert_eq!(sent(&mut relay), [] as [String; 0], "another room listens there");
+        relay.on_link_closed(LinkId(1), "gone", Time::ZERO);
+        assert!(!relay.publish(&topic, "{}", Time::ZERO), "no link, no publishing");
+        relay.handle_timeout(|| LinkId(2), Time::from_millis(3_333));
+        relay.on_link_opened(LinkId(2), Time::from_millis(3_333));
+        assert_eq!(sent(&mut relay), [r#"{"type":"subscribe","topic":"t"}"#]);
+        relay.unsubscribe(&topic, RoomKey(2), Time::ZERO);
+        assert_eq!(sent(&mut relay), [r#"{"type":"unsubscribe","topic":"t"}"#]);
+        assert!(relay.is_unused());
+    }
+
+    #[test]
+    fn what_an_old_link_says_does_not_matter() {
+        let mut relay = relay();
+        relay.handle_timeout(|| LinkId(1), Time::ZERO);
+        relay.on_link_closed(LinkId(1), "refused", Time::ZERO);
+        relay.handle_timeout(|| LinkId(2), Time::from_millis(3_333));
+        relay.on_link_opened(LinkId(2), Time::from_millis(3_333));
+        relay.on_link_closed(LinkId(1), "late", Time::from_millis(3_334));
+        assert!(relay.is_open());
+    }
+}

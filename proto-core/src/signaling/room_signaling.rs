@@ -1,0 +1,469 @@
+//! One room's signaling: announcing, and a session per remote peer.
+//!
+//! It never touches an engine or a relay. It is told what they said, and says what they should
+//! do; the node carries both.
+//!
+//! spec: docs/protocol.md, section 2
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tracing::{debug, trace};
+
+use super::Announcer;
+use super::session::{ATTEMPT_TTL, Answering, Connecting, Offering, Phase, Session};
+use crate::crypto::{RoomToken, SignalKey, Topic};
+use crate::engine::ConnOptions;
+use crate::ids::{ConnId, Counter, PeerId, RelayId};
+use crate::join_failure::JoinFailure;
+use crate::limits;
+use crate::rng::Rng;
+use crate::time::{Deadline, DueSet, Time};
+use crate::wire::{CandidateInit, OfferId, Signal, SignalBody};
+
+/// All that a room's name and password give.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomNames {
+    pub(crate) app_id: String,
+    pub(crate) room_id: String,
+    pub(crate) password: String,
+    pub(crate) token: RoomToken,
+    pub(crate) root_topic: Topic,
+    pub(crate) self_topic: Topic,
+    pub(crate) key: SignalKey,
+}
+
+impl RoomNames {
+    pub(crate) fn new(app_id: &str, room_id: &str, password: &str, self_id: &PeerId) -> Self {
+        RoomNames {
+            app_id: app_id.to_owned(),
+            room_id: room_id.to_owned(),
+            password: password.to_owned(),
+            token: RoomToken::of_room(app_id, room_id),
+            root_topic: Topic::root(app_id, room_id),
+            self_topic: Topic::of_peer(app_id, room_id, self_id),
+            key: SignalKey::derive(password, app_id, room_id),
+        }
+    }
+}
+
+/// What signaling wants done.
+#[derive(Debug)]
+pub(crate) enum SignalingOutput {
+    Publish { relay: RelayId, topic: Topic, body: String },
+    Offer { conn: ConnId, peer: PeerId },
+    Answer { conn: ConnId, peer: PeerId, sdp: String },
+    AcceptAnswer { conn: ConnId, peer: PeerId, sdp: String },
+    AddCandidate { conn: ConnId, candidate: CandidateInit },
+    Close { conn: ConnId },
+    Failed { peer: PeerId, failure: JoinFailure },
+}
+
+/// What a room knows of one relay.
+#[derive(Debug, Default)]
+struct RelaySide {
+    announcer: Announcer,
+    root_stands: bool,
+    self_stands: bool,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Signaling {
+    self_id: PeerId,
+    names: RoomNames,
+    options: ConnOptions,
+    relays: BTreeMap<RelayId, RelaySide>,
+    sessions: BTreeMap<PeerId, Session>,
+    due: DueSet<PeerId>,
+    rng: Rng,
+    outputs: VecDeque<SignalingOutput>,
+    dropped: u64,
+}
+
+impl Signaling {
+    pub(crate) fn new(self_id: PeerId, names: RoomNames, options: ConnOptions, rng: Rng) -> Self {
+        Signaling {
+            self_id,
+            names,
+            options,
+            relays: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            due: DueSet::new(),
+            rng,
+            outputs: VecDeque::new(),
+            dropped: 0,
+        }
+    }
+
+    pub(crate) fn add_relay(&mut self, relay: RelayId) {
+        self.relays.insert(relay, RelaySide::default());
+    }
+
+    /// A subscription stands. Once both of the room's topics do, it announces itself.
+    pub(crate) fn on_subscribed(&mut self, relay: RelayId, topic: &Topic, now: Time) {
+        let Some(side) = self.relays.get_mut(&relay) else { return };
+        side.root_stands |= *topic == self.names.root_topic;
+        side.self_stands |= *topic == self.names.self_topic;
+        if side.root_stands && side.self_stands && side.announcer.next().is_none() {
+            side.announcer.burst(now);
+        }
+    }
+
+    pub(crate) fn on_relay_down(&mut self, relay: RelayId) {
+        if let Some(side) = self.relays.get_mut(&relay) {
+            side.root_stands = false;
+            side.self_stands = false;
+            side.announcer.stop();
+        }
+    }
+
+    /// A peer is gone without having said so: it may be looking for us, so look for it.
+    pub(crate) fn on_peer_lost(&mut self, now: Time) {
+        self.relays.values_mut().for_each(|side| side.announcer.burst_again(now));
+    }
+
+    /// Reads a message of one of the room's topics; `None` if it is not for us to act on.
+    pub(crate) fn parse(&mut self, topic: &Topic, body: &str) -> Option<Signal> {
+        if *topic != self.names.root_topic && *topic != self.names.self_topic {
+            return None;
+        }
+        match Signal::parse(body) {
+            Ok(signal) if signal.from == self.self_id => None,
+            Ok(signal) => Some(signal),
+            Err(error) => {
+                self.dropped += 1;
+                debug!(%error, "dropped a signal");
+                None
+            }
+        }
+    }
+
+    /// Acts on the signal of a peer that we are not connected to.
+    pub(crate) fn on_signal(
+        &mut self,
+        relay: RelayId,
+        signal: Signal,
+        conns: &mut Counter,
+        now: Time,
+    ) {
+        let peer = signal.from;
+        trace!(%peer, body = ?std::mem::discriminant(&signal.body), "signal");
+        let is_new = !self.sessions.contains_key(&peer);
+        if is_new && self.sessions.len() >= limits::SESSIONS_PER_ROOM_MAX {
+            self.dropped += 1;
+            debug!(%peer, "dropped a signal: too many negotiations under way");
+            return;
+        }
+        match signal.body {
+            SignalBody::Announce => self.on_announce(relay, &peer, conns, now),
+            SignalBody::Offer { offer_id, sealed } => {
+                self.on_offer(relay, &peer, offer_id, &sealed, conns, now);
+            }
+            SignalBody::Answer { offer_id, sealed } => {
+                self.on_answer(&peer, offer_id.as_ref(), &sealed, now);
+            }
+            SignalBody::Candidate { offer_id, sealed } => {
+                self.on_candidate(&peer, offer_id, &sealed, now);
+            }
+        }
+        self.note_deadline(&peer);
+    }
+
+    /// The engine has the description of a connection that is being made with this peer.
+    pub(crate) fn on_description(&mut self, peer: &PeerId, sdp: String, now: Time) {
+        let Some(session) = self.sessions.get_mut(peer) else { return };
+        match &mut session.phase {
+            Phase::Offering(offering) => {
+                let relays = offering.describe(sdp, now);
+                for relay in relays {
+                    self.send_offer(relay, peer);
+                }
+            }
+            Phase::Answering(answering) => {
+                let (relay, offer_id) = (answering.relay, answering.offer_id.clone());
+                let sealed = self.names.key.seal(&sdp, &mut self.rng);
+                let body = SignalBody::Answer { offer_id: Some(offer_id), sealed };
+                self.publish(relay, peer, body);
+            }
+            Phase::Idle { .. } | Phase::Connecting(_) => {}
+        }
+    }
+
+    /// The engine found a candidate after the description.
+    pub(crate) fn on_local_candidate(&mut self, peer: &PeerId, candidate: CandidateInit) {
+        let Some(session) = self.sessions.get_mut(peer) else { return };
+        let (offer_id, relays) = match &mut session.phase {
+            Phase::Idle { .. } => return,
+            Phase::Offering(offering) => {
+                if offering.candidates.len() < limits::LOCAL_CANDIDATES_MAX {
+                    offering.candidates.push(candidate.clone());
+                }
+                // Without a description nothing has been sent yet, so this goes along with it.
+                let is_sent = offering.sdp.is_some();
+                let relays = offering.relays.keys().copied().filter(|_| is_sent).collect();
+                (offering.offer_id.clone(), relays)
+            }
+            Phase::Connecting(connecting) => {
+                (connecting.offer_id.clone(), connecting.relays.clone())
+            }
+            Phase::Answering(answering) => (answering.offer_id.clone(), vec![answering.relay]),
+        };
+        for relay in relays {
+            self.send_candidate(relay, peer, &offer_id, &candidate);
+        }
+    }
+
+    /// The peer is connected, by this negotiation or another; its session ends.
+    pub(crate) fn on_connected(&mut self, peer: &PeerId, conn: ConnId) {
+        let Some(session) = self.sessions.remove(peer) else { return };
+        self.due.set(peer.clone(), None);
+        if let Some(other) = session.conn().filter(|other| *other != conn) {
+            self.outputs.push_back(SignalingOutput::Close { conn: other });
+        }
+    }
+
+    /// A connection that was being made has failed.
+    pub(crate) fn on_attempt_failed(&mut self, peer: &PeerId, conn: ConnId, now: Time) {
+        let Some(session) = self.sessions.get_mut(peer) else { return };
+        if session.conn() != Some(conn) {
+            return;
+        }
+        let was_exchanged = !matches!(session.phase, Phase::Offering(_));
+        session.phase = Phase::idle(None, now);
+        if was_exchanged {
+            self.fail(peer, JoinFailure::NotConnected { peer: peer.to_string() });
+        }
+        self.note_deadline(peer);
+    }
+
+    /// The engine refused a description. The attempt is over, and the offer not taken again.
+    pub(crate) fn on_description_refused(&mut self, peer: &PeerId, why: String, now: Time) {
+        if let Some(session) = self.sessions.get_mut(peer) {
+            let refused = match &session.phase {
+                Phase::Answering(answering) => Some(answering.offer_id.clone()),
+                Phase::Idle { .. } | Phase::Offering(_) | Phase::Connecting(_) => None,
+            };
+            session.phase = Phase::idle(refused, now);
+            self.note_deadline(peer);
+        }
+        self.fail(peer, JoinFailure::Description(why));
+    }
+
+    /// Ends all negotiations.
+    pub(crate) fn close(&mut self) {
+        for session in std::mem::take(&mut self.sessions).into_values() {
+            if let Some(conn) = session.conn() {
+                self.outputs.push_back(SignalingOutput::Close { conn });
+            }
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        for (relay, side) in &mut self.relays {
+            if side.announcer.take_due(now) {
+                let announce = self_signal(&self.self_id, SignalBody::Announce);
+                let topic = self.names.root_topic.clone();
+                let body = announce.emit();
+                self.outputs.push_back(SignalingOutput::Publish { relay: *relay, topic, body });
+            }
+        }
+        while let Some(peer) = self.due.pop_due(now) {
+            self.expire(&peer);
+        }
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<SignalingOutput> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+        let announce = self.relays.values().filter_map(|side| side.announcer.next()).min();
+        let announce = announce.map(|at| Deadline::new(at, "announce"));
+        Deadline::earlier(announce, self.due.next())
+    }
+
+    pub(crate) fn names(&self) -> &RoomNames {
+        &self.names
+    }
+
+    pub(crate) fn options(&self) -> ConnOptions {
+        self.options
+    }
+
+    pub(crate) fn relays(&self) -> impl Iterator<Item = RelayId> {
+        self.relays.keys().copied()
+    }
+
+    /// Signals that were dropped because they were malformed or too many.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn on_announce(&mut self, relay: RelayId, peer: &PeerId, conns: &mut Counter, now: Time) {
+        let is_leading = self.self_id < *peer;
+        match self.sessions.get_mut(peer).map(|session| &mut session.phase) {
+            Some(Phase::Connecting(_) | Phase::Answering(_)) => {}
+            Some(Phase::Offering(offering)) => {
+                if offering.wants(relay, now) {
+                    self.send_offer(relay, peer);
+                }
+            }
+            None | Some(Phase::Idle { .. }) if is_leading => {
+                self.begin_offer(relay, peer, conns, now);
+            }
+            None | Some(Phase::Idle { .. }) => self.publish(relay, peer, SignalBody::Announce),
+        }
+    }
+
+    fn begin_offer(&mut self, relay: RelayId, peer: &PeerId, conns: &mut Counter, now: Time) {
+        let conn = ConnId(conns.next());
+        let mut offering = Offering::new(conn, OfferId::generate(&mut self.rng), now);
+        offering.wants(relay, now);
+        self.session(peer, now).phase = Phase::Offering(offering);
+        self.outputs.push_back(SignalingOutput::Offer { conn, peer: peer.clone() });
+    }
+
+    fn on_offer(
+        &mut self,
+        relay: RelayId,
+        peer: &PeerId,
+        offer_id: OfferId,
+        sealed: &str,
+        conns: &mut Counter,
+        now: Time,
+    ) {
+        let is_leading = self.self_id < *peer;
+        match self.sessions.get(peer).map(|session| &session.phase) {
+            Some(Phase::Connecting(_) | Phase::Answering(_)) => return,
+            Some(Phase::Offering(_)) if is_leading => return,
+            Some(Phase::Idle { refused: Some(refused), .. }) if *refused == offer_id => return,
+            Some(Phase::Offering(_) | Phase::Idle { .. }) | None => {}
+        }
+        let opened = self.names.key.open(sealed);
+        let session = self.session(peer, now);
+        let Ok(sdp) = opened else {
+            session.phase = Phase::idle(Some(offer_id), now);
+            return self.fail(peer, JoinFailure::OfferPassword);
+        };
+        let ours = session.conn();
+        let held = session.take_held(&offer_id);
+        let conn = ConnId(conns.next());
+        let expires = now + ATTEMPT_TTL;
+        session.phase = Phase::Answering(Answering { conn, offer_id, relay, expires });
+        if let Some(conn) = ours {
+            self.outputs.push_back(SignalingOutput::Close { conn });
+        }
+        self.outputs.push_back(SignalingOutput::Answer { conn, peer: peer.clone(), sdp });
+        for candidate in held {
+            self.outputs.push_back(SignalingOutput::AddCandidate { conn, candidate });
+        }
+    }
+
+    fn on_answer(&mut self, peer: &PeerId, offer_id: Option<&OfferId>, sealed: &str, now: Time) {
+        let Some(session) = self.sessions.get_mut(peer) else { return };
+        let Phase::Offering(offering) = &session.phase else { return };
+        if offering.sdp.is_none() || offer_id.is_some_and(|id| *id != offering.offer_id) {
+            return;
+        }
+        let Ok(sdp) = self.names.key.open(sealed) else {
+            return self.fail(peer, JoinFailure::AnswerPassword);
+        };
+        let conn = offering.conn;
+        let relays = offering.relays.keys().copied().collect();
+        let offer_id = offering.offer_id.clone();
+        let expires = now + ATTEMPT_TTL;
+        session.phase = Phase::Connecting(Connecting { conn, offer_id, relays, expires });
+        self.outputs.push_back(SignalingOutput::AcceptAnswer { conn, peer: peer.clone(), sdp });
+    }
+
+    fn on_candidate(&mut self, peer: &PeerId, offer_id: Option<OfferId>, sealed: &str, now: Time) {
+        let opened = self.names.key.open(sealed).ok();
+        let Some(candidate) = opened.and_then(|json| CandidateInit::parse(&json)) else {
+            self.dropped += 1;
+            debug!(%peer, "dropped a candidate");
+            return;
+        };
+        if candidate.is_end() {
+            return;
+        }
+        let session = self.session(peer, now);
+        let matches = |ours: &OfferId| offer_id.as_ref().is_none_or(|id| id == ours);
+        let conn = match &session.phase {
+            Phase::Offering(offering) if matches(&offering.offer_id) => Some(offering.conn),
+            Phase::Connecting(connecting) if matches(&connecting.offer_id) => Some(connecting.conn),
+            Phase::Answering(answering) => Some(answering.conn),
+            Phase::Idle { .. } | Phase::Offering(_) | Phase::Connecting(_) => None,
+        };
+        match (conn, offer_id) {
+            (Some(conn), _) => {
+                self.outputs.push_back(SignalingOutput::AddCandidate { conn, candidate });
+            }
+            (None, Some(offer_id)) => session.hold(offer_id, candidate),
+            (None, None) => self.dropped += 1,
+        }
+    }
+
+    fn expire(&mut self, peer: &PeerId) {
+        let Some(session) = self.sessions.remove(peer) else { return };
+        if let Some(conn) = session.conn() {
+            self.outputs.push_back(SignalingOutput::Close { conn });
+        }
+        match session.phase {
+            Phase::Idle { .. } | Phase::Offering(_) => {}
+            Phase::Connecting(_) | Phase::Answering(_) => {
+                self.fail(peer, JoinFailure::NotConnected { peer: peer.to_string() });
+            }
+        }
+    }
+
+    /// Sends our offer over one relay, and the candidates that were trickled so far.
+    fn send_offer(&mut self, relay: RelayId, peer: &PeerId) {
+        let Some(session) = self.sessions.get(peer) else { return };
+        let Phase::Offering(offering) = &session.phase else { return };
+        let Some(sdp) = &offering.sdp else { return };
+        let sealed = self.names.key.seal(sdp, &mut self.rng);
+        let offer_id = offering.offer_id.clone();
+        let candidates = offering.candidates.clone();
+        self.publish(relay, peer, SignalBody::Offer { offer_id: offer_id.clone(), sealed });
+        for candidate in candidates {
+            self.send_candidate(relay, peer, &offer_id, &candidate);
+        }
+    }
+
+    fn send_candidate(
+        &mut self,
+        relay: RelayId,
+        peer: &PeerId,
+        offer_id: &OfferId,
+        candidate: &CandidateInit,
+    ) {
+        let sealed = self.names.key.seal(&candidate.emit(), &mut self.rng);
+        let offer_id = Some(offer_id.clone());
+        self.publish(relay, peer, SignalBody::Candidate { offer_id, sealed });
+    }
+
+    /// Publishes to the peer's own topic.
+    fn publish(&mut self, relay: RelayId, peer: &PeerId, body: SignalBody) {
+        let topic = Topic::of_peer(&self.names.app_id, &self.names.room_id, peer);
+        let body = self_signal(&self.self_id, body).emit();
+        self.outputs.push_back(SignalingOutput::Publish { relay, topic, body });
+    }
+
+    fn fail(&mut self, peer: &PeerId, failure: JoinFailure) {
+        debug!(%peer, %failure, "a peer could not join");
+        self.outputs.push_back(SignalingOutput::Failed { peer: peer.clone(), failure });
+    }
+
+    fn session(&mut self, peer: &PeerId, now: Time) -> &mut Session {
+        self.sessions.entry(peer.clone()).or_insert_with(|| Session::new(now))
+    }
+
+    fn note_deadline(&mut self, peer: &PeerId) {
+        let deadline = self.sessions.get(peer).map(Session::poll_timeout);
+        self.due.set(peer.clone(), deadline);
+    }
+}
+
+fn self_signal(self_id: &PeerId, body: SignalBody) -> Signal {
+    Signal { from: self_id.clone(), is_passive: false, body }
+}

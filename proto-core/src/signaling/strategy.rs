@@ -1,0 +1,226 @@
+//! What a strategy is: a way to publish signals through relays of one kind.
+//!
+//! There are two forms. A [`RelaySession`] is the general one: a small state machine on one link.
+//! Most services are publish and subscribe by topic; for those a [`TopicCodec`] is enough, and
+//! [`TopicSession`](super::TopicSession) makes a session of it. Implement either outside this
+//! crate, and name it by a [`Strategy`], to meet over a service of your own.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::crypto::Topic;
+use crate::time::{Deadline, Time};
+
+/// A kind of relay. It makes the session for each relay of its kind.
+pub trait Strategy: fmt::Debug + Send + Sync {
+    /// A short name in lower case, such as `ws`. Relays are shared between rooms where this and
+    /// the URL are equal.
+    fn name(&self) -> &str;
+
+    /// A session for the relay at this URL. It lives through all reconnections.
+    fn session(&self, url: &RelayUrl) -> Box<dyn RelaySession>;
+
+    /// Whether candidates may follow a description, where a room's configuration does not say.
+    fn trickles(&self) -> bool {
+        true
+    }
+}
+
+/// Where a relay is.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelayUrl(Box<str>);
+
+/// A text that is no relay's URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{url:?} is not a relay's URL: {why}")]
+pub struct InvalidRelayUrl {
+    url: String,
+    why: String,
+}
+
+impl RelayUrl {
+    /// Takes a URL whose scheme is `ws` or `wss`.
+    pub fn web_socket(text: &str) -> Result<Self, InvalidRelayUrl> {
+        let invalid = |why: String| InvalidRelayUrl { url: text.to_owned(), why };
+        let url = url::Url::parse(text).map_err(|error| invalid(error.to_string()))?;
+        if !matches!(url.scheme(), "ws" | "wss") {
+            return Err(invalid("its scheme has to be ws or wss".to_owned()));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(invalid("it names no host".to_owned()));
+        }
+        Ok(RelayUrl(url.as_str().into()))
+    }
+
+    /// Takes any text, for a medium that is dialled as [`LinkTarget::Custom`].
+    pub fn custom(text: &str) -> Self {
+        RelayUrl(text.into())
+    }
+
+    /// The text, in the normal form of the URL standard.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RelayUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RelayUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// What a runtime is to dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkTarget {
+    /// A WebSocket (RFC 6455).
+    WebSocket {
+        /// The URL.
+        url: RelayUrl,
+        /// The sub-protocol to ask for.
+        protocol: Option<&'static str>,
+    },
+    /// A medium that the application supplies the link for.
+    Custom {
+        /// What the strategy calls it.
+        url: RelayUrl,
+    },
+}
+
+/// One message of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkFrame {
+    /// A text.
+    Text(String),
+    /// Bytes.
+    Binary(Bytes),
+}
+
+impl LinkFrame {
+    /// The length in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            LinkFrame::Text(text) => text.len(),
+            LinkFrame::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a session is told.
+#[derive(Debug)]
+pub enum SessionInput<'a> {
+    /// A link stands. All topics are subscribed anew after this.
+    Opened,
+    /// A message came over the link.
+    Frame(LinkFrame),
+    /// The link is gone.
+    Closed,
+    /// Subscribe a topic. Comes only while a link stands.
+    Subscribe(&'a Topic),
+    /// Unsubscribe a topic. Comes only while a link stands.
+    Unsubscribe(&'a Topic),
+    /// Publish a signal on a topic. Comes only while a link stands.
+    Publish {
+        /// The topic.
+        topic: &'a Topic,
+        /// The signal's JSON.
+        body: &'a str,
+    },
+}
+
+/// What a session says.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionOutput {
+    /// Send this over the link.
+    Send(LinkFrame),
+    /// The relay has the subscription.
+    Subscribed(Topic),
+    /// Someone published a signal.
+    Message {
+        /// The topic.
+        topic: Topic,
+        /// The signal's JSON, as it came.
+        body: String,
+    },
+    /// The relay sent something that is not of its protocol. It is dropped and counted.
+    Malformed(&'static str),
+}
+
+/// A strategy on one relay: the general form.
+pub trait RelaySession: fmt::Debug + Send {
+    /// What to dial.
+    fn target(&self) -> LinkTarget;
+
+    /// Takes an event of the link, or a wish of a room.
+    fn handle_input(&mut self, input: SessionInput<'_>, now: Time);
+
+    /// Does what is due.
+    fn handle_timeout(&mut self, now: Time);
+
+    /// The next thing to do, until `None`.
+    fn poll_output(&mut self) -> Option<SessionOutput>;
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    fn poll_timeout(&self) -> Option<Deadline>;
+}
+
+/// A service that publishes and subscribes by topic: all that there is to say about it.
+///
+/// A codec keeps no time and no subscriptions, and is asked again for each after a reconnect.
+pub trait TopicCodec: fmt::Debug + Send {
+    /// What to dial.
+    fn target(&self) -> LinkTarget;
+
+    /// The frame that subscribes a topic.
+    fn subscribe(&mut self, topic: &Topic) -> LinkFrame;
+
+    /// The frame that ends a subscription.
+    fn unsubscribe(&mut self, topic: &Topic) -> LinkFrame;
+
+    /// The frame that publishes a signal.
+    fn publish(&mut self, topic: &Topic, body: &str) -> LinkFrame;
+
+    /// Reads what the service sent.
+    fn decode(&mut self, frame: LinkFrame) -> Result<Decoded, Malformed>;
+
+    /// Whether the service says when a subscription stands, by [`Decoded::Subscribed`]. Where it
+    /// does not, writing the frame has to be enough.
+    fn acknowledges_subscriptions(&self) -> bool {
+        false
+    }
+}
+
+/// What a service sent.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decoded {
+    /// Someone published a signal.
+    Message {
+        /// The topic.
+        topic: Topic,
+        /// The signal's JSON.
+        body: String,
+    },
+    /// A subscription stands.
+    Subscribed(Topic),
+    /// Nothing that matters to us.
+    Nothing,
+}
+
+/// A frame that is not of the service's protocol, and in what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub &'static str);

@@ -1,0 +1,336 @@
+//! Several nodes in one process, in virtual time: a relay that delivers, a network that loses
+//! nothing unless it is told to, and everything that the nodes said.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tristero_proto::engine::{Datagram, EngineInput, Path, Transmit};
+use tristero_proto::signaling::{LinkFrame, LinkTarget, RelayUrl};
+use tristero_proto::strategies::WsRelay;
+use tristero_proto::testing::MemoryEngine;
+use tristero_proto::wire::{ActionName, Payload};
+use tristero_proto::{
+    ActionOptions, Clock, Event, Input, LinkId, Message, Node, NodeConfig, Output, PeerId,
+    RelayConfig, RoomConfig, RoomKey, Seed, SendOptions, Time,
+};
+
+pub const RELAY: &str = "ws://relay.example/";
+const LATENCY: Duration = Duration::from_millis(5);
+
+/// A node's place in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Who(pub usize);
+
+struct Inhabitant {
+    node: Node<MemoryEngine>,
+    events: Vec<Event>,
+    is_frozen: bool,
+}
+
+enum Arrival {
+    Opened(LinkId),
+    Refused(LinkId),
+    Frame(LinkId, String),
+    Datagram(Transmit),
+}
+
+#[derive(Default)]
+pub struct World {
+    pub now: Time,
+    nodes: Vec<Inhabitant>,
+    arrivals: BTreeMap<(Time, u64), (Who, Arrival)>,
+    sequence: u64,
+    subscriptions: BTreeMap<String, BTreeSet<(Who, LinkId)>>,
+    /// What was published: by whom, on which topic, and the signal.
+    pub published: Vec<(Who, String, Value)>,
+    pub relay_is_down: bool,
+    /// What the relay says of every frame; all delivered by default.
+    pub is_lost: Option<Box<dyn FnMut(&Value) -> bool>>,
+    /// A digest of all outputs, to compare runs.
+    pub trace: Vec<String>,
+}
+
+pub fn room(app_id: &str, room_id: &str) -> RoomConfig {
+    let url = RelayUrl::web_socket(RELAY).unwrap();
+    let relay = RelayConfig { strategy: Arc::new(WsRelay), url };
+    RoomConfig { relays: vec![relay], ..RoomConfig::new(app_id, room_id) }
+}
+
+pub fn with_password(password: &str) -> RoomConfig {
+    RoomConfig { password: password.to_owned(), ..room("app", "room") }
+}
+
+pub fn action(name: &str) -> ActionName {
+    ActionName::new(name).unwrap()
+}
+
+impl World {
+    pub fn new() -> Self {
+        World { now: Time::from_millis(1_000), ..World::default() }
+    }
+
+    /// Adds a node with this id, reachable at an address of its own.
+    pub fn add(&mut self, id: &str) -> Who {
+        let who = Who(self.nodes.len());
+        let seed = Seed::from_number(who.0 as u64 + 1);
+        let engine = MemoryEngine::new(&seed.fork("engine"));
+        let config = NodeConfig { self_id: Some(PeerId::new(id).unwrap()) };
+        let clock = Clock { now: self.now, unix: Duration::from_secs(1_700_000_000) };
+        let node = Node::new(config, engine, seed, clock);
+        self.nodes.push(Inhabitant { node, events: Vec::new(), is_frozen: false });
+        self.input(who, Input::Engine(EngineInput::AddressAdded(address(who))));
+        who
+    }
+
+    pub fn id(&self, who: Who) -> PeerId {
+        self.nodes[who.0].node.self_id().clone()
+    }
+
+    pub fn node(&self, who: Who) -> &Node<MemoryEngine> {
+        &self.nodes[who.0].node
+    }
+
+    pub fn join(&mut self, who: Who, config: RoomConfig) -> RoomKey {
+        let now = self.now;
+        let key = self.with(who, |node| node.join(config, now)).unwrap();
+        self.drain(who);
+        key
+    }
+
+    /// Two nodes in one room, members of each other.
+    pub fn met(config: &RoomConfig) -> (World, Who, Who, RoomKey) {
+        let mut world = World::new();
+        let (a, b) = (world.add("a"), world.add("b"));
+        let key = world.join(a, config.clone());
+        world.join(b, config.clone());
+        world.run_until(|world| world.has_joined(a, b) && world.has_joined(b, a));
+        (world, a, b, key)
+    }
+
+    pub fn leave(&mut self, who: Who, key: RoomKey) {
+        let now = self.now;
+        self.with(who, |node| node.leave(key, now));
+    }
+
+    pub fn register(&mut self, who: Who, key: RoomKey, name: &str) {
+        let now = self.now;
+        let options = ActionOptions::default();
+        self.with(who, |node| node.register(key, &action(name), options, now)).unwrap();
+    }
+
+    pub fn send(&mut self, who: Who, key: RoomKey, name: &str, payload: impl Into<Payload>) {
+        self.send_with(who, key, name, payload, &SendOptions::default());
+    }
+
+    pub fn send_with(
+        &mut self,
+        who: Who,
+        key: RoomKey,
+        name: &str,
+        payload: impl Into<Payload>,
+        options: &SendOptions,
+    ) {
+        let now = self.now;
+        let payload = payload.into();
+        self.with(who, |node| node.send(key, &action(name), payload, options, now)).unwrap();
+    }
+
+    pub fn with<T>(&mut self, who: Who, act: impl FnOnce(&mut Node<MemoryEngine>) -> T) -> T {
+        let result = act(&mut self.nodes[who.0].node);
+        self.drain(who);
+        result
+    }
+
+    /// A node that does nothing any more, as if its process had been killed.
+    pub fn freeze(&mut self, who: Who) {
+        self.nodes[who.0].is_frozen = true;
+    }
+
+    pub fn events(&self, who: Who) -> &[Event] {
+        &self.nodes[who.0].events
+    }
+
+    pub fn take_events(&mut self, who: Who) -> Vec<Event> {
+        std::mem::take(&mut self.nodes[who.0].events)
+    }
+
+    pub fn messages(&self, who: Who) -> Vec<Message> {
+        let message = |event: &Event| match event {
+            Event::Message { message, .. } => Some(message.clone()),
+            _ => None,
+        };
+        self.events(who).iter().filter_map(message).collect()
+    }
+
+    pub fn has_joined(&self, who: Who, other: Who) -> bool {
+        let id = self.id(other);
+        let is_it = |event: &Event| matches!(event, Event::PeerJoined { peer, .. } if *peer == id);
+        self.events(who).iter().any(is_it)
+    }
+
+    pub fn has_left(&self, who: Who, other: Who) -> bool {
+        let id = self.id(other);
+        let is_it = |event: &Event| matches!(event, Event::PeerLeft { peer, .. } if *peer == id);
+        self.events(who).iter().any(is_it)
+    }
+
+    /// The signals on the wire, as `(who, keys)`.
+    pub fn signals(&self) -> Vec<(Who, Vec<String>)> {
+        let keys = |signal: &Value| signal.as_object().unwrap().keys().cloned().collect();
+        self.published.iter().map(|(who, _, signal)| (*who, keys(signal))).collect()
+    }
+
+    /// Publishes something as a stranger would.
+    pub fn inject(&mut self, topic: &str, payload: &str) {
+        self.deliver(topic, payload);
+    }
+
+    /// Every link ends, as when the relay's machine stops.
+    pub fn stop_relay(&mut self) {
+        self.relay_is_down = true;
+        let links: BTreeSet<(Who, LinkId)> =
+            std::mem::take(&mut self.subscriptions).into_values().flatten().collect();
+        for (who, link) in links {
+            self.schedule(who, Arrival::Refused(link));
+        }
+    }
+
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    pub fn run_until(&mut self, is_done: impl Fn(&Self) -> bool) {
+        let end = self.now + Duration::from_secs(120);
+        while !is_done(self) {
+            assert!(self.step(end), "it did not come to pass; events: {:#?}", self.all_events());
+        }
+    }
+
+    pub fn input(&mut self, who: Who, input: Input<'_>) {
+        let now = self.now;
+        self.nodes[who.0].node.handle_input(input, now);
+        self.drain(who);
+    }
+
+    fn all_events(&self) -> Vec<&[Event]> {
+        self.nodes.iter().map(|inhabitant| &inhabitant.events[..]).collect()
+    }
+
+    fn step(&mut self, end: Time) -> bool {
+        let arrival = self.arrivals.first_key_value().map(|((at, _), _)| *at);
+        let due = self.nodes.iter().filter(|inhabitant| !inhabitant.is_frozen);
+        let due = due.filter_map(|inhabitant| inhabitant.node.poll_timeout());
+        let due = due.map(|deadline| deadline.at).min();
+        let Some(at) = arrival.into_iter().chain(due).min().filter(|at| *at <= end) else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        if arrival == Some(at) {
+            let (_, (who, arrival)) = self.arrivals.pop_first().unwrap();
+            if !self.nodes[who.0].is_frozen {
+                self.arrive(who, arrival);
+            }
+            return true;
+        }
+        for index in 0..self.nodes.len() {
+            let inhabitant = &mut self.nodes[index];
+            let deadline = inhabitant.node.poll_timeout();
+            if !inhabitant.is_frozen && deadline.is_some_and(|deadline| deadline.at <= self.now) {
+                inhabitant.node.handle_timeout(self.now);
+                self.drain(Who(index));
+            }
+        }
+        true
+    }
+
+    fn arrive(&mut self, who: Who, arrival: Arrival) {
+        match arrival {
+            Arrival::Opened(link) => self.input(who, Input::LinkOpened(link)),
+            Arrival::Refused(link) => self.input(who, Input::LinkClosed(link, "refused")),
+            Arrival::Frame(link, text) => {
+                self.input(who, Input::LinkFrame(link, LinkFrame::Text(text)));
+            }
+            Arrival::Datagram(transmit) => {
+                let path = Path { local: transmit.path.remote, remote: transmit.path.local };
+                let datagram = Datagram { path, ecn: None, bytes: &transmit.bytes };
+                self.input(who, Input::Engine(EngineInput::Datagram(datagram)));
+            }
+        }
+    }
+
+    fn drain(&mut self, who: Who) {
+        while let Some(output) = self.nodes[who.0].node.poll_output() {
+            self.trace.push(format!("{:?} {who:?} {output:?}", self.now));
+            match output {
+                Output::OpenLink { link, target } => {
+                    assert!(matches!(target, LinkTarget::WebSocket { .. }));
+                    let arrival = match self.relay_is_down {
+                        true => Arrival::Refused(link),
+                        false => Arrival::Opened(link),
+                    };
+                    self.schedule(who, arrival);
+                }
+                Output::SendLink { link, frame } => self.on_relay_frame(who, link, frame),
+                Output::CloseLink { link } => {
+                    self.subscriptions.values_mut().for_each(|subscribers| {
+                        subscribers.retain(|(_, other)| *other != link);
+                    });
+                }
+                Output::Transmit(transmit) => {
+                    let port = usize::from(transmit.path.remote.port());
+                    self.schedule(Who(port - 1_000), Arrival::Datagram(transmit));
+                }
+                Output::Event(event) => self.nodes[who.0].events.push(event),
+                other => panic!("an output that this world does not know: {other:?}"),
+            }
+        }
+    }
+
+    fn on_relay_frame(&mut self, who: Who, link: LinkId, frame: LinkFrame) {
+        let LinkFrame::Text(text) = frame else { panic!("this relay takes text") };
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        let topic = frame["topic"].as_str().unwrap().to_owned();
+        match frame["type"].as_str().unwrap() {
+            "subscribe" => {
+                self.subscriptions.entry(topic).or_default().insert((who, link));
+            }
+            "unsubscribe" => {
+                self.subscriptions.entry(topic).or_default().remove(&(who, link));
+            }
+            "publish" => {
+                let payload = frame["payload"].as_str().unwrap();
+                let signal: Value = serde_json::from_str(payload).unwrap();
+                let is_lost = self.is_lost.as_mut().is_some_and(|is_lost| is_lost(&signal));
+                self.published.push((who, topic.clone(), signal));
+                if !is_lost {
+                    self.deliver(&topic, payload);
+                }
+            }
+            other => panic!("no relay knows {other}"),
+        }
+    }
+
+    fn deliver(&mut self, topic: &str, payload: &str) {
+        let text = serde_json::json!({ "topic": topic, "payload": payload }).to_string();
+        let subscribers = self.subscriptions.get(topic).cloned().unwrap_or_default();
+        for (who, link) in subscribers {
+            self.schedule(who, Arrival::Frame(link, text.clone()));
+        }
+    }
+
+    fn schedule(&mut self, who: Who, arrival: Arrival) {
+        self.sequence += 1;
+        self.arrivals.insert((self.now + LATENCY, self.sequence), (who, arrival));
+    }
+}
+
+fn address(who: Who) -> SocketAddr {
+    ([10, 0, 0, 1], 1_000 + u16::try_from(who.0).unwrap()).into()
+}
