@@ -1,1 +1,3 @@
-//! relay
+//! The self-hosted relay of Trystero's `ws-relay` strategy.
+
+pub mod wire;
