@@ -1,1 +1,46 @@
-//! runtime
+//! Trystero rooms for Rust: peers find each other with no server of their own, connect directly by
+//! WebRTC, and share rooms.
+//!
+//! This crate has the API and no runtime. Depend on one that has, which gives all of this again:
+//! `tristero-tokio`, or one of your own on [`Io`].
+//!
+//! - [`Config`]: how to meet; [`NodeHandle`]: one local peer; [`Room`]: who is there
+//! - [`Action`]: what is sent and received under a name
+//! - [`Io`] and [`Driver`]: what a runtime is made of
+//!
+//! # Trystero's words
+//!
+//! | JavaScript | here |
+//! |---|---|
+//! | `joinRoom(config, id)` | `join(&config, id)`, [`NodeHandle::join`] |
+//! | `selfId` | [`Room::self_id`] |
+//! | `room.makeAction(name)` | [`Room::action`] |
+//! | `action.send(data, targets, metadata, onProgress)` | [`Action::send`] with [`Send::to`], [`Send::metadata`], [`Send::on_progress`] |
+//! | `action.onMessage` | [`Action::recv`] |
+//! | `room.onPeerJoin`, `onPeerLeave` | [`Room::events`] |
+//! | `room.getPeers()` | [`Room::peers`] |
+//! | `getRelaySockets()` | [`Room::relays`] |
+//! | `room.leave()` | [`Room::leave`] |
+
+mod action;
+mod config;
+mod driver;
+mod handle;
+mod inbox;
+mod io;
+mod room;
+mod shared;
+
+pub use action::{
+    Action, ActionError, Received, Receiving, ReceivingStream, Send, SendError, Sender, Sent,
+};
+pub use config::{Config, JoinError};
+pub use driver::{Driver, drive};
+pub use handle::NodeHandle;
+pub use io::{Io, IoEvent, ReadClock};
+pub use room::{Room, RoomEvent, RoomEvents};
+pub use tristero_proto as proto;
+pub use tristero_proto::engine::ConnectionInfo;
+pub use tristero_proto::signaling::{RelayState, RelayStatus};
+pub use tristero_proto::wire::Payload;
+pub use tristero_proto::{JoinFailure, LeaveReason, PeerId, SendFailure};

@@ -70,14 +70,20 @@ impl<E: Engine> Node<E> {
                     }
                 }
                 RelayOutput::Message { topic, body } => self.on_signal(id, &topic, &body, now),
-                RelayOutput::StateChanged => {
-                    let Some(relay) = self.relays.get(&id) else { continue };
-                    let event = Event::Relay { relay: id, status: relay.status() };
-                    self.outputs.push_back(Output::Event(event));
-                }
+                RelayOutput::StateChanged => self.report_relay(id),
             }
         }
         self.drop_unused_relay(id);
+    }
+
+    fn report_relay(&mut self, id: RelayId) {
+        let Some(relay) = self.relays.get(&id) else { return };
+        for (room, joined) in &self.rooms {
+            if joined.signaling.relays().any(|other| other == id) {
+                let event = Event::Relay { room: *room, status: relay.status() };
+                self.outputs.push_back(Output::Event(event));
+            }
+        }
     }
 
     /// A relay that no room uses is closed once what it had to say is said.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::ids::{PeerId, RelayId, RoomKey, SendId};
+use crate::ids::{PeerId, RoomKey, SendId};
 use crate::join_failure::JoinFailure;
 use crate::room::{LeaveReason, Message, SendFailure};
 use crate::signaling::RelayStatus;
@@ -83,10 +83,10 @@ pub enum Event {
         /// Who did not get it, and why.
         failed: Vec<(PeerId, SendFailure)>,
     },
-    /// A relay's state changed.
+    /// The state of a relay of a room changed.
     Relay {
-        /// The relay.
-        relay: RelayId,
+        /// The room.
+        room: RoomKey,
         /// How it is doing now.
         status: RelayStatus,
     },
