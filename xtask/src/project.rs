@@ -1,0 +1,55 @@
+//! Where things are, and how programs are aimed at them.
+
+use std::cell::OnceCell;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::setup::Missing;
+
+/// The checkout that this program was built from.
+#[derive(Debug)]
+pub(crate) struct Project {
+    root: PathBuf,
+    cargo: OsString,
+    /// What came of installing the npm packages: two steps need them, one of them installs them.
+    pub(crate) npm_packages: OnceCell<Result<(), Missing>>,
+}
+
+impl Project {
+    pub(crate) fn here() -> Self {
+        let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self {
+            root: xtask.parent().expect("xtask is a folder of the checkout").to_owned(),
+            // The very cargo that runs us, so that its toolchain is the one we were built with.
+            cargo: env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+            npm_packages: OnceCell::new(),
+        }
+    }
+
+    /// The folder of the JavaScript side.
+    pub(crate) fn interop(&self) -> PathBuf {
+        self.root.join("interop")
+    }
+
+    /// A program that is to run at the root of the checkout.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&self.root);
+        command
+    }
+
+    /// Cargo, at the root of the checkout.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+        self.command(&self.cargo, arguments)
+    }
+
+    /// Where a release build puts the program `name`. Wherever cargo was told to build, we were
+    /// built there too: in a folder beside `release`.
+    pub(crate) fn release_binary(&self, name: &str) -> PathBuf {
+        let target = env::current_exe().ok().and_then(|exe| Some(exe.ancestors().nth(2)?.into()));
+        let target: PathBuf = target.unwrap_or_else(|| self.root.join("target"));
+        target.join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX))
+    }
+}

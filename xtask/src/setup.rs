@@ -1,0 +1,97 @@
+//! Bringing what the steps need, where that can be done without asking.
+//!
+//! Nothing here installs anew what is there already, and nothing is brought before the step that
+//! needs it. What can't be brought is [`Missing`], with words that say what to do.
+
+mod chromium;
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+pub(crate) use chromium::chromium;
+
+use crate::command;
+use crate::project::Project;
+
+/// Something a step needs that is not there and could not be brought, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Missing(String);
+
+impl Missing {
+    pub(crate) fn new(what: impl fmt::Display) -> Self {
+        Self(what.to_string())
+    }
+}
+
+/// Brings all there is to bring, and says of each what came of it.
+pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 5] {
+    [
+        ("rustfmt", rust_component(project, "rustfmt", "fmt")),
+        ("clippy", rust_component(project, "clippy", "clippy")),
+        (WASM_TARGET, wasm_target(project)),
+        ("npm packages", npm_packages(project)),
+        ("Chromium", chromium(project).map(|_path| ())),
+    ]
+}
+
+/// Brings the toolchain's `component`, which is `subcommand` of cargo.
+pub(crate) fn rust_component(
+    project: &Project,
+    component: &str,
+    subcommand: &str,
+) -> Result<(), Missing> {
+    if command::read(&mut project.cargo(&[subcommand, "--version"])).is_ok() {
+        return Ok(());
+    }
+    rustup(project, &["component", "add", component])
+}
+
+/// Brings the standard library for [`WASM_TARGET`].
+pub(crate) fn wasm_target(project: &Project) -> Result<(), Missing> {
+    let library = ["--print", "target-libdir", "--target", WASM_TARGET];
+    let folder = command::read(&mut project.command("rustc", &library));
+    if folder.is_ok_and(|folder| Path::new(folder.trim_end()).is_dir()) {
+        return Ok(());
+    }
+    rustup(project, &["target", "add", WASM_TARGET])
+}
+
+/// Brings the npm packages that `interop/package-lock.json` names. Tried once per process.
+pub(crate) fn npm_packages(project: &Project) -> Result<(), Missing> {
+    project.npm_packages.get_or_init(|| install_npm_packages(project)).clone()
+}
+
+fn rustup(project: &Project, arguments: &[&str]) -> Result<(), Missing> {
+    command::run(&mut project.command("rustup", arguments)).map_err(Missing::new)
+}
+
+fn install_npm_packages(project: &Project) -> Result<(), Missing> {
+    let interop = project.interop();
+    if command::read(&mut project.command(NPM, &["--version"])).is_err() {
+        return Err(Missing::new("npm is not there: install Node.js 20 or newer"));
+    }
+    if is_installed(&interop) {
+        return Ok(());
+    }
+    let mut install = project.command(NPM, &["ci"]);
+    install.current_dir(interop);
+    // Once more, because registries have bad moments.
+    command::run(&mut install).or_else(|_| command::run(&mut install)).map_err(Missing::new)
+}
+
+/// Whether npm has finished installing since the lock file changed. It writes a lock file of its
+/// own last of all.
+fn is_installed(folder: &Path) -> bool {
+    let changed = |file: &str| fs::metadata(folder.join(file))?.modified();
+    let installed = changed("node_modules/.package-lock.json");
+    let locked = changed("package-lock.json");
+    matches!((installed, locked), (Ok(installed), Ok(locked)) if installed >= locked)
+}
+
+/// What a browser runs.
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// On Windows npm is a script, and programs are not looked up by a name without its ending.
+pub(crate) const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };

@@ -1,0 +1,148 @@
+//! What has to hold, in the order in which it is found out.
+//!
+//! The order saves time on few cores: what fails fast comes first, clippy and rustdoc share what
+//! they learn of the dependencies, and the release build that the interop tests drive is the one
+//! that the demo runs.
+
+use std::fs;
+use std::path::Path;
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::command;
+use crate::counting;
+use crate::libtest::LibtestOutput;
+use crate::project::Project;
+use crate::setup::{self, Missing};
+use crate::tally::{Obstacle, Tally};
+use crate::tap::TapOutput;
+
+/// A step of `cargo xtask test`: one check each, but for the two that count tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// All Rust code is formatted
+    Format,
+    /// Clippy has nothing to say
+    Clippy,
+    /// The documentation builds without a warning
+    Docs,
+    /// Unit tests, integration tests and documented examples pass
+    Test,
+    /// The core builds for WebAssembly
+    Wasm,
+    /// The web demo builds
+    Web,
+    /// Trystero from npm and this program understand each other
+    Interop,
+    /// The README's first command ends well
+    Demo,
+}
+
+impl Step {
+    /// As it is written behind `--only`.
+    pub(crate) fn name(self) -> String {
+        self.value().get_name().to_owned()
+    }
+
+    /// What it proves.
+    pub(crate) fn about(self) -> String {
+        self.value().get_help().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Does it, with what it needs.
+    pub(crate) fn run(self, project: &Project) -> Tally {
+        match self {
+            Self::Format => check_format(project).into(),
+            Self::Clippy => check_clippy(project).into(),
+            Self::Docs => check_docs(project).into(),
+            Self::Test => run_tests(project),
+            Self::Wasm => build_wasm(project).into(),
+            Self::Web => build_web(project).into(),
+            Self::Interop => run_interop(project).unwrap_or_else(|obstacle| Err(obstacle).into()),
+            Self::Demo => run_demo(project).into(),
+        }
+    }
+
+    fn value(self) -> PossibleValue {
+        self.to_possible_value().expect("no step is hidden")
+    }
+}
+
+fn check_format(project: &Project) -> Result<(), Obstacle> {
+    setup::rust_component(project, "rustfmt", "fmt")?;
+    Ok(command::run(&mut project.cargo(&["fmt", "--all", "--check"]))?)
+}
+
+fn check_clippy(project: &Project) -> Result<(), Obstacle> {
+    setup::rust_component(project, "clippy", "clippy")?;
+    let all = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    Ok(command::run(&mut project.cargo(&all))?)
+}
+
+fn check_docs(project: &Project) -> Result<(), Obstacle> {
+    let mut doc = project.cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
+    Ok(command::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?)
+}
+
+fn run_tests(project: &Project) -> Tally {
+    let all = ["test", "--workspace", "--all-features", "--no-fail-fast"];
+    counting::run_tests(&mut project.cargo(&all), LibtestOutput::default())
+}
+
+fn build_wasm(project: &Project) -> Result<(), Obstacle> {
+    setup::wasm_target(project)?;
+    let core = ["build", "--package", "tristero-proto", "--target", setup::WASM_TARGET];
+    Ok(command::run(&mut project.cargo(&core))?)
+}
+
+/// Bundles the web demo into `interop/web`.
+pub(crate) fn build_web(project: &Project) -> Result<(), Obstacle> {
+    setup::npm_packages(project)?;
+    let mut npm = project.command(setup::NPM, &["run", "build:web"]);
+    Ok(command::run(npm.current_dir(project.interop()))?)
+}
+
+fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
+    setup::npm_packages(project)?;
+    let tests = test_files(&project.interop().join("tests"))?;
+    let program = ["build", "--release", "--package", "tristero-cli"];
+    command::run(&mut project.cargo(&program))?;
+
+    let mut node = project.command("node", &["--test", "--test-reporter=tap", TEST_TIMEOUT]);
+    node.current_dir(project.interop()).args(tests);
+    node.env("TRISTERO_BIN", project.release_binary("tristero"));
+    let browser = setup::chromium(project);
+    if let Ok(path) = &browser {
+        node.env("CHROMIUM", path);
+    }
+    let mut tally = counting::run_tests(&mut node, TapOutput::default());
+    // The tests skip themselves where there is no browser, but do not know what became of it.
+    tally.notes.extend(browser.err().map(|missing| missing.to_string()));
+    Ok(tally)
+}
+
+fn run_demo(project: &Project) -> Result<(), Obstacle> {
+    Ok(command::run(&mut project.cargo(&["run", "--release", "--", "demo"]))?)
+}
+
+/// The test files in `folder`, by name, as paths from `interop`: what `node --test` finds by
+/// itself differs from version to version.
+fn test_files(folder: &Path) -> Result<Vec<String>, Missing> {
+    let entries = fs::read_dir(folder)
+        .map_err(|error| Missing::new(format!("{} can't be read: {error}", folder.display())))?;
+    let mut files: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".test.mjs"))
+        .map(|name| format!("tests/{name}"))
+        .collect();
+    if files.is_empty() {
+        return Err(Missing::new(format!("{} has no *.test.mjs", folder.display())));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Longer than any file of tests takes. Its tests have deadlines of their own; this one only makes
+/// sure that a run which hangs still ends and says so.
+const TEST_TIMEOUT: &str = "--test-timeout=600000";
