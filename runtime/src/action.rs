@@ -96,11 +96,11 @@ pub struct Sent {
 
 /// A message that is being put together; `.await` sends it. Made by [`Sender::send`].
 #[must_use = "nothing is sent before this is awaited"]
-pub struct Send {
+pub struct SendBuilder {
     sender: Sender,
     payload: Payload,
     options: SendOptions,
-    on_progress: Option<Box<dyn FnMut(&PeerId, f64) + std::marker::Send>>,
+    on_progress: Option<Box<dyn FnMut(&PeerId, f64) + Send>>,
 }
 
 impl Action {
@@ -108,8 +108,8 @@ impl Action {
         Action { sender: Sender { room, name }, inbox }
     }
 
-    /// Sends to everyone in the room, or to some by [`Send::to`].
-    pub fn send(&self, payload: impl Into<Payload>) -> Send {
+    /// Sends to everyone in the room, or to some by [`SendBuilder::to`].
+    pub fn send(&self, payload: impl Into<Payload>) -> SendBuilder {
         self.sender.send(payload)
     }
 
@@ -170,12 +170,12 @@ impl Stream for ReceivingStream {
 }
 
 impl Sender {
-    /// Sends to everyone in the room, or to some by [`Send::to`].
+    /// Sends to everyone in the room, or to some by [`SendBuilder::to`].
     ///
     /// It resolves when all was handed over to the connections; how fast that goes is how fast the
     /// slowest target takes it. What is sent by one action to one peer arrives in that order.
-    pub fn send(&self, payload: impl Into<Payload>) -> Send {
-        Send {
+    pub fn send(&self, payload: impl Into<Payload>) -> SendBuilder {
+        SendBuilder {
             sender: self.clone(),
             payload: payload.into(),
             options: SendOptions::default(),
@@ -184,7 +184,7 @@ impl Sender {
     }
 }
 
-impl Send {
+impl SendBuilder {
     /// Sends to this peer alone, or to one more.
     pub fn to(mut self, peer: &PeerId) -> Self {
         self.options.targets.get_or_insert_default().push(peer.clone());
@@ -198,22 +198,19 @@ impl Send {
     }
 
     /// Calls this with how much was handed over for each target, from 0 to 1.
-    pub fn on_progress(
-        mut self,
-        on_progress: impl FnMut(&PeerId, f64) + std::marker::Send + 'static,
-    ) -> Self {
+    pub fn on_progress(mut self, on_progress: impl FnMut(&PeerId, f64) + Send + 'static) -> Self {
         self.options.progress = true;
         self.on_progress = Some(Box::new(on_progress));
         self
     }
 }
 
-impl IntoFuture for Send {
+impl IntoFuture for SendBuilder {
     type Output = Result<Sent, SendError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + std::marker::Send>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Send { sender, payload, options, mut on_progress } = self;
+        let SendBuilder { sender, payload, options, mut on_progress } = self;
         let Sender { room, name } = &sender;
         let is_targeted = options.targets.is_some();
         let begun = room.node().backend().send(room.key(), name, payload, &options);

@@ -15,7 +15,7 @@
 //! | `joinRoom(config, id)` | `join(&config, id)`, [`NodeHandle::join`] |
 //! | `selfId` | [`Room::self_id`] |
 //! | `room.makeAction(name)` | [`Room::action`] |
-//! | `action.send(data, targets, metadata, onProgress)` | [`Action::send`] with [`Send::to`], [`Send::metadata`], [`Send::on_progress`] |
+//! | `action.send(data, targets, metadata, onProgress)` | [`Action::send`] with [`SendBuilder::to`], [`SendBuilder::metadata`], [`SendBuilder::on_progress`] |
 //! | `action.onMessage` | [`Action::recv`] |
 //! | `room.onPeerJoin`, `onPeerLeave` | [`Room::events`] |
 //! | `room.getPeers()` | [`Room::peers`] |
@@ -32,7 +32,7 @@ mod room;
 mod shared;
 
 pub use action::{
-    Action, ActionError, Received, Receiving, ReceivingStream, Send, SendError, Sender, Sent,
+    Action, ActionError, Received, Receiving, ReceivingStream, SendBuilder, SendError, Sender, Sent,
 };
 pub use config::{Config, JoinError};
 pub use driver::{Driver, drive};

@@ -1,0 +1,107 @@
+//! One UDP socket for each local address.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll};
+
+use socket2::{Domain, Socket, Type};
+use tokio::io::ReadBuf;
+use tokio::net::UdpSocket;
+use tracing::{debug, trace};
+use tristero_proto::engine::{Datagram, Path, Transmit};
+
+/// Datagrams of this size and less are received whole: the largest that UDP has.
+const DATAGRAM_BYTES_MAX: usize = 65_535;
+/// What is asked of the operating system for each socket and direction, in bytes, so that a burst
+/// of a few milliseconds is not lost. It may give less.
+const SOCKET_BUFFER_BYTES: usize = 2 * 1024 * 1024;
+
+/// The sockets of a node.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    sockets: Vec<(SocketAddr, UdpSocket)>,
+    /// Where to look first, so that no socket starves the others.
+    next: usize,
+    buffer: Box<[u8]>,
+}
+
+impl Sockets {
+    /// Binds a socket to each address that it can be bound to.
+    pub(crate) fn bind(addresses: &[IpAddr]) -> io::Result<Self> {
+        let mut sockets = Vec::new();
+        let mut last_error = io::Error::new(io::ErrorKind::AddrNotAvailable, "no address");
+        for address in addresses {
+            match bind(*address) {
+                Ok(socket) => sockets.push((socket.local_addr()?, socket)),
+                Err(error) => {
+                    debug!(%address, %error, "an address can't be used");
+                    last_error = error;
+                }
+            }
+        }
+        if sockets.is_empty() {
+            return Err(last_error);
+        }
+        Ok(Sockets { sockets, next: 0, buffer: vec![0; DATAGRAM_BYTES_MAX].into() })
+    }
+
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.iter().map(|(address, _)| *address)
+    }
+
+    /// Sends datagrams; what the operating system has no room for is lost.
+    pub(crate) fn transmit(&self, transmit: &Transmit) {
+        let socket = self.sockets.iter().find(|(address, _)| *address == transmit.path.local);
+        let Some((_, socket)) = socket else {
+            debug!(local = %transmit.path.local, "no socket to send from");
+            return;
+        };
+        let segment_size = transmit.segment_size.unwrap_or(transmit.bytes.len()).max(1);
+        for datagram in transmit.bytes.chunks(segment_size) {
+            if let Err(error) = socket.try_send_to(datagram, transmit.path.remote) {
+                trace!(remote = %transmit.path.remote, %error, "lost a datagram");
+            }
+        }
+    }
+
+    /// Waits for a datagram on any socket.
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Datagram<'_>> {
+        let count = self.sockets.len();
+        for offset in 0..count {
+            let index = (self.next + offset) % count;
+            let (local, socket) = &self.sockets[index];
+            let mut buffer = ReadBuf::new(&mut self.buffer);
+            // An error is that of an earlier datagram which could not be delivered.
+            let received = loop {
+                match socket.poll_recv_from(cx, &mut buffer) {
+                    Poll::Ready(Ok(remote)) => break Some((remote, buffer.filled().len())),
+                    Poll::Ready(Err(error)) => trace!(%local, %error, "a socket's error"),
+                    Poll::Pending => break None,
+                }
+            };
+            if let Some((remote, length)) = received {
+                self.next = index + 1;
+                let path = Path { local: *local, remote };
+                let bytes = &self.buffer[..length];
+                return Poll::Ready(Datagram { path, ecn: None, bytes });
+            }
+        }
+        Poll::Pending
+    }
+}
+
+fn bind(address: IpAddr) -> io::Result<UdpSocket> {
+    let address = SocketAddr::new(address, 0);
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    socket.set_nonblocking(true)?;
+    for result in [
+        socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES),
+        socket.set_send_buffer_size(SOCKET_BUFFER_BYTES),
+    ] {
+        if let Err(error) = result {
+            debug!(%error, "a socket keeps its small buffer");
+        }
+    }
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}

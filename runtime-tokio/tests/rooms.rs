@@ -1,0 +1,187 @@
+//! Two nodes with real sockets, over a real relay, on this machine.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tristero_relay::{Config as RelayConfig, Relay};
+use tristero_tokio::{
+    Action, Config, JoinError, LeaveReason, NodeHandle, Options, Payload, Room, RoomEvent,
+    RoomEvents, SendError, node,
+};
+
+/// Far more than anything here takes, even on a machine that is busy with something else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Starts a relay that stops with the test's runtime.
+async fn relay() -> String {
+    let address = "127.0.0.1:0".parse().unwrap();
+    let relay = Relay::bind(RelayConfig::new(address)).await.unwrap();
+    let url = relay.url();
+    let _handle = relay.spawn();
+    url
+}
+
+fn peer() -> NodeHandle {
+    node(Options { loopback: true, ..Options::default() }).unwrap()
+}
+
+async fn soon<T>(future: impl IntoFuture<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future.into_future()).await.expect("it takes far too long")
+}
+
+async fn joined(events: &mut RoomEvents, room: &Room) {
+    soon(async {
+        loop {
+            match events.recv().await {
+                Some(RoomEvent::PeerJoined { peer }) if peer == *room.self_id() => return,
+                Some(_) => {}
+                None => panic!("the room ended"),
+            }
+        }
+    })
+    .await;
+}
+
+async fn left(events: &mut RoomEvents) -> LeaveReason {
+    soon(async {
+        loop {
+            match events.recv().await {
+                Some(RoomEvent::PeerLeft { reason, .. }) => return reason,
+                Some(_) => {}
+                None => panic!("the room ended"),
+            }
+        }
+    })
+    .await
+}
+
+/// Two rooms of two nodes that have met.
+async fn met(config: &Config) -> (Room, Room) {
+    let a = peer().join(config, "room").unwrap();
+    let b = peer().join(config, "room").unwrap();
+    joined(&mut a.events(), &b).await;
+    joined(&mut b.events(), &a).await;
+    (a, b)
+}
+
+async fn recv(action: &mut Action) -> Payload {
+    soon(action.recv()).await.expect("the room is not left").payload
+}
+
+#[tokio::test]
+async fn peers_meet_exchange_messages_and_see_each_other_leave() {
+    let config = Config::new("app").relay(relay().await);
+    let (a, b) = met(&config).await;
+    let (from_a, mut at_b) = (a.action("chat").unwrap(), b.action("chat").unwrap());
+    soon(from_a.send("hello — 世界").metadata(json!({ "n": 1 }))).await.unwrap();
+    let received = soon(at_b.recv()).await.unwrap();
+    assert_eq!(received.peer, *a.self_id());
+    assert_eq!(received.payload, Payload::from("hello — 世界"));
+    assert_eq!(received.metadata, Some(json!({ "n": 1 })));
+    soon(from_a.send(json!({ "answer": 42 })).to(b.self_id())).await.unwrap();
+    assert_eq!(recv(&mut at_b).await, Payload::from(json!({ "answer": 42 })));
+    let mut events = b.events();
+    soon(a.leave()).await;
+    assert_eq!(left(&mut events).await, LeaveReason::Left);
+    assert!(b.peers().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_payload_arrives_whole_and_its_progress_is_told() {
+    let config = Config::new("app").relay(relay().await).password("secret");
+    let (a, b) = met(&config).await;
+    let (from_a, mut at_b) = (a.action("file").unwrap(), b.action("file").unwrap());
+    let mut receiving = at_b.receiving().unwrap();
+    let file: Vec<u8> = (0..8_000_000u32).map(|n| n.to_le_bytes()[(n % 3) as usize]).collect();
+    let (told, mut progress) = tokio::sync::mpsc::unbounded_channel();
+    let send = from_a.send(file.clone()).on_progress(move |_, fraction| {
+        told.send(fraction).unwrap();
+    });
+    let sending = tokio::spawn(send.into_future());
+    let Payload::Binary(bytes) = recv(&mut at_b).await else { panic!("bytes were sent") };
+    assert!(bytes == file);
+    assert!(soon(sending).await.unwrap().unwrap().failed.is_empty());
+    assert!(soon(receiving.recv()).await.unwrap().fraction < 0.1);
+    let mut last = 0.0;
+    while let Ok(fraction) = progress.try_recv() {
+        assert!(fraction > last && fraction <= 1.0);
+        last = fraction;
+    }
+    assert!((last - 1.0).abs() < f64::EPSILON, "{last}");
+}
+
+#[tokio::test]
+async fn sending_to_someone_who_is_not_here_is_an_error_that_says_so() {
+    let config = Config::new("app").relay(relay().await);
+    let room = peer().join(&config, "room").unwrap();
+    let nobody = peer().self_id().clone();
+    let chat = room.action("chat").unwrap();
+    assert_eq!(soon(chat.send("alone")).await, Ok(Default::default()));
+    let sent = soon(chat.send("hi").to(&nobody)).await;
+    assert!(matches!(sent, Err(SendError::Undelivered(failed)) if failed[0].0 == nobody));
+}
+
+#[tokio::test]
+async fn a_room_ends_for_all_its_handles_when_it_is_left() {
+    let config = Config::new("app").relay(relay().await);
+    let room = peer().join(&config, "room").unwrap();
+    let (mut events, mut chat) = (room.events(), room.action("chat").unwrap());
+    soon(room.clone().leave()).await;
+    soon(async { while events.recv().await.is_some() {} }).await;
+    assert_eq!(soon(chat.recv()).await, None);
+    assert!(matches!(soon(chat.send("late")).await, Err(SendError::Invalid(_))));
+    assert!(room.action("more").is_err());
+}
+
+#[tokio::test]
+async fn a_node_ends_with_its_last_handle() {
+    let config = Config::new("app").relay(relay().await);
+    let (a, b) = met(&config).await;
+    let mut events = b.events();
+    drop(a);
+    assert_eq!(left(&mut events).await, LeaveReason::Left);
+}
+
+#[tokio::test]
+async fn shutting_down_resolves_when_everything_is_closed() {
+    let config = Config::new("app").relay(relay().await);
+    let (a, b) = met(&config).await;
+    let mut events = b.events();
+    let chat = a.action("chat").unwrap();
+    soon(a.node().shut_down()).await;
+    soon(a.node().shut_down()).await;
+    assert_eq!(left(&mut events).await, LeaveReason::Left);
+    assert!(soon(chat.send("late")).await.is_err());
+}
+
+#[tokio::test]
+async fn joining_is_local_and_an_unreachable_relay_is_told_of() {
+    // A port that was free a moment ago, and is nobody's.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let room = peer().join(&Config::new("app").relay(format!("ws://{free}")), "room").unwrap();
+    let mut events = room.events();
+    let why = soon(async {
+        loop {
+            let Some(RoomEvent::Relay(status)) = events.recv().await else { continue };
+            if let Some(why) = status.last_error {
+                return why;
+            }
+        }
+    })
+    .await;
+    assert!(why.contains("refused"), "{why}");
+}
+
+#[tokio::test]
+async fn what_can_not_be_joined_is_an_error_in_one_sentence() {
+    let join = |config: Config, room: &str| peer().join(&config, room).unwrap_err().to_string();
+    assert_eq!(join(Config::new("").relay("ws://localhost"), "room"), "the appId is empty");
+    assert_eq!(join(Config::new("app").relay("ws://localhost"), ""), "the roomId is empty");
+    assert_eq!(join(Config::new("app"), "room"), "a room needs at least one relay");
+    let error = peer().join(&Config::new("app").relay("http://localhost"), "room").unwrap_err();
+    assert!(matches!(error, JoinError::RelayUrl(_)));
+    assert_eq!(
+        error.to_string(),
+        "\"http://localhost\" is not a relay's URL: its scheme has to be ws or wss"
+    );
+}
