@@ -94,13 +94,15 @@ pub struct Sent {
     pub failed: Vec<(PeerId, SendFailure)>,
 }
 
+type OnProgress = Box<dyn FnMut(&PeerId, f64) + Send>;
+
 /// A message that is being put together; `.await` sends it. Made by [`Sender::send`].
 #[must_use = "nothing is sent before this is awaited"]
 pub struct SendBuilder {
     sender: Sender,
     payload: Payload,
     options: SendOptions,
-    on_progress: Option<Box<dyn FnMut(&PeerId, f64) + Send>>,
+    on_progress: Option<OnProgress>,
 }
 
 impl Action {

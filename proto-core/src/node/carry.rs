@@ -189,7 +189,7 @@ impl<E: Engine> Node<E> {
             EngineEvent::Candidate { conn, candidate } => {
                 if let Some((key, peer)) = self.negotiation(conn) {
                     self.with_signaling(key, |joined| {
-                        joined.signaling.on_local_candidate(&peer, candidate);
+                        joined.signaling.on_local_candidate(&peer, &candidate);
                     });
                 }
             }
@@ -219,7 +219,7 @@ impl<E: Engine> Node<E> {
         if self.routes.shared(&app_id, &peer).is_some() {
             return self.on_second_connection(conn, key, peer, now);
         }
-        self.adopt(conn, key, peer, app_id, now);
+        self.adopt(conn, key, &peer, app_id, now);
     }
 
     /// Two rooms negotiated with one peer at once. The smaller id keeps what opened first for it;
@@ -235,7 +235,7 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn adopt(&mut self, conn: ConnId, key: RoomKey, id: PeerId, app_id: String, now: Time) {
+    fn adopt(&mut self, conn: ConnId, key: RoomKey, id: &PeerId, app_id: String, now: Time) {
         if self.peers.len() >= limits::PEERS_MAX {
             debug!(peer = %id, "closed a connection: too many peers");
             self.routes.remove(conn);
@@ -244,13 +244,13 @@ impl<E: Engine> Node<E> {
             return;
         }
         info!(peer = %id, ?conn, "connected to a peer");
-        self.routes.share(conn, &app_id, &id);
+        self.routes.share(conn, &app_id, id);
         let mut peer = Peer::new(id.clone(), app_id, now);
         for (other, joined) in &mut self.rooms {
             if joined.config.app_id == peer.app_id {
                 peer.say_presence(&joined.room.names().token, true);
                 // Other rooms may have been about to connect to the same peer.
-                joined.signaling.on_connected(&id, conn);
+                joined.signaling.on_connected(id, conn);
                 self.touched.insert(Part::Signaling(*other));
             }
         }
@@ -331,7 +331,7 @@ impl<E: Engine> Node<E> {
         if let Some(conn) = spare
             && let Some(Owner::Spare { room, peer: id, held }) = self.routes.remove(conn)
         {
-            self.adopt(conn, room, id, peer.app_id, now);
+            self.adopt(conn, room, &id, peer.app_id, now);
             for message in held {
                 self.on_frame(conn, &message, now);
             }

@@ -258,9 +258,7 @@ impl<E: Engine> Node<E> {
         while let Some(part) = self.due.pop_due(now) {
             self.wake(part, now);
         }
-        if self.farewells.front().is_some_and(|(at, ..)| *at <= now) {
-            self.withdraw_presence(now);
-        }
+        self.withdraw_presence(now);
         self.settle(now);
         if let Phase::ShuttingDown { close_at } = self.phase
             && close_at <= now
@@ -406,7 +404,8 @@ impl<E: Engine> Node<E> {
     }
 
     fn withdraw_presence(&mut self, now: Time) {
-        while let Some((_, conn, token)) = self.farewells.pop_front_if(|(at, ..)| *at <= now) {
+        while self.farewells.front().is_some_and(|(at, ..)| *at <= now) {
+            let Some((_, conn, token)) = self.farewells.pop_front() else { return };
             let is_back = self.rooms.values().any(|joined| joined.room.names().token == token);
             if let Some(peer) = self.peers.get_mut(&conn).filter(|_| !is_back) {
                 peer.say_presence(&token, false);

@@ -1,5 +1,7 @@
 //! One peer as one room sees it.
 
+use serde_json::Value;
+
 use super::action::internal;
 use super::admission::Admission;
 use super::reassembly::{Progressed, Reassembly};
@@ -48,6 +50,11 @@ impl Member {
             Phase::Active => limits::PARTIAL_BYTES_MAX,
         };
         self.reassembly.push(chunk, bytes_max, now)
+    }
+
+    /// The metadata of a transmission that has begun.
+    pub(super) fn metadata(&self, action: &ActionName, nonce: u16) -> Option<&Value> {
+        self.reassembly.metadata(action, nonce)
     }
 
     /// Drops transmissions that got nothing for too long, and says how many.

@@ -186,8 +186,9 @@ impl Room {
         };
         match progressed {
             Progressed::Complete(message) => self.on_received(peer, message),
-            Progressed::Partial { action, fraction, metadata } => {
+            Progressed::Partial { action, nonce, fraction } => {
                 if self.actions.wants_progress(&action) {
+                    let metadata = member.metadata(&action, nonce).cloned();
                     let peer = peer.clone();
                     let output = RoomOutput::Receiving { peer, action, fraction, metadata };
                     self.outputs.push_back(output);

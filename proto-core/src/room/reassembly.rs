@@ -38,7 +38,7 @@ pub(super) enum Progressed {
     /// The transmission is complete.
     Complete(Message),
     /// More is to come.
-    Partial { action: ActionName, fraction: f64, metadata: Option<Value> },
+    Partial { action: ActionName, nonce: u16, fraction: f64 },
     /// The transmission is not what it claims to be, or is too large.
     Dropped(&'static str),
 }
@@ -61,11 +61,15 @@ impl Reassembly {
             return partial.finish(chunk);
         }
         let fraction = f64::from(chunk.progress) / 255.0;
-        let metadata = partial.metadata.clone();
         self.bytes += partial.bytes;
         self.partials.insert(key.clone(), partial);
         self.make_room(&key, bytes_max);
-        Progressed::Partial { action: chunk.action, fraction, metadata }
+        Progressed::Partial { action: chunk.action, nonce: chunk.nonce, fraction }
+    }
+
+    /// The metadata of a transmission that has begun.
+    pub(super) fn metadata(&self, action: &ActionName, nonce: u16) -> Option<&Value> {
+        self.partials.get(&(action.clone(), nonce))?.metadata.as_ref()
     }
 
     /// Drops what got nothing for too long, and says how many.

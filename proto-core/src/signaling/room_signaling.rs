@@ -190,7 +190,7 @@ impl Signaling {
     }
 
     /// The engine found a candidate after the description.
-    pub(crate) fn on_local_candidate(&mut self, peer: &PeerId, candidate: CandidateInit) {
+    pub(crate) fn on_local_candidate(&mut self, peer: &PeerId, candidate: &CandidateInit) {
         let Some(session) = self.sessions.get_mut(peer) else { return };
         let (offer_id, relays) = match &mut session.phase {
             Phase::Idle { .. } => return,
@@ -209,7 +209,7 @@ impl Signaling {
             Phase::Answering(answering) => (answering.offer_id.clone(), vec![answering.relay]),
         };
         for relay in relays {
-            self.send_candidate(relay, peer, &offer_id, &candidate);
+            self.send_candidate(relay, peer, &offer_id, candidate);
         }
     }
 

@@ -67,10 +67,11 @@ pub fn trickles_an_address_that_is_found_later<E: Engine>(make: impl Fn(&Seed) -
     pair.drain();
     let (kind, offer) = pair.a.descriptions.pop_front().expect("trickle does not wait");
     assert_eq!(kind, DescriptionKind::Offer);
-    pair.b.engine.answer(CONN_B, &offer, ConnOptions { trickle: true }, pair.now).unwrap();
+    let answered = pair.b.engine.answer(CONN_B, &offer, ConnOptions { trickle: true }, pair.now);
+    assert_eq!(answered, Ok(()));
     pair.drain();
     let (_, answer) = pair.b.descriptions.pop_front().expect("trickle does not wait");
-    pair.a.engine.accept_answer(CONN_A, &answer, pair.now).unwrap();
+    assert_eq!(pair.a.engine.accept_answer(CONN_A, &answer, pair.now), Ok(()));
     pair.add_addresses();
     pair.run_until(|pair| pair.a.opened == 1 && pair.b.opened == 1);
     assert!(pair.a.candidates + pair.b.candidates >= 2, "each side had something to trickle");

@@ -51,8 +51,10 @@ pub struct World {
     pub relay_is_down: bool,
     /// What the relay says of every frame; all delivered by default.
     pub is_lost: Option<Box<dyn FnMut(&Value) -> bool>>,
-    /// A digest of all outputs, to compare runs.
+    /// All outputs, to compare runs.
     pub trace: Vec<String>,
+    /// What datagrams between two nodes begin with, to forge more of them.
+    tags: BTreeMap<(Who, Who), (Path, [u8; 8])>,
 }
 
 pub fn room(app_id: &str, room_id: &str) -> RoomConfig {
@@ -190,6 +192,23 @@ impl World {
         self.deliver(topic, payload);
     }
 
+    /// Sends a message of the data channel as if `from` had sent it.
+    pub fn forge(&mut self, from: Who, to: Who, message: &[u8]) {
+        let (path, tag) = self.tags[&(from, to)];
+        let bytes = [&tag[..], b"M", message].concat().into();
+        let transmit = Transmit { path, bytes, segment_size: None, ecn: None };
+        self.schedule(to, Arrival::Datagram(transmit));
+    }
+
+    /// Lets the relay send this to a node.
+    pub fn forge_relay_frame(&mut self, to: Who, frame: LinkFrame) {
+        let links: BTreeSet<(Who, LinkId)> =
+            self.subscriptions.values().flatten().copied().collect();
+        for (who, link) in links.into_iter().filter(|(who, _)| *who == to) {
+            self.input(who, Input::LinkFrame(link, frame.clone()));
+        }
+    }
+
     /// Every link ends, as when the relay's machine stops.
     pub fn stop_relay(&mut self) {
         self.relay_is_down = true;
@@ -284,8 +303,11 @@ impl World {
                     });
                 }
                 Output::Transmit(transmit) => {
-                    let port = usize::from(transmit.path.remote.port());
-                    self.schedule(Who(port - 1_000), Arrival::Datagram(transmit));
+                    let to = Who(usize::from(transmit.path.remote.port()) - 1_000);
+                    if let Some(tag) = transmit.bytes.first_chunk() {
+                        self.tags.insert((who, to), (transmit.path, *tag));
+                    }
+                    self.schedule(to, Arrival::Datagram(transmit));
                 }
                 Output::Event(event) => self.nodes[who.0].events.push(event),
                 other => panic!("an output that this world does not know: {other:?}"),
