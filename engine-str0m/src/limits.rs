@@ -1,0 +1,57 @@
+//! Every bound of the engine, with its reason and what happens there.
+
+use std::time::Duration;
+
+/// The largest datagram that is sent, in bytes. With the headers of IPv6, UDP and a TURN channel
+/// it fits the 1,280 bytes that every path of the Internet carries.
+pub(crate) const DATAGRAM_BYTES: usize = 1_150;
+
+/// The largest datagram that is looked at, in bytes; a larger one is a stranger's. str0m decrypts
+/// into a buffer of this size, and no honest peer sends more than an Ethernet frame holds.
+pub(crate) const DATAGRAM_BYTES_MAX: usize = 2_000;
+
+/// The largest message that is taken from a peer, in bytes, as said in our descriptions: what
+/// Chromium takes too. One that is larger ends the connection.
+pub(crate) const MESSAGE_BYTES_MAX: u32 = 256 * 1024;
+
+/// Bytes that a connection takes and has not yet seen acknowledged; more is `Full`. A larger
+/// amount fills longer paths, but the SCTP below walks through all that is in flight on every
+/// poll: at 1 MiB a byte costs five times the CPU that it costs at 128 KiB. 256 KiB is the least
+/// that holds the largest message.
+pub(crate) const BUFFERED_BYTES_MAX: usize = MESSAGE_BYTES_MAX as usize;
+
+/// A peer that says nothing of its limit takes messages of this size (RFC 8841 section 6.1).
+pub(crate) const REMOTE_MESSAGE_BYTES_DEFAULT: usize = 64 * 1024;
+
+/// Local addresses. Later ones are ignored: each is paired with every remote candidate, and str0m
+/// checks no more than 100 pairs.
+pub(crate) const LOCAL_ADDRESSES_MAX: usize = 16;
+
+/// Paths remembered of one connection. A request to it over one more is dropped: str0m makes a
+/// candidate of every new source, and a peer can forge as many as it likes.
+pub(crate) const PATHS_PER_CONN_MAX: usize = 128;
+
+/// Connections that share one path. One more replaces the oldest; two nodes hold two at most, and
+/// for a moment.
+pub(crate) const CONNS_PER_PATH_MAX: usize = 8;
+
+/// Addresses at which a peer may say that it sees us. A response that names one more is dropped:
+/// str0m makes a candidate of each.
+pub(crate) const MAPPED_ADDRESSES_MAX: usize = 64;
+
+/// How often a connection is served at once before others get their turn, if str0m asks to be
+/// woken immediately. It settles in two rounds.
+pub(crate) const ROUNDS_MAX: usize = 8;
+
+/// A live path is checked this often, as Chromium does. A peer that is there is heard three times
+/// before it counts as silent.
+pub(crate) const CHECK_INTERVAL: Duration = Duration::from_millis(2_500);
+
+/// A path that did not answer this many checks is given up. With the interval above, and intervals
+/// of 250 ms and its doubles at first, that takes 23.75 s: as long as Trystero waits for an answered
+/// offer to connect.
+pub(crate) const CHECKS_MAX: usize = 12;
+
+/// A connection on which nothing was heard for this long is gone. Trystero gives a peer up after
+/// 5 s of `disconnected`, which a browser says after some 5 s of silence.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(9);
