@@ -1,0 +1,324 @@
+//! One connection: a str0m instance, and what the engine's contract asks for beyond it.
+//!
+//! It decides which data channel counts, when the peer is gone and what is said of it, and leaves
+//! to the engine which datagrams it gets and when it is woken. Every method that touches str0m goes
+//! through [`Driven`] and then heeds what it said, so nothing is ever left behind.
+
+mod negotiate;
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use str0m::Rtc;
+use str0m::channel::{ChannelData, ChannelId};
+use str0m::ice::StunMessage;
+use str0m::net::{Protocol, Receive};
+use tristero_proto::engine::{
+    CloseReason, ConnectionInfo, Datagram, EngineEvent, EngineOutput, Lane, Path, SendOutcome,
+    Transmit,
+};
+use tristero_proto::{ConnId, Deadline, Time};
+
+use crate::candidate::kind_name;
+use crate::credentials::Credentials;
+use crate::data_channel::{Arrival, DataChannel, Opening, low_water};
+use crate::datagram::Sender;
+use crate::driven::{Driven, Said};
+use crate::limits::MAPPED_ADDRESSES_MAX;
+use crate::negotiation::{Ours, Remote, Theirs};
+use crate::paths::Standing;
+use crate::sdp::Setup;
+use crate::shared::Shared;
+use crate::silence::Silence;
+use crate::traffic::Traffic;
+
+pub(crate) use negotiate::Start;
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    id: ConnId,
+    driven: Driven,
+    credentials: Credentials,
+    trickle: bool,
+    /// The name of the one media section.
+    mid: String,
+    ours: Ours,
+    theirs: Theirs,
+    channel: DataChannel,
+    silence: Silence,
+    traffic: Traffic,
+    /// Addresses at which the peer says it sees us.
+    mapped: Vec<SocketAddr>,
+    ended: Option<CloseReason>,
+}
+
+impl Connection {
+    /// Takes a STUN message that [`is_authentic`](Self::is_authentic).
+    pub(crate) fn on_stun(
+        &mut self,
+        datagram: Datagram<'_>,
+        message: &StunMessage<'_>,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        let is_known = shared.paths.learn(datagram.path, self.id, Standing::Heard);
+        if !is_known || !self.knows_mapped(message) {
+            shared.counters.surplus_paths += 1;
+            return;
+        }
+        if message.is_successful_binding_response() {
+            self.traffic.on_answer(datagram.bytes, now);
+        }
+        self.silence.hear(now);
+        self.on_datagram(datagram, now, shared);
+    }
+
+    /// Takes a datagram that travelled on a path of this connection.
+    pub(crate) fn on_datagram(&mut self, datagram: Datagram<'_>, now: Time, shared: &mut Shared) {
+        let Path { local, remote } = datagram.path;
+        let Ok(received) = Receive::new(Protocol::Udp, remote, local, datagram.bytes) else {
+            shared.counters.refused_datagrams += 1;
+            return;
+        };
+        self.traffic.on_received(datagram.bytes);
+        // An error says that the datagram was bad, not the connection: anyone can forge one.
+        if !self.driven.receive(now, &mut shared.said, received) {
+            shared.counters.refused_datagrams += 1;
+        }
+        self.heed(now, shared);
+    }
+
+    /// Does what is due.
+    pub(crate) fn wake(&mut self, now: Time, shared: &mut Shared) {
+        if self.driven.due().is_some_and(|due| due.at <= now) {
+            self.driven.wake(now, &mut shared.said);
+            self.heed(now, shared);
+        }
+        if self.silence.is_over(now) {
+            self.end(CloseReason::Silent, now, shared);
+            self.heed(now, shared);
+        }
+    }
+
+    /// Sends a message.
+    pub(crate) fn send(&mut self, message: &[u8], now: Time, shared: &mut Shared) -> SendOutcome {
+        let message_bytes_max = match &self.theirs {
+            Theirs::Here(remote) => remote.message_bytes_max,
+            Theirs::Awaited { .. } | Theirs::Broken => 0,
+        };
+        // An empty message would break the channel: the SCTP below numbers it and never sends it, so
+        // the peer waits for that number for ever. Nothing in the protocol is empty.
+        let can_be_sent = (1..=message_bytes_max).contains(&message.len());
+        if self.ended.is_some() || !self.channel.is_open() || !can_be_sent {
+            return SendOutcome::Refused;
+        }
+        let Some(channel) = self.channel.writable() else {
+            self.channel.fill(message.len());
+            return SendOutcome::Full;
+        };
+        let low = low_water(message.len());
+        let written = self.drive(now, shared, |rtc| {
+            let mut channel = rtc.channel(channel)?;
+            let written = channel.write(true, message).ok()?;
+            if !written {
+                channel.set_buffered_amount_low_threshold(low);
+            }
+            Some(written)
+        });
+        match written {
+            Some(true) => SendOutcome::Taken,
+            Some(false) => {
+                self.channel.fill(message.len());
+                SendOutcome::Full
+            }
+            None => SendOutcome::Refused,
+        }
+    }
+
+    /// Ends the connection.
+    pub(crate) fn close(&mut self, now: Time, shared: &mut Shared) {
+        self.end(CloseReason::Local, now, shared);
+        self.heed(now, shared);
+    }
+
+    /// Whether a STUN message was made by who knows the right key: ours for requests, theirs for
+    /// responses.
+    pub(crate) fn is_authentic(&self, message: &StunMessage<'_>, shared: &Shared) -> bool {
+        let password = if message.is_binding_request() {
+            let Some((ours, theirs)) = message.split_username() else { return false };
+            if ours != self.credentials.ufrag
+                || self.remote().is_some_and(|remote| remote.ufrag != theirs)
+            {
+                return false;
+            }
+            &self.credentials.password
+        } else {
+            let Some(remote) = self.remote() else { return false };
+            &remote.password
+        };
+        message.verify(password.as_bytes(), |key, parts| shared.hmac.sha1_hmac(key, parts))
+    }
+
+    /// Whether a DTLS handshake that comes from there can be this connection's.
+    pub(crate) fn can_hear(&self, sender: Sender) -> bool {
+        let Some(remote) = self.remote() else { return false };
+        match (remote.setup, sender) {
+            (_, Sender::Either) => true,
+            // We let whoever offers `actpass` begin.
+            (Setup::Active | Setup::ActPass, sender) => sender == Sender::Client,
+            (Setup::Passive, sender) => sender == Sender::Server,
+        }
+    }
+
+    /// When to [`wake`](Self::wake) it.
+    pub(crate) fn due(&self) -> Option<Deadline> {
+        let silence = self.silence.due().map(|at| Deadline::new(at, "silence"));
+        Deadline::earlier(self.driven.due(), silence)
+    }
+
+    /// Why it ended, if it did. Then all is said and it can be dropped.
+    pub(crate) fn ended(&self) -> Option<CloseReason> {
+        self.ended
+    }
+
+    /// What is known of it, once it is open.
+    pub(crate) fn info(&self) -> Option<ConnectionInfo> {
+        let remote = self.remote().filter(|_| self.channel.is_open())?;
+        let mut info = ConnectionInfo::default();
+        info.path = self.traffic.path;
+        if let Some(path) = info.path {
+            info.candidate_kinds = ("host", kind_name(remote.kind_of(path.remote)));
+        }
+        info.rtt = self.traffic.rtt;
+        info.bytes_received = self.traffic.bytes_received;
+        info.bytes_sent = self.traffic.bytes_sent;
+        Some(info)
+    }
+
+    fn remote(&self) -> Option<&Remote> {
+        match &self.theirs {
+            Theirs::Here(remote) => Some(remote),
+            Theirs::Awaited { .. } | Theirs::Broken => None,
+        }
+    }
+
+    /// Whether a response names an address of ours that is known or that there is room for.
+    fn knows_mapped(&mut self, message: &StunMessage<'_>) -> bool {
+        let Some(mapped) = message.mapped_address() else { return true };
+        if self.mapped.contains(&mapped) {
+            return true;
+        }
+        if self.mapped.len() >= MAPPED_ADDRESSES_MAX {
+            return false;
+        }
+        self.mapped.push(mapped);
+        true
+    }
+
+    /// Does something to str0m and heeds what it said.
+    fn drive<R>(&mut self, now: Time, shared: &mut Shared, act: impl FnOnce(&mut Rtc) -> R) -> R {
+        let result = self.driven.step(now, &mut shared.said, act);
+        self.heed(now, shared);
+        result
+    }
+
+    /// Heeds what str0m said, and what it says because of that.
+    fn heed(&mut self, now: Time, shared: &mut Shared) {
+        while let Some(said) = shared.said.pop_front() {
+            // Of a connection that ended nothing else is said.
+            if self.ended.is_none() || matches!(said, Said::Transmit(_)) {
+                self.on_said(said, now, shared);
+            }
+        }
+    }
+
+    fn on_said(&mut self, said: Said, now: Time, shared: &mut Shared) {
+        match said {
+            Said::Transmit(transmit) => self.on_transmit(transmit, now, shared),
+            Said::ChannelOpened { id, label } => self.on_channel_opened(id, &label, now, shared),
+            Said::Message(data) => self.on_message(data, now, shared),
+            Said::BufferedAmountLow(id) => self.on_buffered_amount_low(id, now, shared),
+            Said::ChannelClosed(id) if !self.channel.is(id) => {}
+            Said::ChannelClosed(_) | Said::ClosedByRemote => {
+                self.end(CloseReason::Remote, now, shared);
+            }
+            Said::Gone => self.end(CloseReason::Failed, now, shared),
+            Said::Failed(error) => {
+                tracing::debug!(conn = ?self.id, %error, "a connection failed");
+                self.end(CloseReason::Failed, now, shared);
+            }
+        }
+    }
+
+    fn on_transmit(&mut self, transmit: str0m::net::Transmit, now: Time, shared: &mut Shared) {
+        let path = Path { local: transmit.source, remote: transmit.destination };
+        if self.traffic.on_sent(path, &transmit.contents, now) {
+            // A check beyond the limit of paths is sent, but its answer will find nobody.
+            shared.paths.learn(path, self.id, Standing::Tried);
+        }
+        let bytes = Bytes::from(Vec::<u8>::from(transmit.contents));
+        let transmit = Transmit { path, bytes, segment_size: None, ecn: None };
+        shared.outputs.push_back(EngineOutput::Transmit(transmit));
+    }
+
+    fn on_channel_opened(&mut self, id: ChannelId, label: &str, now: Time, shared: &mut Shared) {
+        match self.channel.on_open(id, label) {
+            Opening::Opened => self.open(now, shared),
+            Opening::Completed { is_awaited: true } => self.drained(shared),
+            Opening::Completed { is_awaited: false } => {}
+            Opening::Surplus => {
+                shared.counters.surplus_channels += 1;
+                let said = &mut shared.said;
+                self.driven.step(now, said, |rtc| rtc.direct_api().close_data_channel(id));
+            }
+        }
+    }
+
+    fn on_message(&mut self, data: ChannelData, now: Time, shared: &mut Shared) {
+        self.silence.hear(now);
+        match self.channel.on_message(data.id) {
+            Arrival::Surplus => return,
+            Arrival::OpensChannel => self.open(now, shared),
+            Arrival::Message => {}
+        }
+        if !data.binary {
+            shared.counters.text_messages += 1;
+            return;
+        }
+        let bytes = Bytes::from(data.data);
+        shared.event(EngineEvent::Message { conn: self.id, lane: Lane::Control, bytes });
+    }
+
+    fn on_buffered_amount_low(&mut self, id: ChannelId, now: Time, shared: &mut Shared) {
+        self.silence.hear(now);
+        if !self.channel.is(id) {
+            return;
+        }
+        // str0m calls once too often, right after the channel opens.
+        let buffered = self.driven.step(now, &mut shared.said, |rtc| {
+            rtc.channel(id).map_or(usize::MAX, |mut channel| channel.buffered_amount())
+        });
+        if self.channel.drain(buffered) {
+            self.drained(shared);
+        }
+    }
+
+    fn open(&mut self, now: Time, shared: &mut Shared) {
+        self.silence.start(now);
+        shared.event(EngineEvent::Open { conn: self.id });
+    }
+
+    fn drained(&self, shared: &mut Shared) {
+        shared.event(EngineEvent::Drained { conn: self.id, lane: Lane::Control });
+    }
+
+    /// Ends the connection, once, so that the peer hears it if anything can reach it.
+    fn end(&mut self, reason: CloseReason, now: Time, shared: &mut Shared) {
+        if self.ended.is_none() {
+            self.ended = Some(reason);
+            let closed = self.driven.step(now, &mut shared.said, Rtc::close);
+            tracing::debug!(conn = ?self.id, %reason, ?closed, "a connection ended");
+        }
+    }
+}

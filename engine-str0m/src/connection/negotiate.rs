@@ -1,0 +1,236 @@
+//! How a connection begins: descriptions and candidates, ours and theirs.
+
+use std::mem;
+use std::net::SocketAddr;
+
+use str0m::change::{SdpAnswer, SdpOffer};
+use str0m::error::SdpError as Str0mSdpError;
+use str0m::{RtcConfig, RtcError};
+use tristero_proto::engine::{DescriptionError, DescriptionKind, EngineEvent};
+use tristero_proto::limits::REMOTE_CANDIDATES_MAX;
+use tristero_proto::wire::CandidateInit;
+use tristero_proto::{ConnId, Time};
+
+use super::Connection;
+use crate::candidate::{emit_init, host_candidate};
+use crate::credentials::Credentials;
+use crate::data_channel::{DataChannel, LABEL};
+use crate::driven::Driven;
+use crate::negotiation::{Ours, Remote, Theirs};
+use crate::sdp::{RemoteDescription, SdpError, Setup, mid_of};
+use crate::shared::Shared;
+use crate::silence::Silence;
+use crate::traffic::Traffic;
+
+/// What a connection begins with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) id: ConnId,
+    pub(crate) config: RtcConfig,
+    pub(crate) credentials: Credentials,
+    pub(crate) trickle: bool,
+}
+
+impl Connection {
+    /// Makes an offer.
+    pub(crate) fn offer(start: Start, now: Time, shared: &mut Shared) -> Self {
+        let mut driven = begin(&start, now, shared);
+        let (offer, pending, channel) = driven.step(now, &mut shared.said, |rtc| {
+            let mut changes = rtc.sdp_api();
+            let channel = changes.add_channel(LABEL.to_owned());
+            let (offer, pending) =
+                changes.apply().expect("the first data channel has to be negotiated");
+            (offer.to_sdp_string(), pending, channel)
+        });
+        let theirs = Theirs::Awaited { pending, early: Vec::new() };
+        let channel = DataChannel::Awaited { ours: Some(channel) };
+        let mut connection = Connection::new(start, driven, theirs, channel, shared);
+        connection.describe(DescriptionKind::Offer, offer, shared);
+        connection.heed(now, shared);
+        connection
+    }
+
+    /// Answers an offer.
+    pub(crate) fn answer(
+        start: Start,
+        offer: &str,
+        now: Time,
+        shared: &mut Shared,
+    ) -> Result<Self, DescriptionError> {
+        let offer = RemoteDescription::parse(offer).map_err(invalid)?;
+        let mut driven = begin(&start, now, shared);
+        let answered = driven.step(now, &mut shared.said, |rtc| {
+            let offer =
+                SdpOffer::from_sdp_string(&offer.emit()).map_err(|error| unreadable(&error))?;
+            rtc.sdp_api().accept_offer(offer)
+        });
+        let answer = match answered {
+            Ok(answer) => answer.to_sdp_string(),
+            Err(error) => {
+                shared.said.clear();
+                return Err(invalid(error));
+            }
+        };
+        let theirs = Theirs::Here(Remote::new(&offer));
+        let channel = DataChannel::Awaited { ours: None };
+        let mut connection = Connection::new(start, driven, theirs, channel, shared);
+        connection.describe(DescriptionKind::Answer, answer, shared);
+        connection.heed(now, shared);
+        connection.add_described_candidates(&offer, now, shared);
+        Ok(connection)
+    }
+
+    /// Takes the answer to our offer.
+    pub(crate) fn accept_answer(
+        &mut self,
+        answer: &str,
+        now: Time,
+        shared: &mut Shared,
+    ) -> Result<(), DescriptionError> {
+        if !matches!(self.theirs, Theirs::Awaited { .. }) {
+            return Err(DescriptionError::Unexpected);
+        }
+        let answer = RemoteDescription::parse(answer).map_err(invalid)?;
+        if answer.setup == Setup::ActPass {
+            return Err(invalid(SdpError::Attribute("a=setup of an answer")));
+        }
+        if answer.mid != self.mid {
+            return Err(invalid(SdpError::Attribute("a=mid of the offer")));
+        }
+        let Theirs::Awaited { pending, early } = mem::replace(&mut self.theirs, Theirs::Broken)
+        else {
+            unreachable!("it was just looked at")
+        };
+        self.drive(now, shared, |rtc| {
+            let answer =
+                SdpAnswer::from_sdp_string(&answer.emit()).map_err(|error| unreadable(&error))?;
+            rtc.sdp_api().accept_answer(pending, answer)
+        })
+        .map_err(invalid)?;
+        self.theirs = Theirs::Here(Remote::new(&answer));
+        self.add_described_candidates(&answer, now, shared);
+        for candidate in early {
+            self.add_remote_candidate(&candidate, now, shared);
+        }
+        Ok(())
+    }
+
+    /// Takes a candidate of the other side.
+    pub(crate) fn add_remote_candidate(
+        &mut self,
+        candidate: &CandidateInit,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        match &mut self.theirs {
+            Theirs::Awaited { early, .. } if early.len() >= REMOTE_CANDIDATES_MAX => {
+                shared.counters.surplus_candidates += 1;
+            }
+            Theirs::Awaited { early, .. } => early.push(candidate.clone()),
+            Theirs::Here(remote) => {
+                if let Some(admitted) = remote.admit(candidate, &mut shared.counters) {
+                    self.drive(now, shared, |rtc| rtc.add_remote_candidate(admitted.to_str0m()));
+                }
+            }
+            Theirs::Broken => {}
+        }
+    }
+
+    /// Takes an address of ours.
+    pub(crate) fn add_address(&mut self, address: SocketAddr, now: Time, shared: &mut Shared) {
+        let Some(candidate) = host_candidate(address) else { return };
+        let added = self
+            .driven
+            .step(now, &mut shared.said, |rtc| rtc.add_local_candidate(candidate).cloned());
+        if let Some(added) = added {
+            match mem::replace(&mut self.ours, Ours::Said) {
+                Ours::Held { kind, mut sdp } => {
+                    // The one media section is the last, so this belongs to it.
+                    sdp.push_str(&format!("a={}\r\n", added.to_sdp_string()));
+                    shared.event(EngineEvent::Description { conn: self.id, kind, sdp });
+                }
+                Ours::Said if self.trickle => {
+                    let candidate = emit_init(&added, &self.mid, &self.credentials.ufrag);
+                    shared.event(EngineEvent::Candidate { conn: self.id, candidate });
+                }
+                Ours::Said => {}
+            }
+        }
+        self.heed(now, shared);
+    }
+
+    /// Gives up an address of ours.
+    pub(crate) fn remove_address(&mut self, address: SocketAddr, now: Time, shared: &mut Shared) {
+        if let Some(candidate) = host_candidate(address) {
+            self.drive(now, shared, |rtc| rtc.direct_api().invalidate_candidate(&candidate));
+        }
+    }
+
+    fn new(
+        start: Start,
+        driven: Driven,
+        theirs: Theirs,
+        channel: DataChannel,
+        shared: &Shared,
+    ) -> Self {
+        Connection {
+            id: start.id,
+            driven,
+            credentials: start.credentials,
+            trickle: start.trickle,
+            mid: String::new(),
+            ours: Ours::Said,
+            theirs,
+            channel,
+            silence: Silence::new(shared.silence_max),
+            traffic: Traffic::default(),
+            mapped: Vec::new(),
+            ended: None,
+        }
+    }
+
+    /// Says our description now, or when there is an address if none may follow it.
+    fn describe(&mut self, kind: DescriptionKind, sdp: String, shared: &mut Shared) {
+        self.mid = mid_of(&sdp).expect("str0m names its media sections").to_owned();
+        if self.trickle || !shared.addresses.is_empty() {
+            shared.event(EngineEvent::Description { conn: self.id, kind, sdp });
+        } else {
+            self.ours = Ours::Held { kind, sdp };
+        }
+    }
+
+    fn add_described_candidates(
+        &mut self,
+        description: &RemoteDescription,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        for candidate in &description.candidates {
+            let candidate =
+                CandidateInit { candidate: candidate.clone(), ..CandidateInit::default() };
+            self.add_remote_candidate(&candidate, now, shared);
+        }
+    }
+}
+
+/// Makes the str0m connection, with a candidate for each address.
+fn begin(start: &Start, now: Time, shared: &mut Shared) -> Driven {
+    let config = start.config.clone().set_local_ice_credentials(start.credentials.to_str0m());
+    let mut driven = Driven::new(config, shared.epoch, now, &mut shared.said);
+    for address in &shared.addresses {
+        if let Some(candidate) = host_candidate(*address) {
+            driven.step(now, &mut shared.said, |rtc| {
+                rtc.add_local_candidate(candidate);
+            });
+        }
+    }
+    driven
+}
+
+fn invalid(error: impl std::fmt::Display) -> DescriptionError {
+    DescriptionError::Invalid(error.to_string())
+}
+
+fn unreadable(error: &Str0mSdpError) -> RtcError {
+    RtcError::RemoteSdp(error.to_string())
+}

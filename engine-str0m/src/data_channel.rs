@@ -1,0 +1,148 @@
+//! The one data channel of a connection: which it is, and whether it takes more.
+//!
+//! The offerer opens it, the answerer waits for the first one labelled `data`. Any other is closed
+//! and counted.
+
+use str0m::channel::ChannelId;
+
+use crate::limits::BUFFERED_BYTES_MAX;
+
+/// The label of the channel that Trystero uses.
+///
+/// spec: docs/protocol.md, section 3
+pub(crate) const LABEL: &str = "data";
+
+/// Where the channel stands.
+#[derive(Debug)]
+pub(crate) enum DataChannel {
+    /// It is not open yet. `ours` is the one we opened, if it was on us to do so.
+    Awaited { ours: Option<ChannelId> },
+    /// We opened it, and the other side uses it; its acknowledgement comes later, and until then
+    /// nothing can be sent (RFC 8832 section 6 allows both).
+    Early { id: ChannelId, flow: Flow },
+    /// It takes messages.
+    Open { id: ChannelId, flow: Flow },
+}
+
+/// Whether a channel takes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Free,
+    /// Somebody was sent away, and is to be called once no more than this is buffered.
+    Full {
+        low: usize,
+    },
+}
+
+/// What the opening of a channel means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// The connection is open.
+    Opened,
+    /// It was open already and can be sent on now; `is_awaited` if somebody was sent away.
+    Completed { is_awaited: bool },
+    /// It is not the channel that counts.
+    Surplus,
+}
+
+/// What a message means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It is one of ours.
+    Message,
+    /// It is one of ours, and says that the connection is open.
+    OpensChannel,
+    /// It came over another channel.
+    Surplus,
+}
+
+impl DataChannel {
+    pub(crate) fn on_open(&mut self, opened: ChannelId, label: &str) -> Opening {
+        match *self {
+            DataChannel::Awaited { ours } if is_the_one(ours, opened, label) => {
+                *self = DataChannel::Open { id: opened, flow: Flow::Free };
+                Opening::Opened
+            }
+            DataChannel::Early { id, flow } if id == opened => {
+                *self = DataChannel::Open { id, flow: Flow::Free };
+                Opening::Completed { is_awaited: flow != Flow::Free }
+            }
+            DataChannel::Awaited { .. } | DataChannel::Early { .. } | DataChannel::Open { .. } => {
+                Opening::Surplus
+            }
+        }
+    }
+
+    pub(crate) fn on_message(&mut self, channel: ChannelId) -> Arrival {
+        match *self {
+            DataChannel::Awaited { ours } if ours == Some(channel) => {
+                *self = DataChannel::Early { id: channel, flow: Flow::Free };
+                Arrival::OpensChannel
+            }
+            DataChannel::Early { id, .. } | DataChannel::Open { id, .. } if id == channel => {
+                Arrival::Message
+            }
+            DataChannel::Awaited { .. } | DataChannel::Early { .. } | DataChannel::Open { .. } => {
+                Arrival::Surplus
+            }
+        }
+    }
+
+    /// Whether this is the channel that counts.
+    pub(crate) fn is(&self, channel: ChannelId) -> bool {
+        match *self {
+            DataChannel::Awaited { ours } => ours == Some(channel),
+            DataChannel::Early { id, .. } | DataChannel::Open { id, .. } => id == channel,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self, DataChannel::Awaited { .. })
+    }
+
+    /// The channel to write to, unless somebody was sent away and not called yet.
+    pub(crate) fn writable(&self) -> Option<ChannelId> {
+        match *self {
+            DataChannel::Open { id, flow: Flow::Free } => Some(id),
+            DataChannel::Open { flow: Flow::Full { .. }, .. }
+            | DataChannel::Early { .. }
+            | DataChannel::Awaited { .. } => None,
+        }
+    }
+
+    /// Notes that a message of this size was sent away.
+    pub(crate) fn fill(&mut self, message_bytes: usize) {
+        if let DataChannel::Early { flow, .. } | DataChannel::Open { flow, .. } = self
+            && *flow == Flow::Free
+        {
+            *flow = Flow::Full { low: low_water(message_bytes) };
+        }
+    }
+
+    /// Whether whoever was sent away can be called, now that so much is buffered.
+    pub(crate) fn drain(&mut self, buffered: usize) -> bool {
+        match self {
+            DataChannel::Open { flow, .. } => {
+                let is_low = matches!(*flow, Flow::Full { low } if buffered <= low);
+                if is_low {
+                    *flow = Flow::Free;
+                }
+                is_low
+            }
+            DataChannel::Awaited { .. } | DataChannel::Early { .. } => false,
+        }
+    }
+}
+
+/// The amount of buffered bytes at which a message that did not fit does, and half of the buffer is
+/// free: calling for every datagram that is acknowledged would cost more than it brings.
+pub(crate) fn low_water(message_bytes: usize) -> usize {
+    BUFFERED_BYTES_MAX.saturating_sub(message_bytes).min(BUFFERED_BYTES_MAX / 2)
+}
+
+fn is_the_one(ours: Option<ChannelId>, opened: ChannelId, label: &str) -> bool {
+    match ours {
+        Some(ours) => ours == opened,
+        None => label == LABEL,
+    }
+}

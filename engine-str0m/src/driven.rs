@@ -1,0 +1,175 @@
+//! One str0m connection, behind the only door to it.
+//!
+//! str0m must be emptied after everything that is done to it: two packets without a poll between
+//! them may end in an error. So what holds an [`Rtc`] is [`Driven`], and whoever wants to do
+//! something to it passes a closure to [`step`](Driven::step), which empties it afterwards.
+//!
+//! It also has to be told the time before it is asked to do something: its timers count from the
+//! last moment it knew, and a message sent after a pause would be repeated at once.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use str0m::channel::{ChannelData, ChannelId};
+use str0m::net::{Receive, Transmit};
+use str0m::{Event, Input, Output, Reason, Rtc, RtcConfig, RtcError};
+use tristero_proto::{Deadline, Time};
+
+use crate::epoch::Epoch;
+use crate::limits::ROUNDS_MAX;
+
+/// What str0m said in a step, as far as it matters here.
+#[derive(Debug)]
+pub(crate) enum Said {
+    Transmit(Transmit),
+    ChannelOpened {
+        id: ChannelId,
+        label: String,
+    },
+    Message(ChannelData),
+    BufferedAmountLow(ChannelId),
+    ChannelClosed(ChannelId),
+    /// The other side closed DTLS, or SCTP is lost.
+    ClosedByRemote,
+    /// It has nothing left to do.
+    Gone,
+    /// It can't go on.
+    Failed(RtcError),
+}
+
+impl Said {
+    fn from_event(event: Event) -> Option<Self> {
+        match event {
+            Event::ChannelOpen(id, label) => Some(Said::ChannelOpened { id, label }),
+            Event::ChannelData(data) => Some(Said::Message(data)),
+            Event::ChannelBufferedAmountLow(id) => Some(Said::BufferedAmountLow(id)),
+            Event::ChannelClose(id) => Some(Said::ChannelClosed(id)),
+            Event::Closed => Some(Said::ClosedByRemote),
+            // ICE's `Disconnected` heals by itself; silence decides when it is enough. The rest is
+            // about media and statistics.
+            event => {
+                tracing::trace!(?event, "str0m said something that does not matter");
+                None
+            }
+        }
+    }
+}
+
+/// One str0m connection.
+#[derive(Debug)]
+pub(crate) struct Driven {
+    rtc: Rtc,
+    epoch: Epoch,
+    /// The time it was told last.
+    told: Time,
+    due: Option<Deadline>,
+}
+
+impl Driven {
+    /// Makes a connection.
+    pub(crate) fn new(
+        config: RtcConfig,
+        epoch: Epoch,
+        now: Time,
+        said: &mut VecDeque<Said>,
+    ) -> Self {
+        let rtc = config.build(epoch.instant(now));
+        let mut driven = Driven { rtc, epoch, told: now, due: None };
+        // Its ICE agent sets no timer before it was woken once.
+        driven.wake(now, said);
+        driven
+    }
+
+    /// Does something to the connection and adds what it said to `said`.
+    pub(crate) fn step<R>(
+        &mut self,
+        now: Time,
+        said: &mut VecDeque<Said>,
+        act: impl FnOnce(&mut Rtc) -> R,
+    ) -> R {
+        if self.told < now {
+            self.wake(now, said);
+        }
+        let result = act(&mut self.rtc);
+        self.drain(now, said);
+        result
+    }
+
+    /// Gives it a datagram; false if it could make nothing of it.
+    pub(crate) fn receive(
+        &mut self,
+        now: Time,
+        said: &mut VecDeque<Said>,
+        datagram: Receive<'_>,
+    ) -> bool {
+        self.told = now;
+        let taken = self.rtc.handle_input(Input::Receive(self.epoch.instant(now), datagram));
+        self.drain(now, said);
+        taken.is_ok()
+    }
+
+    /// Lets it do what is due.
+    pub(crate) fn wake(&mut self, now: Time, said: &mut VecDeque<Said>) {
+        self.told = now;
+        match self.rtc.handle_input(Input::Timeout(self.epoch.instant(now))) {
+            Ok(()) => self.drain(now, said),
+            Err(error) => said.push_back(Said::Failed(error)),
+        }
+    }
+
+    /// When to [`wake`](Self::wake) it.
+    pub(crate) fn due(&self) -> Option<Deadline> {
+        self.due
+    }
+
+    /// Polls until there is nothing left to say, nor to do at this moment.
+    fn drain(&mut self, now: Time, said: &mut VecDeque<Said>) {
+        for _ in 0..ROUNDS_MAX {
+            let Some(at) = self.poll(said) else {
+                self.due = None;
+                return;
+            };
+            let why = why(self.rtc.last_timeout_reason());
+            self.due = self.epoch.deadline(at, now).map(|at| Deadline::new(at, why));
+            if self.due.is_none_or(|due| due.at > now) {
+                return;
+            }
+            let woken = self.rtc.handle_input(Input::Timeout(self.epoch.instant(now)));
+            if let Err(error) = woken {
+                said.push_back(Said::Failed(error));
+                return;
+            }
+        }
+    }
+
+    /// Polls until the next timeout; `None` if there will be none.
+    fn poll(&mut self, said: &mut VecDeque<Said>) -> Option<Instant> {
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Transmit(transmit)) => said.push_back(Said::Transmit(transmit)),
+                Ok(Output::Event(event)) => said.extend(Said::from_event(event)),
+                Ok(Output::Timeout(at)) if self.rtc.is_alive() => return Some(at),
+                Ok(Output::Timeout(_)) => {
+                    said.push_back(Said::Gone);
+                    return None;
+                }
+                Err(error) => {
+                    said.push_back(Said::Failed(error));
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// What str0m's timer is for, for logs and simulators.
+fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::DTLS => "dtls handshake",
+        Reason::Ice => "ice check",
+        Reason::Sctp => "sctp timer",
+        Reason::Channel => "data channel",
+        // str0m's list may grow.
+        _ => "str0m",
+    }
+}

@@ -1,0 +1,274 @@
+//! The engine: many connections over one set of sockets.
+//!
+//! It finds out whose a datagram is, wakes connections when they are due, and forgets those that
+//! ended. What a connection does is its own affair.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use str0m::RtcConfig;
+use str0m::ice::StunMessage;
+use tristero_proto::engine::{
+    ConnOptions, ConnectionInfo, Datagram, DescriptionError, Engine, EngineEvent, EngineInput,
+    EngineOutput, Lane, SendOutcome,
+};
+use tristero_proto::wire::CandidateInit;
+use tristero_proto::{ConnId, Deadline, Rng, Seed, Time};
+
+use crate::candidate::host_candidate;
+use crate::config::Config;
+use crate::connection::{Connection, Start};
+use crate::counters::Counters;
+use crate::credentials::{Credentials, conn_of};
+use crate::datagram::{handshake_sender, is_dtls, is_stun};
+use crate::epoch::Epoch;
+use crate::limits::{DATAGRAM_BYTES_MAX, LOCAL_ADDRESSES_MAX};
+use crate::paths::{Paths, Standing};
+use crate::shared::Shared;
+
+/// WebRTC on str0m. See the [crate](crate) for what it promises.
+#[derive(Debug)]
+pub struct Str0mEngine {
+    rtc_config: RtcConfig,
+    rng: Rng,
+    conns: BTreeMap<ConnId, Connection>,
+    /// When each connection wants to be woken, soonest first.
+    due: BTreeSet<(Time, ConnId)>,
+    shared: Shared,
+}
+
+impl Str0mEngine {
+    /// An engine with the default configuration.
+    ///
+    /// `zero` is what str0m is told for [`Time::ZERO`]. It may be any moment, because only
+    /// differences matter; a runtime takes the one that its own [`Time`] counts from.
+    pub fn new(seed: &Seed, zero: Instant) -> Self {
+        Self::with_config(&Config::default(), seed, zero)
+    }
+
+    /// An engine with this configuration.
+    pub fn with_config(config: &Config, seed: &Seed, zero: Instant) -> Self {
+        Str0mEngine {
+            rtc_config: config.rtc_config(),
+            rng: seed.rng("str0m engine: ICE credentials"),
+            conns: BTreeMap::new(),
+            due: BTreeSet::new(),
+            shared: Shared {
+                epoch: Epoch::new(zero),
+                silence_max: config.silence_max,
+                hmac: config.crypto.sha1_hmac_provider,
+                addresses: Vec::new(),
+                paths: Paths::default(),
+                counters: Counters::default(),
+                outputs: VecDeque::new(),
+                said: VecDeque::new(),
+            },
+        }
+    }
+
+    /// What was dropped so far.
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    fn start(&mut self, id: ConnId, options: ConnOptions) -> Start {
+        assert!(!self.conns.contains_key(&id), "{id:?} was used before");
+        let credentials = Credentials::generate(id, &mut self.rng);
+        let config = self.rtc_config.clone();
+        Start { id, config, credentials, trickle: options.trickle }
+    }
+
+    fn insert(&mut self, id: ConnId, connection: Connection) {
+        self.conns.insert(id, connection);
+        self.settle(id, None);
+    }
+
+    /// Does something to a connection, and then what its new state asks for.
+    fn drive<R>(
+        &mut self,
+        id: ConnId,
+        act: impl FnOnce(&mut Connection, &mut Shared) -> R,
+    ) -> Option<R> {
+        let connection = self.conns.get_mut(&id)?;
+        let was_due = connection.due();
+        let result = act(connection, &mut self.shared);
+        self.settle(id, was_due);
+        Some(result)
+    }
+
+    /// Forgets a connection that ended, or notes when it is due next.
+    fn settle(&mut self, id: ConnId, was_due: Option<Deadline>) {
+        let Some(connection) = self.conns.get(&id) else { return };
+        let (due, ended) = (connection.due(), connection.ended());
+        let (was_at, at) = (was_due.map(|due| due.at), due.map(|due| due.at));
+        if let Some(was_at) = was_at.filter(|_| was_at != at || ended.is_some()) {
+            self.due.remove(&(was_at, id));
+        }
+        if let Some(reason) = ended {
+            self.conns.remove(&id);
+            self.shared.paths.forget(id);
+            self.shared.event(EngineEvent::Closed { conn: id, reason });
+        } else if let Some(at) = at.filter(|_| was_at != at) {
+            self.due.insert((at, id));
+        }
+    }
+
+    /// Each connection in turn, by id.
+    fn drive_all(&mut self, mut act: impl FnMut(&mut Connection, &mut Shared)) {
+        let ids: Vec<ConnId> = self.conns.keys().copied().collect();
+        for id in ids {
+            self.drive(id, &mut act);
+        }
+    }
+
+    fn on_datagram(&mut self, datagram: Datagram<'_>, now: Time) {
+        let is_known = datagram.bytes.len() <= DATAGRAM_BYTES_MAX
+            && if is_stun(datagram.bytes) {
+                self.on_stun(datagram, now)
+            } else {
+                is_dtls(datagram.bytes) && self.on_dtls(datagram, now)
+            };
+        if !is_known {
+            tracing::trace!(path = ?datagram.path, "a datagram belongs to no connection");
+            self.shared.counters.stranger_datagrams += 1;
+        }
+    }
+
+    /// A request names its connection, a response comes where a request went; false if it is a
+    /// stranger's.
+    fn on_stun(&mut self, datagram: Datagram<'_>, now: Time) -> bool {
+        let Ok(message) = StunMessage::parse(datagram.bytes) else { return false };
+        let mut candidates = self.shared.paths.conns_on(datagram.path, Standing::Tried);
+        if message.is_binding_request() {
+            let named = message.split_username().and_then(|(ufrag, _)| conn_of(ufrag));
+            candidates = Default::default();
+            candidates[0] = named;
+        }
+        let mut is_known = false;
+        for id in candidates.into_iter().flatten() {
+            let Some(connection) = self.conns.get(&id) else { continue };
+            is_known = true;
+            if connection.is_authentic(&message, &self.shared) {
+                self.drive(id, |conn, shared| conn.on_stun(datagram, &message, now, shared));
+                return true;
+            }
+        }
+        if is_known {
+            tracing::debug!(path = ?datagram.path, "a STUN message has the wrong key");
+            self.shared.counters.forged_datagrams += 1;
+        }
+        is_known
+    }
+
+    /// DTLS names nobody, so each connection on the path is offered it: whose it is not can't
+    /// decrypt it. Handshakes are not encrypted, but have a direction.
+    fn on_dtls(&mut self, datagram: Datagram<'_>, now: Time) -> bool {
+        let conns = self.shared.paths.conns_on(datagram.path, Standing::Heard);
+        let is_shared = conns[1].is_some();
+        for id in conns.into_iter().flatten() {
+            self.drive(id, |conn, shared| {
+                if !is_shared || conn.can_hear(handshake_sender(datagram.bytes)) {
+                    conn.on_datagram(datagram, now, shared);
+                }
+            });
+        }
+        conns[0].is_some()
+    }
+
+    fn on_address_added(&mut self, address: SocketAddr, now: Time) {
+        let addresses = &mut self.shared.addresses;
+        if host_candidate(address).is_none()
+            || addresses.contains(&address)
+            || addresses.len() >= LOCAL_ADDRESSES_MAX
+        {
+            tracing::debug!(%address, "a local address is of no use");
+            return;
+        }
+        addresses.push(address);
+        self.drive_all(|conn, shared| conn.add_address(address, now, shared));
+    }
+
+    fn on_address_removed(&mut self, address: SocketAddr, now: Time) {
+        self.shared.addresses.retain(|known| *known != address);
+        self.drive_all(|conn, shared| conn.remove_address(address, now, shared));
+    }
+}
+
+impl Engine for Str0mEngine {
+    fn handle_input(&mut self, input: EngineInput<'_>, now: Time) {
+        match input {
+            EngineInput::Datagram(datagram) => self.on_datagram(datagram, now),
+            EngineInput::AddressAdded(address) => self.on_address_added(address, now),
+            EngineInput::AddressRemoved(address) => self.on_address_removed(address, now),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        // Each once: one that is due again at once gets its turn after the others.
+        let due: Vec<ConnId> =
+            self.due.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
+        for id in due {
+            self.drive(id, |conn, shared| conn.wake(now, shared));
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<EngineOutput> {
+        self.shared.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        let (_, id) = self.due.first()?;
+        self.conns.get(id)?.due()
+    }
+
+    fn offer(&mut self, conn: ConnId, options: ConnOptions, now: Time) {
+        let start = self.start(conn, options);
+        let connection = Connection::offer(start, now, &mut self.shared);
+        self.insert(conn, connection);
+    }
+
+    fn answer(
+        &mut self,
+        conn: ConnId,
+        offer: &str,
+        options: ConnOptions,
+        now: Time,
+    ) -> Result<(), DescriptionError> {
+        let start = self.start(conn, options);
+        let connection = Connection::answer(start, offer, now, &mut self.shared)?;
+        self.insert(conn, connection);
+        Ok(())
+    }
+
+    fn accept_answer(
+        &mut self,
+        conn: ConnId,
+        answer: &str,
+        now: Time,
+    ) -> Result<(), DescriptionError> {
+        self.drive(conn, |conn, shared| conn.accept_answer(answer, now, shared))
+            .unwrap_or(Err(DescriptionError::Unexpected))
+    }
+
+    fn add_remote_candidate(&mut self, conn: ConnId, candidate: &CandidateInit, now: Time) {
+        self.drive(conn, |conn, shared| conn.add_remote_candidate(candidate, now, shared));
+    }
+
+    fn send(&mut self, conn: ConnId, lane: Lane, message: &[u8], now: Time) -> SendOutcome {
+        match lane {
+            Lane::Control => self.drive(conn, |conn, shared| conn.send(message, now, shared)),
+            // Lanes that this engine does not know.
+            _ => None,
+        }
+        .unwrap_or(SendOutcome::Refused)
+    }
+
+    fn close(&mut self, conn: ConnId, now: Time) {
+        self.drive(conn, |conn, shared| conn.close(now, shared));
+    }
+
+    fn connection_info(&self, conn: ConnId) -> Option<ConnectionInfo> {
+        self.conns.get(&conn)?.info()
+    }
+}
