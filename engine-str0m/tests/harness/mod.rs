@@ -1,0 +1,272 @@
+//! Engines and the network between them, in virtual time.
+
+#![allow(dead_code, clippy::disallowed_methods, clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tristero_proto::engine::{
+    CloseReason, ConnOptions, Datagram, Engine, EngineEvent, EngineInput, EngineOutput, Lane, Path,
+    SendOutcome, Transmit,
+};
+use tristero_proto::wire::CandidateInit;
+use tristero_proto::{ConnId, Seed, Time};
+use tristero_str0m::{Config, Str0mEngine};
+
+pub(crate) const LATENCY: Duration = Duration::from_millis(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TRICKLE: ConnOptions = ConnOptions { trickle: true };
+
+/// A connection's id.
+pub(crate) fn conn(number: u64) -> ConnId {
+    ConnId::from_number(number)
+}
+
+/// One engine and what it said.
+pub(crate) struct Host {
+    pub(crate) engine: Str0mEngine,
+    pub(crate) address: SocketAddr,
+    pub(crate) conns: BTreeMap<ConnId, Log>,
+}
+
+/// What an engine said of one connection.
+#[derive(Default, Debug)]
+pub(crate) struct Log {
+    pub(crate) descriptions: Vec<String>,
+    pub(crate) candidates: Vec<CandidateInit>,
+    pub(crate) is_open: bool,
+    pub(crate) messages: VecDeque<Bytes>,
+    pub(crate) drained: usize,
+    pub(crate) closed: Vec<CloseReason>,
+}
+
+impl Host {
+    pub(crate) fn log(&self, id: ConnId) -> &Log {
+        static NOTHING: Log = Log {
+            descriptions: Vec::new(),
+            candidates: Vec::new(),
+            is_open: false,
+            messages: VecDeque::new(),
+            drained: 0,
+            closed: Vec::new(),
+        };
+        self.conns.get(&id).unwrap_or(&NOTHING)
+    }
+
+    fn on_event(&mut self, event: EngineEvent) {
+        match event {
+            EngineEvent::Description { conn, sdp, .. } => self.living(conn).descriptions.push(sdp),
+            EngineEvent::Candidate { conn, candidate } => {
+                self.living(conn).candidates.push(candidate);
+            }
+            EngineEvent::Open { conn } => {
+                assert!(!self.log(conn).is_open, "a connection opens once");
+                self.living(conn).is_open = true;
+            }
+            EngineEvent::Message { conn, bytes, .. } => {
+                assert!(self.log(conn).is_open, "a connection opens before it says anything");
+                self.living(conn).messages.push_back(bytes);
+            }
+            EngineEvent::Drained { conn, .. } => self.living(conn).drained += 1,
+            EngineEvent::Closed { conn, reason } => self.living(conn).closed.push(reason),
+            other => panic!("an event that no test knows: {other:?}"),
+        }
+    }
+
+    fn living(&mut self, id: ConnId) -> &mut Log {
+        let log = self.conns.entry(id).or_default();
+        assert!(log.closed.is_empty(), "nothing is said of a connection after its end");
+        log
+    }
+}
+
+/// Some engines and the network between them. Host number `n` lives at `10.0.0.n`.
+pub(crate) struct World {
+    pub(crate) now: Time,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) wire: VecDeque<(Time, Transmit)>,
+    /// Nothing arrives any more.
+    pub(crate) is_cut: bool,
+    /// All that was sent so far, the oldest first.
+    pub(crate) sent: Vec<Transmit>,
+}
+
+impl World {
+    /// A world of this many hosts that know their addresses.
+    pub(crate) fn new(hosts: usize) -> Self {
+        let mut world = Self::without_addresses(hosts);
+        for host in 0..hosts {
+            world.add_address(host);
+        }
+        world
+    }
+
+    pub(crate) fn without_addresses(hosts: usize) -> Self {
+        let zero = Instant::now();
+        let host = |number: usize| Host {
+            engine: Str0mEngine::with_config(
+                &Config::default(),
+                &Seed::from_number(number as u64),
+                zero,
+            ),
+            address: ([10, 0, 0, u8::try_from(number + 1).unwrap()], 4_000).into(),
+            conns: BTreeMap::new(),
+        };
+        World {
+            now: Time::from_millis(1_000),
+            hosts: (0..hosts).map(host).collect(),
+            wire: VecDeque::new(),
+            is_cut: false,
+            sent: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add_address(&mut self, host: usize) {
+        let address = self.hosts[host].address;
+        self.input(host, EngineInput::AddressAdded(address));
+    }
+
+    pub(crate) fn input(&mut self, host: usize, input: EngineInput<'_>) {
+        let now = self.now;
+        self.hosts[host].engine.handle_input(input, now);
+        self.drain();
+    }
+
+    /// Something arrives at a host, whoever sent it.
+    pub(crate) fn arrive(&mut self, host: usize, from: SocketAddr, bytes: &[u8]) {
+        let path = Path { local: self.hosts[host].address, remote: from };
+        self.input(host, EngineInput::Datagram(Datagram { path, ecn: None, bytes }));
+    }
+
+    pub(crate) fn offer(
+        &mut self,
+        host: usize,
+        id: ConnId,
+        options: ConnOptions,
+    ) -> Option<String> {
+        let now = self.now;
+        self.hosts[host].engine.offer(id, options, now);
+        self.drain();
+        self.hosts[host].log(id).descriptions.last().cloned()
+    }
+
+    pub(crate) fn answer(&mut self, host: usize, id: ConnId, offer: &str) -> String {
+        let now = self.now;
+        self.hosts[host].engine.answer(id, offer, TRICKLE, now).unwrap();
+        self.drain();
+        self.hosts[host].log(id).descriptions.last().cloned().unwrap()
+    }
+
+    pub(crate) fn accept(&mut self, host: usize, id: ConnId, answer: &str) {
+        let now = self.now;
+        self.hosts[host].engine.accept_answer(id, answer, now).unwrap();
+        self.drain();
+    }
+
+    /// Negotiates a connection; the descriptions hold all candidates.
+    pub(crate) fn negotiate(&mut self, (a, id_a): (usize, ConnId), (b, id_b): (usize, ConnId)) {
+        let offer = self.offer(a, id_a, TRICKLE).expect("there is an address");
+        let answer = self.answer(b, id_b, &offer);
+        self.accept(a, id_a, &answer);
+    }
+
+    /// Negotiates a connection and waits until it is open at both ends.
+    pub(crate) fn connect(&mut self, a: (usize, ConnId), b: (usize, ConnId)) {
+        self.negotiate(a, b);
+        self.run_until(|world| world.is_open(a) && world.is_open(b));
+    }
+
+    pub(crate) fn is_open(&self, (host, id): (usize, ConnId)) -> bool {
+        self.hosts[host].log(id).is_open
+    }
+
+    pub(crate) fn closed(&self, (host, id): (usize, ConnId)) -> &[CloseReason] {
+        &self.hosts[host].log(id).closed
+    }
+
+    pub(crate) fn send(&mut self, (host, id): (usize, ConnId), message: &[u8]) -> SendOutcome {
+        let now = self.now;
+        let outcome = self.hosts[host].engine.send(id, Lane::Control, message, now);
+        self.drain();
+        outcome
+    }
+
+    pub(crate) fn close(&mut self, (host, id): (usize, ConnId)) {
+        let now = self.now;
+        self.hosts[host].engine.close(id, now);
+        self.drain();
+    }
+
+    /// Sends a message and asserts that it arrives.
+    pub(crate) fn assert_delivers(
+        &mut self,
+        from: (usize, ConnId),
+        to: (usize, ConnId),
+        message: &[u8],
+    ) {
+        assert_eq!(self.send(from, message), SendOutcome::Taken);
+        let log = |world: &Self| world.hosts[to.0].log(to.1).messages.back().cloned();
+        self.run_until(|world| log(world).as_deref() == Some(message));
+    }
+
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    pub(crate) fn run_until(&mut self, is_done: impl Fn(&Self) -> bool) {
+        let end = self.now + PATIENCE;
+        while !is_done(self) {
+            assert!(self.step(end), "nothing more happened within {PATIENCE:?}");
+        }
+    }
+
+    /// Does the next thing that is due before `end`; false if there is none.
+    pub(crate) fn step(&mut self, end: Time) -> bool {
+        let arrival = self.wire.front().map(|(at, _)| *at);
+        let timeouts = self.hosts.iter().filter_map(|host| host.engine.poll_timeout());
+        let Some(at) = timeouts.map(|due| due.at).chain(arrival).min().filter(|at| *at <= end)
+        else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        if arrival.is_some_and(|arrival| arrival <= self.now) {
+            let (_, transmit) = self.wire.pop_front().unwrap();
+            self.deliver(&transmit);
+        } else {
+            let now = self.now;
+            for host in &mut self.hosts {
+                if host.engine.poll_timeout().is_some_and(|due| due.at <= now) {
+                    host.engine.handle_timeout(now);
+                }
+            }
+        }
+        self.drain();
+        true
+    }
+
+    fn deliver(&mut self, transmit: &Transmit) {
+        let to = self.hosts.iter().position(|host| host.address == transmit.path.remote);
+        if let Some(to) = to.filter(|_| !self.is_cut) {
+            self.arrive(to, transmit.path.local, &transmit.bytes);
+        }
+    }
+
+    pub(crate) fn drain(&mut self) {
+        for host in &mut self.hosts {
+            while let Some(output) = host.engine.poll_output() {
+                match output {
+                    EngineOutput::Transmit(transmit) => {
+                        assert_eq!(transmit.path.local, host.address, "it has one socket");
+                        self.sent.push(transmit.clone());
+                        self.wire.push_back((self.now + LATENCY, transmit));
+                    }
+                    EngineOutput::Event(event) => host.on_event(event),
+                }
+            }
+        }
+    }
+}
