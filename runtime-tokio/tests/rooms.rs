@@ -1,5 +1,7 @@
 //! Two nodes with real sockets, over a real relay, on this machine.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
+
 use std::time::Duration;
 
 use serde_json::json;
