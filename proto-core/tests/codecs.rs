@@ -1,0 +1,124 @@
+//! Properties of the codecs: what was written is read again, and no input is too strange to be
+//! refused in an orderly way.
+
+use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
+use serde_json::Value;
+use tristero_proto::crypto::{RoomToken, SignalKey};
+use tristero_proto::signaling::{LinkFrame, RelayUrl, SessionInput, Strategy as _};
+use tristero_proto::strategies::WsRelay;
+use tristero_proto::wire::{
+    ActionName, CandidateInit, Chunk, Frame, OfferId, Payload, Signal, SignalBody, Tag,
+    Transmission,
+};
+use tristero_proto::{PeerId, Seed, Time};
+
+fn any_signal() -> impl Strategy<Value = Signal> {
+    let offer_id = "[0-9A-Za-z]{1,64}".prop_map(|id| OfferId::from_wire(&id).unwrap());
+    let body = (0..4, offer_id, ".{1,50}").prop_map(|(kind, offer_id, sealed)| match kind {
+        0 => SignalBody::Announce,
+        1 => SignalBody::Offer { offer_id, sealed },
+        2 => SignalBody::Answer { offer_id: Some(offer_id), sealed },
+        _ => SignalBody::Candidate { offer_id: None, sealed },
+    });
+    (".{1,20}", any::<bool>(), body).prop_map(|(from, is_passive, body)| Signal {
+        from: PeerId::new(&from).unwrap(),
+        is_passive,
+        body,
+    })
+}
+
+fn any_payload() -> impl Strategy<Value = Payload> {
+    prop_oneof![
+        ".{0,40}".prop_map(Payload::Text),
+        any::<Option<i64>>().prop_map(|n| Payload::Json(n.map_or(Value::Null, Value::from))),
+        (0usize..60_000).prop_map(|length| Payload::Binary(vec![7; length].into())),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn signals_round_trip(signal in any_signal()) {
+        prop_assert_eq!(Signal::parse(&signal.emit()), Ok(signal));
+    }
+
+    #[test]
+    fn any_text_is_a_signal_or_an_error(text in ".{0,200}") {
+        let _ = Signal::parse(&text);
+        let _ = CandidateInit::parse(&text);
+        let _ = SignalKey::derive("", "a", "b").open(&text);
+    }
+
+    #[test]
+    fn any_message_of_a_relay_is_taken(text in ".{0,200}", bytes: Vec<u8>) {
+        let mut session = WsRelay.session(&RelayUrl::web_socket("ws://localhost").unwrap());
+        for frame in [LinkFrame::Text(text), LinkFrame::Binary(bytes.into())] {
+            session.handle_input(SessionInput::Frame(frame), Time::ZERO);
+            while session.poll_output().is_some() {}
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_frame_or_an_error(bytes: Vec<u8>) {
+        let bytes = Bytes::from(bytes);
+        let _ = Chunk::parse(&bytes);
+        if let Ok(Frame::Room { token, chunk }) = Frame::parse(&bytes) {
+            let mut again = BytesMut::new();
+            Frame::emit_room_header(&token, &mut again);
+            again.extend_from_slice(&chunk);
+            prop_assert_eq!(again.freeze(), bytes);
+        }
+    }
+
+    #[test]
+    fn chunks_round_trip(name in "[^@\0]{1,8}", nonce: u16, tag: u8, progress: u8, payload: Vec<u8>) {
+        let action = ActionName::new(&name).unwrap();
+        let chunk = Chunk { action, nonce, tag: Tag(tag), progress, payload: payload.into() };
+        let mut bytes = BytesMut::new();
+        chunk.emit(&mut bytes);
+        prop_assert_eq!(Chunk::parse(&bytes.freeze()), Ok(chunk));
+    }
+
+    #[test]
+    fn presence_round_trips(token in prop::collection::vec(any::<u8>(), 1..=256), is_present: bool) {
+        let token = RoomToken::from_wire(&token);
+        let mut bytes = BytesMut::new();
+        Frame::emit_presence(&token, is_present, &mut bytes);
+        prop_assert_eq!(Frame::parse(&bytes.freeze()), Ok(Frame::Presence { token, is_present }));
+    }
+
+    #[test]
+    fn the_chunks_of_a_transmission_are_its_payload(payload in any_payload(), has_metadata: bool) {
+        let metadata = has_metadata.then(|| Value::from("metadata"));
+        let action = ActionName::new("a").unwrap();
+        let mut transmission = Transmission::new(action, 3, payload.clone(), metadata.as_ref());
+        let (mut whole, mut first, mut progress) = (BytesMut::new(), true, 0);
+        loop {
+            let mut bytes = BytesMut::new();
+            transmission.emit_next(&mut bytes);
+            let chunk = Chunk::parse(&bytes.freeze()).unwrap();
+            prop_assert!(chunk.payload.len() <= Chunk::PAYLOAD_BYTES);
+            prop_assert!(chunk.progress >= progress);
+            prop_assert_eq!(chunk.tag.has(Tag::META), first && has_metadata);
+            progress = chunk.progress;
+            first = false;
+            if !chunk.tag.has(Tag::META) {
+                whole.extend_from_slice(&chunk.payload);
+            }
+            let is_last = transmission.advance();
+            prop_assert_eq!(chunk.tag.has(Tag::LAST), is_last);
+            if is_last {
+                prop_assert_eq!(progress, 255);
+                prop_assert_eq!(Payload::parse(chunk.tag, whole.freeze()), Ok(payload));
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn envelopes_open_to_what_was_sealed(text in ".{0,300}", password in ".{0,10}", seed: u64) {
+        let key = SignalKey::derive(&password, "app", "room");
+        let sealed = key.seal(&text, &mut Seed::from_number(seed).rng("iv"));
+        prop_assert_eq!(key.open(&sealed), Ok(text));
+    }
+}
