@@ -1,7 +1,7 @@
 //! What a data channel needs of a session description, and nothing else.
 //!
 //! Descriptions come from untrusted peers, in the dialects of five WebRTC implementations, and
-//! str0m trusts some of what it reads: a user name fragment longer than a datagram makes it panic.
+//! str0m trusts some of what it reads: a user name fragment of 120 characters makes it panic.
 //! So a description is read here into values, each of a known shape, and str0m gets a new
 //! description that is made of those. Candidates are taken out, because each has to pass the
 //! rules of [`RemoteCandidate`](crate::candidate::RemoteCandidate) wherever it comes from.
@@ -9,6 +9,7 @@
 //! Descriptions with audio or video are refused for now.
 
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
 use tristero_proto::limits::{REMOTE_CANDIDATES_MAX, SDP_BYTES_MAX};
 
@@ -183,8 +184,8 @@ impl<'a> Attributes<'a> {
             value.filter(|v| is_valid(v)).map(str::to_owned).ok_or(SdpError::Attribute(name))
         };
         Ok(RemoteDescription {
-            ufrag: need("a=ice-ufrag", self.ufrag, |v| is_ice_chars(v, 4))?,
-            password: need("a=ice-pwd", self.password, |v| is_ice_chars(v, 22))?,
+            ufrag: need("a=ice-ufrag", self.ufrag, |v| is_ice_chars(v, 4..=UFRAG_CHARS_MAX))?,
+            password: need("a=ice-pwd", self.password, |v| is_ice_chars(v, 22..=256))?,
             fingerprint: self
                 .fingerprint
                 .ok_or(SdpError::Attribute("a=fingerprint with SHA-256"))?,
@@ -221,8 +222,9 @@ fn parse_fingerprint(value: &str) -> Option<[u8; 32]> {
     pairs.next().is_none().then_some(fingerprint)
 }
 
-fn is_ice_chars(value: &str, length_min: usize) -> bool {
-    (length_min..=ICE_CHARS_MAX).contains(&value.len())
+/// The lengths are those of RFC 8839 section 5.4, if not smaller.
+fn is_ice_chars(value: &str, length: RangeInclusive<usize>) -> bool {
+    length.contains(&value.len())
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
 
@@ -249,8 +251,9 @@ fn shorten(section: &str) -> String {
     section.chars().take(40).collect()
 }
 
-/// The longest user name fragment and password (RFC 8839 section 5.4).
-const ICE_CHARS_MAX: usize = 256;
+/// The longest user name fragment. RFC 8839 allows 256 characters, but str0m panics when it writes a
+/// user name, which is both sides' fragments, of more than 128. Nobody's has more than 32.
+const UFRAG_CHARS_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -326,6 +329,7 @@ mod tests {
     fn what_lacks_something_or_has_too_much_is_refused() {
         use SdpError::{Attribute, NoDataChannel, NotSdp, Refused, TooLong};
         let long = "x".repeat(257);
+        let longer_than_str0m_writes = "x".repeat(101);
         let audio = SdpError::OtherSection("audio 9 UDP/TLS/RTP/SAVPF 111".to_owned());
         let cases = [
             ("v=0", "v=1", NotSdp),
@@ -335,7 +339,7 @@ mod tests {
             ("a=ice-ufrag:EsAw", "", Attribute("a=ice-ufrag")),
             ("EsAw", "Es:w", Attribute("a=ice-ufrag")),
             ("EsAw", "EsA", Attribute("a=ice-ufrag")),
-            ("EsAw", &long, Attribute("a=ice-ufrag")),
+            ("EsAw", &longer_than_str0m_writes, Attribute("a=ice-ufrag")),
             ("bP+XJMM09aR8AiX1jdukzR6Y", "short", Attribute("a=ice-pwd")),
             ("bP+XJMM09aR8AiX1jdukzR6Y", &long, Attribute("a=ice-pwd")),
             ("sha-256", "sha-1", Attribute("a=fingerprint with SHA-256")),
