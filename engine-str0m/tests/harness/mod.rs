@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::disallowed_methods, clippy::unwrap_used)]
 
+pub(crate) mod foreign;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -89,6 +91,8 @@ pub(crate) struct World {
     pub(crate) wire: VecDeque<(Time, Transmit)>,
     /// Nothing arrives any more.
     pub(crate) is_cut: bool,
+    /// Nothing arrives at this host.
+    pub(crate) deaf: Option<usize>,
     /// All that was sent so far, the oldest first.
     pub(crate) sent: Vec<Transmit>,
 }
@@ -119,6 +123,7 @@ impl World {
             hosts: (0..hosts).map(host).collect(),
             wire: VecDeque::new(),
             is_cut: false,
+            deaf: None,
             sent: Vec::new(),
         }
     }
@@ -250,7 +255,7 @@ impl World {
 
     fn deliver(&mut self, transmit: &Transmit) {
         let to = self.hosts.iter().position(|host| host.address == transmit.path.remote);
-        if let Some(to) = to.filter(|_| !self.is_cut) {
+        if let Some(to) = to.filter(|to| !self.is_cut && self.deaf != Some(*to)) {
             self.arrive(to, transmit.path.local, &transmit.bytes);
         }
     }
@@ -260,7 +265,6 @@ impl World {
             while let Some(output) = host.engine.poll_output() {
                 match output {
                     EngineOutput::Transmit(transmit) => {
-                        assert_eq!(transmit.path.local, host.address, "it has one socket");
                         self.sent.push(transmit.clone());
                         self.wire.push_back((self.now + LATENCY, transmit));
                     }
