@@ -146,3 +146,72 @@ fn is_the_one(ours: Option<ChannelId>, opened: ChannelId, label: &str) -> bool {
         None => label == LABEL,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods)]
+    use std::time::Instant;
+
+    use str0m::Rtc;
+
+    use super::*;
+
+    /// Two channels; only str0m can name them.
+    fn ids() -> (ChannelId, ChannelId) {
+        let mut rtc = Rtc::new(Instant::now());
+        let mut changes = rtc.sdp_api();
+        (changes.add_channel(String::new()), changes.add_channel(String::new()))
+    }
+
+    #[test]
+    fn an_offerers_channel_is_the_one_it_opened_whatever_others_are_called() {
+        let (ours, other) = ids();
+        let mut channel = DataChannel::Awaited { ours: Some(ours) };
+        assert_eq!(channel.on_open(other, LABEL), Opening::Surplus);
+        assert_eq!(channel.on_message(other), Arrival::Surplus);
+        assert!(!channel.is_open());
+        assert_eq!(channel.on_open(ours, LABEL), Opening::Opened);
+        assert_eq!(channel.on_message(ours), Arrival::Message);
+        assert_eq!(channel.writable(), Some(ours));
+    }
+
+    #[test]
+    fn an_answerers_channel_is_the_first_with_the_right_label() {
+        let (first, second) = ids();
+        let mut channel = DataChannel::Awaited { ours: None };
+        assert_eq!(channel.on_message(first), Arrival::Surplus);
+        assert_eq!(channel.on_open(first, "chat"), Opening::Surplus);
+        assert_eq!(channel.on_open(second, LABEL), Opening::Opened);
+        assert_eq!(channel.on_open(first, LABEL), Opening::Surplus);
+        assert!(channel.is(second) && !channel.is(first));
+    }
+
+    #[test]
+    fn a_message_before_the_acknowledgement_opens_the_channel_but_nothing_can_be_sent_yet() {
+        let (ours, _) = ids();
+        let mut channel = DataChannel::Awaited { ours: Some(ours) };
+        assert_eq!(channel.on_message(ours), Arrival::OpensChannel);
+        assert_eq!(channel.on_message(ours), Arrival::Message);
+        assert!(channel.is_open());
+        assert_eq!(channel.writable(), None);
+        channel.fill(10);
+        assert!(!channel.drain(0), "it is the acknowledgement that is waited for");
+        assert_eq!(channel.on_open(ours, LABEL), Opening::Completed { is_awaited: true });
+        assert_eq!(channel.writable(), Some(ours));
+    }
+
+    #[test]
+    fn whoever_was_sent_away_is_called_once_and_when_its_message_fits() {
+        let (ours, _) = ids();
+        let mut channel = DataChannel::Awaited { ours: Some(ours) };
+        channel.on_open(ours, LABEL);
+        assert!(!channel.drain(0), "nobody was sent away");
+        channel.fill(BUFFERED_BYTES_MAX);
+        channel.fill(10);
+        assert!(!channel.drain(1), "the first one that was sent away counts");
+        assert!(channel.drain(0));
+        assert!(!channel.drain(0));
+        assert_eq!(low_water(10), BUFFERED_BYTES_MAX / 2);
+        assert_eq!(low_water(BUFFERED_BYTES_MAX - 10), 10);
+    }
+}
