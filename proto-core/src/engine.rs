@@ -206,7 +206,7 @@ pub enum SendOutcome {
     Taken,
     /// There is no room; offer it again after [`EngineEvent::Drained`].
     Full,
-    /// The connection is not open, or the message is larger than the other side takes.
+    /// The connection is not open, or the message is empty or larger than the other side takes.
     Refused,
 }
 
@@ -259,7 +259,7 @@ pub trait Engine {
     /// began. One that is not understood or can't be used is dropped.
     fn add_remote_candidate(&mut self, conn: ConnId, candidate: &CandidateInit, now: Time);
 
-    /// Sends a message.
+    /// Sends a message of at least one byte.
     fn send(&mut self, conn: ConnId, lane: Lane, message: &[u8], now: Time) -> SendOutcome;
 
     /// Ends a connection so that the other side notices; [`EngineEvent::Closed`] follows.

@@ -266,7 +266,8 @@ impl Engine for MemoryEngine {
     }
 
     fn send(&mut self, conn: ConnId, _lane: Lane, message: &[u8], _now: Time) -> SendOutcome {
-        let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open) else {
+        let open = self.conns.get_mut(&conn).filter(|conn| conn.is_open && !message.is_empty());
+        let Some(open) = open else {
             return SendOutcome::Refused;
         };
         if open.in_flight >= IN_FLIGHT_MAX {
