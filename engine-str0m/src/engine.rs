@@ -32,7 +32,8 @@ use crate::shared::Shared;
 pub struct Str0mEngine {
     rtc_config: RtcConfig,
     rng: Rng,
-    conns: BTreeMap<ConnId, Connection>,
+    /// Boxed: they are kilobytes, and a tree keeps room for more than it has.
+    conns: BTreeMap<ConnId, Box<Connection>>,
     /// When each connection wants to be woken, soonest first.
     due: BTreeSet<(Time, ConnId)>,
     shared: Shared,
@@ -80,7 +81,7 @@ impl Str0mEngine {
     }
 
     fn insert(&mut self, id: ConnId, connection: Connection) {
-        self.conns.insert(id, connection);
+        self.conns.insert(id, Box::new(connection));
         self.settle(id, None);
     }
 
