@@ -1,2 +1,58 @@
-//! The program.
-fn main() {}
+//! The program `tristero`: rooms, a relay and a scriptable peer on the command line.
+//!
+//! Each subcommand is a module of its own, with an async `run` that ends in a [`Failure`] or not.
+//! Rules kept here:
+//!
+//! - What a command is for goes to stdout; notes, logs and errors go to stderr.
+//! - An error is one sentence; the exit status tells of which kind it is ([`exit`]).
+//! - A command that is interrupted leaves its rooms first.
+//!
+//! Protocol, networking and the relay itself are the matters of the libraries below.
+
+mod agent;
+mod args;
+mod chat;
+mod demo;
+mod exit;
+mod lines;
+mod logging;
+mod node;
+mod relay;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::exit::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(arguments.verbose);
+    match start(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn start(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::running(format!("the program can't start: {error}")))?;
+    let outcome = runtime.block_on(run(command));
+    // A thread may still be reading stdin, and nothing else is left to be waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Chat(arguments) => chat::run(arguments).await,
+        Command::Agent(arguments) => agent::run(arguments).await,
+        Command::Relay(arguments) => relay::run(arguments).await,
+    }
+}

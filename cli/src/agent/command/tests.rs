@@ -1,0 +1,111 @@
+//! What lines are taken for.
+
+use serde_json::json;
+
+use super::*;
+
+fn parse(line: &Value) -> Command {
+    Command::parse(line.to_string().as_bytes())
+}
+
+fn refusal(line: &Value) -> String {
+    parse(line).order.unwrap_err().to_string()
+}
+
+#[test]
+fn a_join_needs_an_app_and_a_room_and_has_defaults() {
+    let line = json!({"cmd": "join", "appId": "a", "roomId": "r", "relayUrls": ["ws://x"]});
+    let Ok(Order::Join(join)) = parse(&line).order else { panic!("not a join") };
+    assert_eq!((join.name(), join.password.as_str()), ("r", ""));
+    assert_eq!(join.relays(), ["ws://x"]);
+    assert_eq!((join.trickle_ice, join.handshake_timeout()), (None, None));
+    assert_eq!(refusal(&json!({"cmd": "join", "roomId": "r"})), "missing field `appId`");
+}
+
+#[test]
+fn relays_may_be_given_as_trystero_takes_them() {
+    let relay_config = json!({"urls": ["ws://x"], "redundancy": 3});
+    let line = json!({"cmd": "join", "appId": "a", "roomId": "r", "relayConfig": relay_config});
+    let Ok(Order::Join(join)) = parse(&line).order else { panic!("not a join") };
+    assert_eq!(join.relays(), ["ws://x"]);
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_by_name() {
+    let join = |key: &str, value: Value| {
+        let mut line = json!({"cmd": "join", "appId": "a", "roomId": "r"});
+        line[key] = value;
+        refusal(&line)
+    };
+    for (key, value, expected) in [
+        ("strategy", json!("nostr"), "the strategy \"nostr\" is not supported yet"),
+        ("strategy", json!("carrier pigeon"), "there is no strategy \"carrier pigeon\""),
+        ("strategy", json!([]), "several strategies at once is not supported yet"),
+        ("passive", json!(true), "passive is not supported yet"),
+        ("handshake", json!({"text": "x"}), "handshake is not supported yet"),
+        ("turnConfig", json!([{}]), "turnConfig is not supported yet"),
+        ("rtcConfig", json!({"iceServers": [{}]}), "rtcConfig.iceServers is not supported yet"),
+    ] {
+        assert_eq!(join(key, value), expected);
+    }
+    assert_eq!(refusal(&json!({"cmd": "ping"})), "ping is not supported yet");
+    let register = json!({"cmd": "register", "action": "a", "kind": "request"});
+    assert_eq!(refusal(&register), "kind \"request\" is not supported yet");
+}
+
+#[test]
+fn the_defaults_of_what_is_not_built_yet_are_taken() {
+    let line = json!({
+        "cmd": "join", "appId": "a", "roomId": "r", "strategy": "ws", "passive": false,
+        "turnConfig": [], "rtcConfig": {"iceServers": []}
+    });
+    assert!(matches!(parse(&line).order, Ok(Order::Join(_))));
+}
+
+#[test]
+fn an_answer_repeats_id_and_cmd_even_of_what_is_unknown() {
+    let command = parse(&json!({"cmd": "dance", "id": null, "wait": true}));
+    let asked = Asked { id: Some(Value::Null), cmd: Some(json!("dance")) };
+    assert_eq!((command.asked, command.wait), (asked, true));
+    assert_eq!(command.order.unwrap_err().to_string(), "unknown command \"dance\"");
+    assert_eq!(refusal(&json!({"cmd": 5})), "unknown command 5");
+    assert_eq!(refusal(&json!({"id": 1})), "a command needs a cmd");
+    assert_eq!(parse(&json!({"cmd": "stats"})).asked.id, None);
+}
+
+#[test]
+fn a_line_that_is_no_object_is_no_command() {
+    assert_eq!(refusal(&json!([1])), "a command is a JSON object");
+    let command = Command::parse(b"{\"cmd\":");
+    assert!(command.order.unwrap_err().to_string().starts_with("not JSON: "));
+    assert!(Command::parse(b"\xff").order.is_err());
+}
+
+#[test]
+fn a_send_has_a_payload_and_tells_null_metadata_from_none() {
+    let line = json!({"cmd": "send", "action": "a", "json": null, "metadata": null});
+    let Ok(Order::Send(send)) = parse(&line).order else { panic!("not a send") };
+    assert_eq!(send.metadata, Some(Value::Null));
+    assert!(send.hash && !send.progress && send.target.is_none());
+    let line = json!({"cmd": "send", "action": "a", "text": "x", "target": ["p", "q"]});
+    let Ok(Order::Send(send)) = parse(&line).order else { panic!("not a send") };
+    assert_eq!((send.metadata, send.target.unwrap().peers().len()), (None, 2));
+}
+
+#[test]
+fn many_messages_are_sent_in_turn_unless_told_otherwise() {
+    let line = json!({"cmd": "sendMany", "action": "a", "count": 3});
+    let Ok(Order::SendMany(many)) = parse(&line).order else { panic!("not a sendMany") };
+    assert_eq!((many.count, many.size, many.in_turn), (3, 100, true));
+    let line = json!({"cmd": "sendMany", "action": "a", "count": 3, "await": false});
+    let Ok(Order::SendMany(many)) = parse(&line).order else { panic!("not a sendMany") };
+    assert!(!many.in_turn);
+}
+
+#[test]
+fn a_target_is_someone() {
+    let to = |target: Value| json!({"cmd": "send", "action": "a", "text": "x", "target": target});
+    assert_eq!(refusal(&to(json!(""))), "a target is a peer's id or a list of them");
+    assert!(refusal(&to(json!([]))).starts_with("the target is an empty list"));
+    assert!(parse(&to(json!("p"))).order.is_ok());
+}

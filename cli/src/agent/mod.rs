@@ -1,0 +1,261 @@
+//! `tristero agent`: a peer driven by JSON lines, as docs/agent.md describes it.
+//!
+//! One task takes the commands in the order in which they are written and begins each before it
+//! takes the next, so that their effects have that order. What a command then waits for, it waits
+//! for in a task of its own, unless the command says that the next has to wait too.
+//!
+//! - [`command`]: what a line says; [`payload`]: what is sent and told
+//! - [`room`]: a room and what happens there; [`action`]: what is received under a name
+//! - [`events`]: what is told on stdout
+
+mod action;
+mod command;
+mod events;
+mod payload;
+mod room;
+mod sending;
+mod usage;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tristero_tokio::{NodeHandle, Options};
+
+use self::command::{Asked, Command, InRoom, JoinOrder, Order};
+use self::events::{Events, Fields};
+use self::room::AgentRoom;
+use crate::args::AgentArguments;
+use crate::exit::Failure;
+use crate::lines::StdinLines;
+use crate::node;
+use crate::signals::StopSignals;
+
+/// Commands that are under way at once. One more is refused: a script that lets so many pile up
+/// has lost sight of them.
+const RUNNING_MAX: usize = 4096;
+
+/// Runs commands until the end of stdin, `exit`, a signal, or until nobody reads the events.
+pub(crate) async fn run(arguments: AgentArguments) -> Result<(), Failure> {
+    let mut signals = StopSignals::listen()?;
+    let self_id = arguments.self_id.clone();
+    let node = node::start(Options { self_id, loopback: arguments.loopback })?;
+    let (events, writer) = Events::to_stdout();
+    let version = format!("tristero {}", env!("CARGO_PKG_VERSION"));
+    let ready = Fields::new().with("selfId", node.self_id().as_str()).with("version", version);
+    events.tell("ready", ready).await;
+
+    let mut agent = Agent::new(node, events.clone());
+    tokio::select! {
+        () = agent.follow(&arguments) => {}
+        () = signals.next() => {}
+        () = events.unread() => {}
+    }
+    agent.end().await;
+    events.finish(writer).await;
+    Ok(())
+}
+
+/// Why a command was not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Refusal(String);
+
+impl Refusal {
+    #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+    pub(crate) fn new(why: impl ToString) -> Self {
+        Refusal(why.to_string())
+    }
+
+    /// Of something that is documented, for later versions.
+    pub(crate) fn not_yet(what: &str) -> Self {
+        Refusal(format!("{what} is not supported yet"))
+    }
+}
+
+/// What a command came to.
+type Outcome = Result<Fields, Refusal>;
+
+/// A command that has begun.
+enum Begun {
+    Done(Fields),
+    /// Its end is still to be waited for.
+    Running(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+}
+
+/// Whether there is anything left to do after a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Exit,
+}
+
+struct Agent {
+    node: NodeHandle,
+    events: Events,
+    rooms: BTreeMap<String, AgentRoom>,
+    last_joined: Option<String>,
+    /// Every relay that a room had, also one that was left: whoever asks is to find it.
+    relay_urls: BTreeSet<String>,
+    running: JoinSet<()>,
+}
+
+impl Agent {
+    fn new(node: NodeHandle, events: Events) -> Self {
+        Agent {
+            node,
+            events,
+            rooms: BTreeMap::new(),
+            last_joined: None,
+            relay_urls: BTreeSet::new(),
+            running: JoinSet::new(),
+        }
+    }
+
+    /// Runs the commands of the arguments, then those of stdin, then lingers.
+    async fn follow(&mut self, arguments: &AgentArguments) {
+        for line in &arguments.commands {
+            if self.take(line.as_bytes()).await == Next::Exit {
+                return;
+            }
+        }
+        let mut lines = StdinLines::read();
+        while let Some(line) = lines.next().await {
+            if self.take(&line).await == Next::Exit {
+                return;
+            }
+        }
+        sleep(arguments.linger).await;
+    }
+
+    /// Leaves all rooms, and gives up on what is under way.
+    async fn end(mut self) {
+        self.leave_all().await;
+        self.running.shutdown().await;
+        self.node.shut_down().await;
+    }
+
+    /// Takes one line.
+    async fn take(&mut self, line: &[u8]) -> Next {
+        if line.trim_ascii().is_empty() {
+            return Next::GoOn;
+        }
+        let Command { asked, wait, order } = Command::parse(line);
+        let is_exit = matches!(order, Ok(Order::Exit));
+        let begun = match order {
+            Ok(order) => self.begin(order).await,
+            Err(refusal) => Err(refusal),
+        };
+        while self.running.try_join_next().is_some() {}
+        match begun {
+            Ok(Begun::Running(running)) if wait => {
+                answer(&self.events, asked, running.await).await;
+            }
+            Ok(Begun::Running(_)) if self.running.len() >= RUNNING_MAX => {
+                let refusal = format!("{RUNNING_MAX} commands are under way already");
+                answer(&self.events, asked, Err(Refusal::new(refusal))).await;
+            }
+            Ok(Begun::Running(running)) => {
+                let events = self.events.clone();
+                self.running.spawn(async move { answer(&events, asked, running.await).await });
+            }
+            Ok(Begun::Done(fields)) => answer(&self.events, asked, Ok(fields)).await,
+            Err(refusal) => answer(&self.events, asked, Err(refusal)).await,
+        }
+        if is_exit { Next::Exit } else { Next::GoOn }
+    }
+
+    /// Begins a command.
+    async fn begin(&mut self, order: Order) -> Result<Begun, Refusal> {
+        match order {
+            Order::Join(join) => self.join(&join).await.map(Begun::Done),
+            Order::Leave(at) => self.leave(&at).await.map(Begun::Done),
+            Order::Register(register) => {
+                self.room(&register.at)?.register(register).map(Begun::Done)
+            }
+            Order::Count(count) => Ok(Begun::Done(self.room(&count.at)?.count(&count.action))),
+            Order::Send(send) => sending::send(self.room(&send.at)?, send).await,
+            Order::SendMany(many) => sending::send_many(self.room(&many.at)?, many),
+            Order::Peers(at) => Ok(Begun::Done(self.room(&at)?.peers())),
+            Order::Pairs(at) => Ok(Begun::Done(self.room(&at)?.pairs())),
+            Order::Relays => Ok(Begun::Done(self.relays())),
+            Order::Stats => Ok(Begun::Done(usage::stats())),
+            Order::Sleep(order) => Ok(Begun::Running(Box::pin(async move {
+                sleep(order.duration()).await;
+                Ok(Fields::new())
+            }))),
+            Order::Exit => {
+                self.leave_all().await;
+                Ok(Begun::Done(Fields::new()))
+            }
+        }
+    }
+
+    async fn join(&mut self, order: &JoinOrder) -> Outcome {
+        let name = order.name();
+        if self.rooms.contains_key(name) {
+            return Err(Refusal::new(format!("there is a room called {name} already")));
+        }
+        let (room, t0) = AgentRoom::join(&self.node, order, &self.events).await?;
+        self.rooms.insert(name.to_owned(), room);
+        self.relay_urls.extend(order.relays().iter().cloned());
+        self.last_joined = Some(name.to_owned());
+        Ok(Fields::new().with("t0", t0).with("selfId", self.node.self_id().as_str()))
+    }
+
+    async fn leave(&mut self, at: &InRoom) -> Outcome {
+        let name = self.name(at)?.to_owned();
+        let room = self.rooms.remove(&name).ok_or_else(|| no_room(&name))?;
+        room.leave().await;
+        Ok(Fields::new())
+    }
+
+    async fn leave_all(&mut self) {
+        while let Some((_, room)) = self.rooms.pop_first() {
+            room.leave().await;
+        }
+    }
+
+    /// The relays of all rooms, and those that no room has any more.
+    fn relays(&self) -> Fields {
+        let closed = || Fields::new().with("state", "closed");
+        let left = self.relay_urls.iter().fold(Fields::new(), |all, url| all.with(url, closed()));
+        let relays = self.rooms.values().fold(left, |all, room| all.with_all(room.relays()));
+        Fields::new().with("relays", relays)
+    }
+
+    fn room(&mut self, at: &InRoom) -> Result<&mut AgentRoom, Refusal> {
+        let name = self.name(at)?.to_owned();
+        self.rooms.get_mut(&name).ok_or_else(|| no_room(&name))
+    }
+
+    fn name<'a>(&'a self, at: &'a InRoom) -> Result<&'a str, Refusal> {
+        let name = at.room.as_deref().or(self.last_joined.as_deref());
+        name.ok_or_else(|| Refusal::new("no room was joined"))
+    }
+}
+
+fn no_room(name: &str) -> Refusal {
+    Refusal::new(format!("there is no room {name}"))
+}
+
+/// Answers a command: with an id always, without one if it failed.
+async fn answer(events: &Events, asked: Asked, outcome: Outcome) {
+    let Asked { id, cmd } = asked;
+    let fields = Fields::new().with_option("id", id.clone()).with_option("cmd", cmd);
+    match (id, outcome) {
+        (Some(_), Ok(result)) => {
+            events.tell("reply", fields.with("ok", true).with_all(result)).await;
+        }
+        (Some(_), Err(refusal)) => {
+            let fields = fields.with("ok", false).with("error", refusal.to_string());
+            events.tell("reply", fields).await;
+        }
+        (None, Ok(_)) => {}
+        (None, Err(refusal)) => {
+            events.tell("error", fields.with("error", refusal.to_string())).await;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What an agent sends.
+
+use std::future::IntoFuture;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tristero_tokio::{Payload, PeerId, SendBuilder, SendError, SendFailure, Sender, Sent};
+
+use super::command::{SendManyOrder, SendOrder, Targets};
+use super::events::{Fields, unix_ms};
+use super::payload::{describe, payload_bytes};
+use super::room::{AgentRoom, Teller};
+use super::{Begun, Outcome, Refusal};
+
+/// The number of the first message of `sendMany`: all have as many digits.
+const MANY_FIRST: u64 = 1_000_000;
+/// What is not padding in a message of `sendMany`, by convention.
+const MANY_OVERHEAD: usize = 24;
+/// The largest message of `sendMany`. For more there is `send`.
+const MANY_SIZE_MAX: usize = 1024 * 1024;
+/// Messages of `sendMany` that are on their way at once, where none waits for the one before: a
+/// quarter of what the node queues for one peer.
+const MANY_IN_FLIGHT: usize = 1024;
+
+/// Begins to send one payload.
+pub(crate) async fn send(room: &mut AgentRoom, order: SendOrder) -> Result<Begun, Refusal> {
+    let SendOrder { action, payload, target, metadata, progress, hash, .. } = order;
+    let payload = payload.read().await?;
+    let sender = room.sender(&action)?;
+    let teller = room.teller().clone();
+
+    let mut send = address(sender.send(payload.clone()), target.as_ref());
+    if let Some(metadata) = &metadata {
+        send = send.metadata(metadata.clone());
+    }
+    if progress {
+        let (teller, action) = (teller.clone(), action.clone());
+        send = send.on_progress(move |peer, fraction| {
+            tell_progress(&teller, &action, peer, fraction, metadata.as_ref());
+        });
+    }
+    let t0 = unix_ms();
+    let handed_over = send.into_future();
+    Ok(Begun::Running(Box::pin(async move {
+        let sent = handed_over.await.map_err(Refusal::new)?;
+        let result = Fields::new().with("t0", t0).with("t1", unix_ms());
+        let result = match &payload {
+            Payload::Binary(_) => result.with_all(describe(&payload, hash).await),
+            Payload::Text(_) | Payload::Json(_) => result,
+        };
+        let result = result.with_option("failed", describe_failed(&sent.failed));
+        let told = Fields::new().with("action", action).with_all(result.clone());
+        teller.tell("sent", told).await;
+        Ok(result)
+    })))
+}
+
+/// Begins to send many small messages.
+pub(crate) fn send_many(room: &mut AgentRoom, order: SendManyOrder) -> Result<Begun, Refusal> {
+    if order.size > MANY_SIZE_MAX {
+        return Err(Refusal::new(format!("a message has a size of {MANY_SIZE_MAX} at most")));
+    }
+    let sender = room.sender(&order.action)?;
+    let teller = room.teller().clone();
+    Ok(Begun::Running(Box::pin(async move {
+        let result = send_all(&sender, &order).await?;
+        let told = Fields::new().with("action", order.action).with_all(result.clone());
+        teller.tell("sentMany", told).await;
+        Ok(result)
+    })))
+}
+
+async fn send_all(sender: &Sender, order: &SendManyOrder) -> Outcome {
+    let pad = "x".repeat(order.size.saturating_sub(MANY_OVERHEAD));
+    let message = |i: u32| Payload::Json(json!({"n": MANY_FIRST + u64::from(i), "pad": pad}));
+    let window = if order.in_turn { 1 } else { MANY_IN_FLIGHT };
+    let mut failed = Vec::new();
+    let mut in_flight: JoinSet<Result<Sent, SendError>> = JoinSet::new();
+
+    let t0 = unix_ms();
+    for i in 0..order.count {
+        in_flight.spawn(address(sender.send(message(i)), order.target.as_ref()).into_future());
+        if in_flight.len() >= window {
+            settle(&mut in_flight, &mut failed).await?;
+        }
+    }
+    while !in_flight.is_empty() {
+        settle(&mut in_flight, &mut failed).await?;
+    }
+    Ok(Fields::new()
+        .with("t0", t0)
+        .with("t1", unix_ms())
+        .with("count", order.count)
+        .with("messageBytes", payload_bytes(&message(0)))
+        .with_option("failed", describe_failed(&failed)))
+}
+
+/// Waits for one of those in flight. Of the failures each peer's first is kept.
+async fn settle(
+    in_flight: &mut JoinSet<Result<Sent, SendError>>,
+    failed: &mut Vec<(PeerId, SendFailure)>,
+) -> Result<(), Refusal> {
+    let Some(sent) = in_flight.join_next().await else { return Ok(()) };
+    for (peer, failure) in sent.map_err(Refusal::new)?.map_err(Refusal::new)?.failed {
+        if failed.iter().all(|(known, _)| *known != peer) {
+            failed.push((peer, failure));
+        }
+    }
+    Ok(())
+}
+
+fn address(send: SendBuilder, target: Option<&Targets>) -> SendBuilder {
+    target.map_or(&[][..], Targets::peers).iter().fold(send, SendBuilder::to)
+}
+
+fn tell_progress(
+    teller: &Teller,
+    action: &str,
+    peer: &PeerId,
+    fraction: f64,
+    metadata: Option<&Value>,
+) {
+    let fields = Fields::new()
+        .with("action", action)
+        .with("progress", fraction)
+        .with("peer", peer.as_str())
+        .with_option("metadata", metadata.cloned());
+    teller.try_tell("sendProgress", fields);
+}
+
+/// Members of the room that did not get what was sent to all, if there are any.
+fn describe_failed(failed: &[(PeerId, SendFailure)]) -> Option<Vec<Value>> {
+    let describe = |(peer, failure): &(PeerId, SendFailure)| json!({"peer": peer.as_str(), "error": failure.to_string()});
+    (!failed.is_empty()).then(|| failed.iter().map(describe).collect())
+}

@@ -1,0 +1,11 @@
+//! The one node of a command.
+
+use tristero_tokio::{NodeHandle, Options};
+
+use crate::exit::Failure;
+
+/// Starts a node.
+pub(crate) fn start(options: Options) -> Result<NodeHandle, Failure> {
+    tristero_tokio::node(options)
+        .map_err(|error| Failure::running(format!("no peer can be started: {error}")))
+}
