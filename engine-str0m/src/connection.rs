@@ -26,7 +26,6 @@ use crate::datagram::Sender;
 use crate::driven::{Driven, Said};
 use crate::limits::MAPPED_ADDRESSES_MAX;
 use crate::negotiation::{Ours, Remote, Theirs};
-use crate::paths::Standing;
 use crate::sdp::Setup;
 use crate::shared::Shared;
 use crate::silence::Silence;
@@ -62,7 +61,7 @@ impl Connection {
         now: Time,
         shared: &mut Shared,
     ) {
-        let is_known = shared.paths.learn(datagram.path, self.id, Standing::Heard);
+        let is_known = shared.paths.hear(datagram.path, self.id);
         if !is_known || !self.knows_mapped(message) {
             shared.counters.surplus_paths += 1;
             return;
@@ -254,8 +253,7 @@ impl Connection {
     fn on_transmit(&mut self, transmit: str0m::net::Transmit, now: Time, shared: &mut Shared) {
         let path = Path { local: transmit.source, remote: transmit.destination };
         if self.traffic.on_sent(path, &transmit.contents, now) {
-            // A check beyond the limit of paths is sent, but its answer will find nobody.
-            shared.paths.learn(path, self.id, Standing::Tried);
+            shared.paths.try_out(path, self.id);
         }
         let bytes = Bytes::from(Vec::<u8>::from(transmit.contents));
         let transmit = Transmit { path, bytes, segment_size: None, ecn: None };

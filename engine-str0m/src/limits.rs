@@ -27,8 +27,10 @@ pub(crate) const REMOTE_MESSAGE_BYTES_DEFAULT: usize = 64 * 1024;
 /// checks no more than 100 pairs.
 pub(crate) const LOCAL_ADDRESSES_MAX: usize = 16;
 
-/// Paths remembered of one connection. A request to it over one more is dropped: str0m makes a
-/// candidate of every new source, and a peer can forge as many as it likes.
+/// Paths remembered of one connection over which its peer was heard, and as many that were only
+/// tried. A request over one more is dropped: str0m makes a candidate of every new source, and a
+/// peer can forge as many as it likes. Of those that were only tried the oldest is forgotten; str0m
+/// checks no more than 100 at once.
 pub(crate) const PATHS_PER_CONN_MAX: usize = 128;
 
 /// Connections that share one path. One more replaces the oldest; two nodes hold two at most, and

@@ -8,7 +8,7 @@
 //! dropped without harm. Two nodes share a path for good reason when they hold two connections
 //! for a moment, since each has one socket.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 
 use tristero_proto::ConnId;
 use tristero_proto::engine::Path;
@@ -28,31 +28,49 @@ pub(crate) enum Standing {
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
     sharers: BTreeMap<Path, Vec<(ConnId, Standing)>>,
-    of_conn: BTreeMap<ConnId, BTreeSet<Path>>,
+    of_conn: BTreeMap<ConnId, Known>,
+}
+
+/// The paths of one connection, by how well it knows them. Each is bounded.
+#[derive(Debug, Default)]
+struct Known {
+    /// The oldest first.
+    tried: VecDeque<Path>,
+    heard: Vec<Path>,
 }
 
 impl Paths {
-    /// Notes that a connection uses a path; false if it has too many.
-    pub(crate) fn learn(&mut self, path: Path, conn: ConnId, standing: Standing) -> bool {
-        let known = self.sharers.get_mut(&path).and_then(|sharers| find(sharers, conn));
-        if let Some(known) = known {
-            *known = standing.max(*known);
+    /// Notes that we check a path. The oldest one that brought no answer may be forgotten for it.
+    pub(crate) fn try_out(&mut self, path: Path, conn: ConnId) {
+        if self.standing(path, conn).is_some() {
+            return;
+        }
+        let tried = &mut self.of_conn.entry(conn).or_default().tried;
+        tried.push_back(path);
+        let forgotten = if tried.len() > PATHS_PER_CONN_MAX { tried.pop_front() } else { None };
+        if let Some(forgotten) = forgotten {
+            self.leave(forgotten, conn);
+        }
+        self.join(path, conn, Standing::Tried);
+    }
+
+    /// Notes that a STUN message with the right key came over a path; false if the connection has
+    /// too many of those.
+    pub(crate) fn hear(&mut self, path: Path, conn: ConnId) -> bool {
+        let standing = self.standing(path, conn);
+        if standing == Some(Standing::Heard) {
             return true;
         }
-        let paths = self.of_conn.entry(conn).or_default();
-        if paths.len() >= PATHS_PER_CONN_MAX {
+        let known = self.of_conn.entry(conn).or_default();
+        if known.heard.len() >= PATHS_PER_CONN_MAX {
             return false;
         }
-        paths.insert(path);
-        let sharers = self.sharers.entry(path).or_default();
-        if sharers.len() >= CONNS_PER_PATH_MAX {
-            let least = (0..sharers.len()).min_by_key(|index| sharers[*index].1);
-            let (displaced, _) = sharers.remove(least.expect("it is full, not empty"));
-            if let Some(paths) = self.of_conn.get_mut(&displaced) {
-                paths.remove(&path);
-            }
+        known.heard.push(path);
+        if standing == Some(Standing::Tried) {
+            known.tried.retain(|tried| *tried != path);
+            self.leave(path, conn);
         }
-        sharers.push((conn, standing));
+        self.join(path, conn, Standing::Heard);
         true
     }
 
@@ -73,19 +91,39 @@ impl Paths {
 
     /// Forgets all paths of a connection.
     pub(crate) fn forget(&mut self, conn: ConnId) {
-        for path in self.of_conn.remove(&conn).into_iter().flatten() {
-            if let Some(sharers) = self.sharers.get_mut(&path) {
-                sharers.retain(|(sharer, _)| *sharer != conn);
-                if sharers.is_empty() {
-                    self.sharers.remove(&path);
-                }
+        let Some(known) = self.of_conn.remove(&conn) else { return };
+        for path in known.tried.into_iter().chain(known.heard) {
+            self.leave(path, conn);
+        }
+    }
+
+    fn standing(&self, path: Path, conn: ConnId) -> Option<Standing> {
+        let sharers = self.sharers.get(&path)?;
+        sharers.iter().find(|(sharer, _)| *sharer == conn).map(|(_, standing)| *standing)
+    }
+
+    /// Puts a connection on a path, in the place of another if it is crowded.
+    fn join(&mut self, path: Path, conn: ConnId, standing: Standing) {
+        let sharers = self.sharers.entry(path).or_default();
+        if sharers.len() >= CONNS_PER_PATH_MAX {
+            let least = (0..sharers.len()).min_by_key(|index| sharers[*index].1);
+            let (displaced, _) = sharers.remove(least.expect("it is full, not empty"));
+            if let Some(known) = self.of_conn.get_mut(&displaced) {
+                known.tried.retain(|tried| *tried != path);
+                known.heard.retain(|heard| *heard != path);
+            }
+        }
+        sharers.push((conn, standing));
+    }
+
+    fn leave(&mut self, path: Path, conn: ConnId) {
+        if let Some(sharers) = self.sharers.get_mut(&path) {
+            sharers.retain(|(sharer, _)| *sharer != conn);
+            if sharers.is_empty() {
+                self.sharers.remove(&path);
             }
         }
     }
-}
-
-fn find(sharers: &mut [(ConnId, Standing)], conn: ConnId) -> Option<&mut Standing> {
-    sharers.iter_mut().find(|(sharer, _)| *sharer == conn).map(|(_, standing)| standing)
 }
 
 #[cfg(test)]
@@ -106,44 +144,57 @@ mod tests {
     #[test]
     fn a_path_that_was_only_tried_carries_no_data() {
         let mut paths = Paths::default();
-        assert!(paths.learn(path(1), A, Standing::Tried));
+        paths.try_out(path(1), A);
         assert_eq!(conns(&paths, path(1), Standing::Tried), [1]);
         assert!(conns(&paths, path(1), Standing::Heard).is_empty());
-        assert!(paths.learn(path(1), A, Standing::Heard));
-        assert!(paths.learn(path(1), A, Standing::Tried));
+        assert!(paths.hear(path(1), A));
+        paths.try_out(path(1), A);
         assert_eq!(conns(&paths, path(1), Standing::Heard), [1], "it stays proven");
+        paths.forget(A);
+        assert_is_empty(&paths);
     }
 
     #[test]
     fn connections_share_a_path_and_leave_it_one_by_one() {
         let mut paths = Paths::default();
-        paths.learn(path(1), A, Standing::Heard);
-        paths.learn(path(1), B, Standing::Heard);
+        assert!(paths.hear(path(1), A) && paths.hear(path(1), B));
         assert_eq!(conns(&paths, path(1), Standing::Heard), [1, 2]);
         paths.forget(A);
         assert_eq!(conns(&paths, path(1), Standing::Heard), [2]);
         paths.forget(B);
-        assert!(paths.sharers.is_empty() && paths.of_conn.is_empty());
+        assert_is_empty(&paths);
     }
 
     #[test]
-    fn one_connection_has_a_bounded_number_of_paths() {
+    fn one_connection_has_a_bounded_number_of_proven_paths() {
         let mut paths = Paths::default();
-        for port in 0..u16::try_from(PATHS_PER_CONN_MAX).unwrap() {
-            assert!(paths.learn(path(port), A, Standing::Heard));
+        let max = u16::try_from(PATHS_PER_CONN_MAX).unwrap();
+        assert!((0..max).all(|port| paths.hear(path(port), A)));
+        assert!(!paths.hear(path(9_999), A));
+        assert!(paths.hear(path(0), A), "what is known stays");
+        assert!(paths.hear(path(9_999), B), "others are not affected");
+    }
+
+    #[test]
+    fn checks_that_nobody_answers_leave_room_for_those_that_somebody_does() {
+        let mut paths = Paths::default();
+        for port in 1..=1_000 {
+            paths.try_out(path(port), A);
         }
-        assert!(!paths.learn(path(9_999), A, Standing::Heard));
-        assert!(paths.learn(path(0), A, Standing::Heard), "what is known stays");
-        assert!(paths.learn(path(9_999), B, Standing::Heard), "others are not affected");
+        assert!(conns(&paths, path(1), Standing::Tried).is_empty(), "the oldest is forgotten");
+        assert_eq!(conns(&paths, path(1_000), Standing::Tried), [1]);
+        assert_eq!(paths.sharers.len(), PATHS_PER_CONN_MAX);
+        assert!(paths.hear(path(1), A) && paths.hear(path(1_000), A));
+        paths.forget(A);
+        assert_is_empty(&paths);
     }
 
     #[test]
     fn a_crowd_displaces_first_who_never_heard_anything() {
         let mut paths = Paths::default();
-        paths.learn(path(1), A, Standing::Heard);
-        paths.learn(path(1), B, Standing::Tried);
-        for number in 3..=100 {
-            paths.learn(path(1), ConnId::from_number(number), Standing::Tried);
+        assert!(paths.hear(path(1), A));
+        for number in 2..=100 {
+            paths.try_out(path(1), ConnId::from_number(number));
         }
         let sharers = conns(&paths, path(1), Standing::Tried);
         assert_eq!(sharers.len(), CONNS_PER_PATH_MAX);
@@ -151,6 +202,10 @@ mod tests {
         for number in 1..=100 {
             paths.forget(ConnId::from_number(number));
         }
-        assert!(paths.sharers.is_empty() && paths.of_conn.is_empty());
+        assert_is_empty(&paths);
+    }
+
+    fn assert_is_empty(paths: &Paths) {
+        assert!(paths.sharers.is_empty() && paths.of_conn.is_empty(), "{paths:?}");
     }
 }
