@@ -304,6 +304,7 @@ impl Connection {
 
     fn open(&mut self, now: Time, shared: &mut Shared) {
         self.silence.start(now);
+        self.driven.settle();
         shared.event(EngineEvent::Open { conn: self.id });
     }
 

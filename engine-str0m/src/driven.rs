@@ -16,7 +16,7 @@ use str0m::{Event, Input, Output, Reason, Rtc, RtcConfig, RtcError};
 use tristero_proto::{Deadline, Time};
 
 use crate::epoch::Epoch;
-use crate::limits::ROUNDS_MAX;
+use crate::limits::{ROUNDS_MAX, STUN_PACE, STUN_PACE_MIN};
 
 /// What str0m said in a step, as far as it matters here.
 #[derive(Debug)]
@@ -63,6 +63,16 @@ pub(crate) struct Driven {
     /// The time it was told last.
     told: Time,
     due: Option<Deadline>,
+    pace: Pace,
+}
+
+/// How soon one ICE check may follow another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// There is no path yet, and somebody waits for one.
+    Hurried,
+    /// As str0m likes it.
+    Steady,
 }
 
 impl Driven {
@@ -74,7 +84,7 @@ impl Driven {
         said: &mut VecDeque<Said>,
     ) -> Self {
         let rtc = config.build(epoch.instant(now));
-        let mut driven = Driven { rtc, epoch, told: now, due: None };
+        let mut driven = Driven { rtc, epoch, told: now, due: None, pace: Pace::Hurried };
         // Its ICE agent sets no timer before it was woken once.
         driven.wake(now, said);
         driven
@@ -104,7 +114,12 @@ impl Driven {
     ) -> bool {
         self.told = now;
         let taken = self.rtc.handle_input(Input::Receive(self.epoch.instant(now), datagram));
-        self.drain(now, said);
+        if taken.is_ok() {
+            self.drain(now, said);
+        } else {
+            // It stopped at the datagram and was not told the time.
+            self.wake(now, said);
+        }
         taken.is_ok()
     }
 
@@ -115,6 +130,11 @@ impl Driven {
             Ok(()) => self.drain(now, said),
             Err(error) => said.push_back(Said::Failed(error)),
         }
+    }
+
+    /// Tells it that there is a path now.
+    pub(crate) fn settle(&mut self) {
+        self.pace = Pace::Steady;
     }
 
     /// When to [`wake`](Self::wake) it.
@@ -129,8 +149,9 @@ impl Driven {
                 self.due = None;
                 return;
             };
-            let why = why(self.rtc.last_timeout_reason());
-            self.due = self.epoch.deadline(at, now).map(|at| Deadline::new(at, why));
+            let reason = self.rtc.last_timeout_reason();
+            let at = self.epoch.deadline(at, now).map(|at| self.pace.hasten(at, reason, now));
+            self.due = at.map(|at| Deadline::new(at, why(reason)));
             if self.due.is_none_or(|due| due.at > now) {
                 return;
             }
@@ -159,6 +180,17 @@ impl Driven {
                 }
             }
         }
+    }
+}
+
+impl Pace {
+    /// str0m leaves 50 ms between any two checks of a connection (RFC 8445, section 14.2, calls it
+    /// Ta), and looks for work whenever it is woken. With a few addresses on either side that would
+    /// be most of the time that connecting takes, so until there is a path, checks that wait for
+    /// nothing else are made at the least distance that the RFC allows.
+    fn hasten(self, at: Time, reason: Reason, now: Time) -> Time {
+        let waits_only = reason == Reason::Ice && at <= now + STUN_PACE;
+        if self == Pace::Hurried && waits_only { at.min(now + STUN_PACE_MIN) } else { at }
     }
 }
 

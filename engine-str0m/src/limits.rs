@@ -57,3 +57,9 @@ pub(crate) const CHECKS_MAX: usize = 12;
 /// A connection on which nothing was heard for this long is gone. Trystero gives a peer up after
 /// 5 s of `disconnected`, which a browser says after some 5 s of silence.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(9);
+
+/// What str0m leaves between two ICE checks of one connection.
+pub(crate) const STUN_PACE: Duration = Duration::from_millis(50);
+
+/// The least that RFC 8445, section 14.2, allows between two ICE checks.
+pub(crate) const STUN_PACE_MIN: Duration = Duration::from_millis(5);
