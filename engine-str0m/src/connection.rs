@@ -24,7 +24,7 @@ use crate::credentials::Credentials;
 use crate::data_channel::{Arrival, DataChannel, Opening, low_water};
 use crate::datagram::Sender;
 use crate::driven::{Driven, Said};
-use crate::limits::MAPPED_ADDRESSES_MAX;
+use crate::limits::{MAPPED_ADDRESSES_MAX, SURPLUS_CHANNELS_MAX};
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::sdp::Setup;
 use crate::shared::Shared;
@@ -49,6 +49,7 @@ pub(crate) struct Connection {
     traffic: Traffic,
     /// Addresses at which the peer says it sees us.
     mapped: Vec<SocketAddr>,
+    surplus_channels: usize,
     ended: Option<CloseReason>,
 }
 
@@ -267,6 +268,11 @@ impl Connection {
             Opening::Completed { is_awaited: false } => {}
             Opening::Surplus => {
                 shared.counters.surplus_channels += 1;
+                self.surplus_channels += 1;
+                if self.surplus_channels > SURPLUS_CHANNELS_MAX {
+                    self.end(CloseReason::Failed, now, shared);
+                    return;
+                }
                 let said = &mut shared.said;
                 self.driven.step(now, said, |rtc| rtc.direct_api().close_data_channel(id));
             }

@@ -41,6 +41,10 @@ pub(crate) const CONNS_PER_PATH_MAX: usize = 8;
 /// str0m makes a candidate of each.
 pub(crate) const MAPPED_ADDRESSES_MAX: usize = 64;
 
+/// Data channels beside the one that counts that a peer may open before it is cut. No honest peer
+/// opens any.
+pub(crate) const SURPLUS_CHANNELS_MAX: usize = 16;
+
 /// How often a connection is served at once before others get their turn, if str0m asks to be
 /// woken immediately. It settles in two rounds.
 pub(crate) const ROUNDS_MAX: usize = 8;

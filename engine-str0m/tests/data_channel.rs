@@ -65,6 +65,21 @@ fn only_the_label_data_counts_and_only_once() {
 }
 
 #[test]
+fn a_peer_that_opens_channel_after_channel_is_cut() {
+    let mut world = World::new(1);
+    let mut foreign = Foreign::offer_to(&mut world, conn(1), &["data"]);
+    foreign.run_until(&mut world, |_, world| world.is_open(A));
+    for _ in 0..16 {
+        foreign.open("more");
+    }
+    foreign
+        .run_until(&mut world, |_, world| world.hosts[0].engine.counters().surplus_channels == 16);
+    assert!(world.closed(A).is_empty());
+    foreign.open("too much");
+    foreign.run_until(&mut world, |_, world| world.closed(A) == [CloseReason::Failed]);
+}
+
+#[test]
 fn text_is_ignored_and_counted() {
     let mut world = World::new(1);
     let mut foreign = Foreign::offer_to(&mut world, conn(1), &["data"]);

@@ -185,6 +185,7 @@ impl Connection {
             silence: Silence::new(shared.silence_max),
             traffic: Traffic::default(),
             mapped: Vec::new(),
+            surplus_channels: 0,
             ended: None,
         }
     }
