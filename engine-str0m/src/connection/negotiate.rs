@@ -16,8 +16,9 @@ use crate::candidate::{emit_init, host_candidate};
 use crate::credentials::Credentials;
 use crate::data_channel::{DataChannel, LABEL};
 use crate::driven::Driven;
+use crate::limits::REMOTE_MESSAGE_BYTES_DEFAULT;
 use crate::negotiation::{Ours, Remote, Theirs};
-use crate::sdp::{RemoteDescription, SdpError, Setup, mid_of};
+use crate::sdp::{Family, RemoteDescription, SdpError, Setup, mid_of};
 use crate::shared::Shared;
 use crate::silence::Silence;
 use crate::traffic::Traffic;
@@ -40,7 +41,7 @@ impl Connection {
             let channel = changes.add_channel(LABEL.to_owned());
             let (offer, pending) =
                 changes.apply().expect("the first data channel has to be negotiated");
-            (offer.to_sdp_string(), pending, channel)
+            (begin_dtls(&offer.to_sdp_string()), pending, channel)
         });
         let theirs = Theirs::Awaited { pending, early: Vec::new() };
         let channel = DataChannel::Awaited { ours: Some(channel) };
@@ -101,13 +102,21 @@ impl Connection {
         else {
             unreachable!("it was just looked at")
         };
+        if waits_for_sctp(&answer) {
+            self.drive(now, shared, |rtc| rtc.direct_api().start_sctp(true));
+        }
         self.drive(now, shared, |rtc| {
             let answer =
                 SdpAnswer::from_sdp_string(&answer.emit()).map_err(|error| unreadable(&error))?;
             rtc.sdp_api().accept_answer(pending, answer)
         })
         .map_err(invalid)?;
-        self.theirs = Theirs::Here(Remote::new(&answer));
+        let mut remote = Remote::new(&answer);
+        if waits_for_sctp(&answer) {
+            // str0m was not told of the limit, so it keeps to this one.
+            remote.message_bytes_max = remote.message_bytes_max.min(REMOTE_MESSAGE_BYTES_DEFAULT);
+        }
+        self.theirs = Theirs::Here(remote);
         self.add_described_candidates(&answer, now, shared);
         for candidate in early {
             self.add_remote_candidate(&candidate, now, shared);
@@ -226,6 +235,21 @@ fn begin(start: &Start, now: Time, shared: &mut Shared) -> Driven {
         }
     }
     driven
+}
+
+/// Whether nobody would begin SCTP: who answered begins DTLS, which is what str0m goes by, and waits
+/// for us because we offered. The stream that we then use is an even one, which only werift and its
+/// like don't mind, and messages are limited to the 64 KiB that they take.
+fn waits_for_sctp(answer: &RemoteDescription) -> bool {
+    answer.family == Family::Werift && answer.setup == Setup::Active
+}
+
+/// Lets our offer say that we begin the DTLS handshake.
+///
+/// str0m begins SCTP only where it began DTLS; werift only where it made the offer. If the
+/// answerer chose to begin, as all do when they may, the two would wait for each other for ever.
+fn begin_dtls(offer: &str) -> String {
+    offer.replace("a=setup:actpass", "a=setup:active")
 }
 
 fn invalid(error: impl std::fmt::Display) -> DescriptionError {
