@@ -73,40 +73,47 @@ pub(crate) fn send_many(room: &mut AgentRoom, order: SendManyOrder) -> Result<Be
 async fn send_all(sender: &Sender, order: &SendManyOrder) -> Outcome {
     let pad = "x".repeat(order.size.saturating_sub(MANY_OVERHEAD));
     let message = |i: u32| Payload::Json(json!({"n": MANY_FIRST + u64::from(i), "pad": pad}));
-    let window = if order.in_turn { 1 } else { MANY_IN_FLIGHT };
-    let mut failed = Vec::new();
+    let mut failed = Failed::default();
     let mut in_flight: JoinSet<Result<Sent, SendError>> = JoinSet::new();
 
     let t0 = unix_ms();
     for i in 0..order.count {
-        in_flight.spawn(address(sender.send(message(i)), order.target.as_ref()).into_future());
-        if in_flight.len() >= window {
-            settle(&mut in_flight, &mut failed).await?;
+        let send = address(sender.send(message(i)), order.target.as_ref());
+        if order.in_turn {
+            failed.note(send.await)?;
+            continue;
+        }
+        in_flight.spawn(send.into_future());
+        if in_flight.len() >= MANY_IN_FLIGHT
+            && let Some(sent) = in_flight.join_next().await
+        {
+            failed.note(sent.map_err(Refusal::new)?)?;
         }
     }
-    while !in_flight.is_empty() {
-        settle(&mut in_flight, &mut failed).await?;
+    while let Some(sent) = in_flight.join_next().await {
+        failed.note(sent.map_err(Refusal::new)?)?;
     }
     Ok(Fields::new()
         .with("t0", t0)
         .with("t1", unix_ms())
         .with("count", order.count)
         .with("messageBytes", payload_bytes(&message(0)))
-        .with_option("failed", describe_failed(&failed)))
+        .with_option("failed", describe_failed(&failed.0)))
 }
 
-/// Waits for one of those in flight. Of the failures each peer's first is kept.
-async fn settle(
-    in_flight: &mut JoinSet<Result<Sent, SendError>>,
-    failed: &mut Vec<(PeerId, SendFailure)>,
-) -> Result<(), Refusal> {
-    let Some(sent) = in_flight.join_next().await else { return Ok(()) };
-    for (peer, failure) in sent.map_err(Refusal::new)?.map_err(Refusal::new)?.failed {
-        if failed.iter().all(|(known, _)| *known != peer) {
-            failed.push((peer, failure));
+/// Who did not get all of many messages; of each peer the first failure.
+#[derive(Default)]
+struct Failed(Vec<(PeerId, SendFailure)>);
+
+impl Failed {
+    fn note(&mut self, sent: Result<Sent, SendError>) -> Result<(), Refusal> {
+        for (peer, failure) in sent.map_err(Refusal::new)?.failed {
+            if self.0.iter().all(|(known, _)| *known != peer) {
+                self.0.push((peer, failure));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn address(send: SendBuilder, target: Option<&Targets>) -> SendBuilder {

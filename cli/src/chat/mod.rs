@@ -6,6 +6,7 @@
 mod conversation;
 mod text;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -58,38 +59,35 @@ fn config(arguments: &ChatArguments) -> Result<Config, Failure> {
 
 /// Waits until a relay is reached, and says what it is waiting for.
 async fn first_relay(events: &mut RoomEvents, patience: Duration) -> Result<(), Failure> {
-    let mut last_trouble = None;
+    let mut said = BTreeSet::new();
+    let mut trouble = None;
     let reached = async {
         loop {
             let event = events.recv().await.ok_or_else(|| Failure::running(NODE_ENDED))?;
             let RoomEvent::Relay(relay) = event else { continue };
-            match relay.state {
-                RelayState::Open => {
-                    eprintln!("connected to the relay {}", relay.url);
-                    return Ok(());
-                }
-                RelayState::Connecting if last_trouble.is_none() => {
-                    eprintln!("waiting for the relay {}", relay.url);
-                }
-                RelayState::BackingOff { .. } => {
-                    let why = relay.last_error.as_deref().unwrap_or("it can't be reached");
-                    let trouble = format!("{}: {}", relay.url, text::printable(why));
-                    if last_trouble.as_ref() != Some(&trouble) {
-                        eprintln!("waiting for the relay {trouble}");
-                        last_trouble = Some(trouble);
-                    }
-                }
-                _ => {}
+            if relay.state == RelayState::Open {
+                eprintln!("connected to the relay {}", relay.url);
+                return Ok(());
+            }
+            let mut waiting = format!("the relay {}", relay.url);
+            if let Some(why) = &relay.last_error {
+                waiting = format!("{waiting}: {}", text::printable(why));
+                trouble = Some(waiting.clone());
+            }
+            if !said.contains(&waiting) {
+                eprintln!("waiting for {waiting}");
+                said.insert(waiting);
             }
         }
     };
     match timeout(patience, reached).await {
         Ok(reached) => reached,
-        Err(_elapsed) => Err(Failure::Unreachable(format!(
-            "no relay was reachable within {} s{}",
-            patience.as_secs_f64(),
-            last_trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default()
-        ))),
+        Err(_elapsed) => {
+            let seconds = patience.as_secs_f64();
+            let why = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+            let gave_up = format!("no relay was reachable within {seconds} s{why}");
+            Err(Failure::Unreachable(gave_up))
+        }
     }
 }
 

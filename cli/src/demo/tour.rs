@@ -51,8 +51,9 @@ pub(crate) async fn run() -> Result<(), Failure> {
     screen.step("meet", meet(&mut alice, &mut bob)).await?;
     screen.step("greet", greet(&alice, &bob)).await?;
     screen.step("json", send_json(&alice, &bob)).await?;
+    let file = Payload::Binary(sample_file());
     let bar = screen.bar(FILE_BYTES as u64);
-    screen.step("file", send_file(&alice, &bob, bar)).await?;
+    screen.step("file", send_file(&alice, &bob, file, &bar)).await?;
     screen.step("leave", part(alice, bob)).await?;
     screen
         .step("stop", async {
@@ -138,17 +139,21 @@ async fn send_json(alice: &Guest, bob: &Guest) -> Result<((), String), Failure> 
     Ok(((), format!("Bob got {chess}, as it was sent")))
 }
 
-async fn send_file(alice: &Guest, bob: &Guest, bar: ProgressBar) -> Result<((), String), Failure> {
+async fn send_file(
+    alice: &Guest,
+    bob: &Guest,
+    file: Payload,
+    bar: &ProgressBar,
+) -> Result<((), String), Failure> {
     let (at_alice, mut at_bob) = (alice.action("file")?, bob.action("file")?);
     let arriving = at_bob.receiving().map_err(Failure::running)?;
-    let file = Payload::Binary(sample_file());
     let about = json!({"name": "sample.bin", "size": FILE_BYTES});
 
     let began = Instant::now();
     let send = at_alice.send(file.clone()).metadata(about);
     let received = tokio::select! {
         received = transfer(send, &mut at_bob, &file) => received?,
-        never = show_arriving(arriving, &bar) => match never {},
+        never = show_arriving(arriving, bar) => match never {},
     };
     let seconds = began.elapsed().as_secs_f64();
     bar.finish_and_clear();
