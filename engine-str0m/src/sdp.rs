@@ -27,6 +27,8 @@ pub(crate) struct RemoteDescription {
     pub(crate) mid: String,
     /// The largest message that it takes, in bytes, or that we ever send.
     pub(crate) message_bytes_max: usize,
+    /// Who made it.
+    pub(crate) family: Family,
     /// The candidate attributes in it, as they are.
     pub(crate) candidates: Vec<String>,
 }
@@ -40,6 +42,16 @@ pub(crate) enum Setup {
     Active,
     /// The one who hears this.
     Passive,
+}
+
+/// Which implementation made a description, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// werift, and aiortc that it descends from: who offered is the one that begins SCTP. Everyone
+    /// else begins it at both ends or, as str0m does, where DTLS began.
+    Werift,
+    /// All others.
+    Other,
 }
 
 /// Why a text is not a description that we can use.
@@ -73,8 +85,11 @@ impl RemoteDescription {
         }
         let mut session = Attributes::default();
         let mut media: Option<Attributes<'_>> = None;
+        let mut family = Family::Other;
         for line in lines {
-            if let Some(section) = line.strip_prefix("m=") {
+            if let Some(origin) = line.strip_prefix("o=") {
+                family = Family::of(origin);
+            } else if let Some(section) = line.strip_prefix("m=") {
                 if media.is_some() {
                     return Err(SdpError::OtherSection(shorten(section)));
                 }
@@ -84,7 +99,7 @@ impl RemoteDescription {
                 media.as_mut().unwrap_or(&mut session).take(attribute);
             }
         }
-        media.ok_or(SdpError::NoDataChannel)?.or(session).read()
+        media.ok_or(SdpError::NoDataChannel)?.or(session).read(family)
     }
 
     /// Writes the description for str0m, without candidates.
@@ -96,7 +111,7 @@ impl RemoteDescription {
         }
         let lines = [
             "v=0",
-            "o=- 1 1 IN IP4 0.0.0.0",
+            &format!("o=- 1 1 IN IP4 {}", self.family.origin()),
             "s=-",
             "t=0 0",
             &format!("a=group:BUNDLE {}", self.mid),
@@ -112,6 +127,21 @@ impl RemoteDescription {
             "",
         ];
         lines.join("\r\n")
+    }
+}
+
+impl Family {
+    /// Reads it off the origin: browsers put 127.0.0.1 there or their name before it.
+    fn of(origin: &str) -> Self {
+        let is_werift = origin.starts_with("- ") && origin.ends_with(" IN IP4 0.0.0.0");
+        if is_werift { Family::Werift } else { Family::Other }
+    }
+
+    fn origin(self) -> &'static str {
+        match self {
+            Family::Werift => "0.0.0.0",
+            Family::Other => "127.0.0.1",
+        }
     }
 }
 
@@ -178,7 +208,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    fn read(self) -> Result<RemoteDescription, SdpError> {
+    fn read(self, family: Family) -> Result<RemoteDescription, SdpError> {
         let is_setup = |name| Setup::ALL.into_iter().find(|setup| setup.name() == name);
         let need = |name, value: Option<&str>, is_valid: fn(&str) -> bool| {
             value.filter(|v| is_valid(v)).map(str::to_owned).ok_or(SdpError::Attribute(name))
@@ -192,6 +222,7 @@ impl<'a> Attributes<'a> {
             setup: self.setup.and_then(is_setup).ok_or(SdpError::Attribute("a=setup"))?,
             mid: need("a=mid", self.mid, is_mid)?,
             message_bytes_max: read_message_bytes_max(self.message_bytes_max),
+            family,
             candidates: self.candidates.into_iter().map(str::to_owned).collect(),
         })
     }
@@ -300,6 +331,7 @@ mod tests {
         assert_eq!(read.setup, Setup::ActPass);
         assert_eq!(read.mid, "0");
         assert_eq!(read.message_bytes_max, 262_144);
+        assert_eq!(read.family, Family::Other);
         assert_eq!(read.candidates.len(), 2);
         assert!(read.candidates[0].starts_with("candidate:1 1 udp"));
     }
@@ -310,6 +342,19 @@ mod tests {
         let moved = chromium().replace(&fingerprint, "").replace("t=0 0\r\n", "t=0 0\r\n!");
         let moved = moved.replace('!', &fingerprint);
         assert_eq!(RemoteDescription::parse(&moved), RemoteDescription::parse(&chromium()));
+    }
+
+    #[test]
+    fn a_family_is_told_by_its_origin() {
+        for (origin, family) in [
+            ("- 85206206 0 IN IP4 0.0.0.0", Family::Werift),
+            ("- 4611731400430051336 2 IN IP4 127.0.0.1", Family::Other),
+            ("mozilla...THIS_IS_SDPARTA-99.0 5 0 IN IP4 0.0.0.0", Family::Other),
+            ("rtc 1234 0 IN IP4 127.0.0.1", Family::Other),
+            ("str0m-0.25.0 1 2 IN IP4 0.0.0.0", Family::Other),
+        ] {
+            assert_eq!(Family::of(origin), family, "{origin}");
+        }
     }
 
     #[test]

@@ -29,6 +29,19 @@ fn the_answerer_may_speak_before_the_offerer_knows_that_the_channel_is_open() {
 }
 
 #[test]
+fn an_answerer_that_waits_for_sctp_like_werift_is_not_waited_for() {
+    let mut world = World::new(1);
+    let mut foreign = Foreign::answer_like_werift(&mut world, conn(1));
+    foreign.run_until(&mut world, |foreign, world| {
+        world.is_open(A) && foreign.channel("data").is_some()
+    });
+    foreign.write("data", true, b"hello");
+    foreign.run_until(&mut world, |_, world| !world.hosts[0].log(A.1).messages.is_empty());
+    assert_eq!(world.send(A, &[1; 65_536]), SendOutcome::Taken);
+    assert_eq!(world.send(A, &[1; 65_537]), SendOutcome::Refused);
+}
+
+#[test]
 fn a_channel_that_the_answerer_opens_is_closed_and_changes_nothing() {
     let mut world = World::new(1);
     let mut foreign = Foreign::answer_to(&mut world, conn(1));

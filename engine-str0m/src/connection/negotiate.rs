@@ -41,7 +41,7 @@ impl Connection {
             let channel = changes.add_channel(LABEL.to_owned());
             let (offer, pending) =
                 changes.apply().expect("the first data channel has to be negotiated");
-            (begin_dtls(&offer.to_sdp_string()), pending, channel)
+            (offer.to_sdp_string(), pending, channel)
         });
         let theirs = Theirs::Awaited { pending, early: Vec::new() };
         let channel = DataChannel::Awaited { ours: Some(channel) };
@@ -242,14 +242,6 @@ fn begin(start: &Start, now: Time, shared: &mut Shared) -> Driven {
 /// like don't mind, and messages are limited to the 64 KiB that they take.
 fn waits_for_sctp(answer: &RemoteDescription) -> bool {
     answer.family == Family::Werift && answer.setup == Setup::Active
-}
-
-/// Lets our offer say that we begin the DTLS handshake.
-///
-/// str0m begins SCTP only where it began DTLS; werift only where it made the offer. If the
-/// answerer chose to begin, as all do when they may, the two would wait for each other for ever.
-fn begin_dtls(offer: &str) -> String {
-    offer.replace("a=setup:actpass", "a=setup:active")
 }
 
 fn invalid(error: impl std::fmt::Display) -> DescriptionError {

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::ChannelId;
+use str0m::config::Fingerprint;
 use str0m::net::{Protocol, Receive};
-use str0m::{Candidate, Event, Input, Output, Rtc};
+use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc};
 use tristero_proto::{ConnId, Time};
 
 use super::World;
@@ -37,6 +38,38 @@ impl Foreign {
         let offer = SdpOffer::from_sdp_string(&offer).unwrap();
         let answer = foreign.rtc.sdp_api().accept_offer(offer).unwrap();
         world.accept(0, id, &answer.to_sdp_string());
+        foreign
+    }
+
+    /// Connects as an answerer of host 0 that begins DTLS and waits for SCTP, as werift does.
+    pub(crate) fn answer_like_werift(world: &mut World, id: ConnId) -> Self {
+        let mut foreign = Self::new(world);
+        let offer = world.offer(0, id, super::TRICKLE).unwrap();
+        let value = |name| offer.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let creds = IceCreds {
+            ufrag: value("a=ice-ufrag:").to_owned(),
+            pass: value("a=ice-pwd:").to_owned(),
+        };
+        let bytes = value("a=fingerprint:sha-256 ").split(':');
+        let bytes = bytes.map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+        let candidate = format!("candidate:{}", value("a=candidate:"));
+        foreign.rtc.add_remote_candidate(Candidate::from_sdp_string(&candidate).unwrap());
+        let mut api = foreign.rtc.direct_api();
+        api.set_ice_controlling(false);
+        api.set_remote_ice_credentials(creds);
+        api.set_remote_fingerprint(Fingerprint { hash_func: "sha-256".to_owned(), bytes });
+        api.start_dtls(true).unwrap();
+        api.start_sctp(false);
+        let (creds, mine) = (api.local_ice_credentials(), api.local_dtls_fingerprint().to_string());
+        let (ufrag, pass, mid) = (creds.ufrag, creds.pass, value("a=mid:"));
+        let answer = format!(
+            "v=0\r\no=- 85206206 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {mid}\r\n\
+             m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n\
+             a=candidate:1 1 udp 2116026367 10.0.1.1 4000 typ host generation 0\r\n\
+             a=ice-ufrag:{ufrag}\r\na=ice-pwd:{pass}\r\na=fingerprint:{mine}\r\n\
+             a=setup:active\r\na=mid:{mid}\r\na=sctp-port:5000\r\na=max-message-size:65536\r\n"
+        );
+        world.accept(0, id, &answer);
         foreign
     }
 
