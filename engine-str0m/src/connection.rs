@@ -157,7 +157,7 @@ impl Connection {
             let Some(remote) = self.remote() else { return false };
             &remote.password
         };
-        message.verify(password.as_bytes(), |key, parts| shared.hmac.sha1_hmac(key, parts))
+        message.verify(password.0.as_bytes(), |key, parts| shared.hmac.sha1_hmac(key, parts))
     }
 
     /// Whether a DTLS handshake that comes from there can be this connection's.

@@ -4,14 +4,26 @@
 //! finds its connection among thousands without a search. What follows is random, because RFC 8445
 //! section 5.3 asks for 24 bits of it and for 128 bits in the password.
 
+use std::fmt;
+
 use str0m::IceCreds;
 use tristero_proto::{ConnId, Rng};
+
+/// An ICE password. It proves that a STUN message comes from the peer, so no log shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Password(pub(crate) String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
 
 /// Our half of the ICE credentials of one connection.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     pub(crate) ufrag: String,
-    pub(crate) password: String,
+    pub(crate) password: Password,
 }
 
 impl Credentials {
@@ -19,12 +31,12 @@ impl Credentials {
     pub(crate) fn generate(conn: ConnId, rng: &mut Rng) -> Self {
         let mut ufrag = emit_base62(conn.number());
         ufrag.push_str(&rng.alphanumeric(UFRAG_RANDOM_CHARS));
-        Credentials { ufrag, password: rng.alphanumeric(PASSWORD_CHARS) }
+        Credentials { ufrag, password: Password(rng.alphanumeric(PASSWORD_CHARS)) }
     }
 
     /// The same as str0m wants them.
     pub(crate) fn to_str0m(&self) -> IceCreds {
-        IceCreds { ufrag: self.ufrag.clone(), pass: self.password.clone() }
+        IceCreds { ufrag: self.ufrag.clone(), pass: self.password.0.clone() }
     }
 }
 
@@ -98,8 +110,9 @@ mod tests {
         let mut rng = Seed::from_number(1).rng("test");
         let a = Credentials::generate(ConnId::from_number(0), &mut rng);
         let b = Credentials::generate(ConnId::from_number(0), &mut rng);
-        assert!(a.ufrag.len() >= 4 && a.password.len() >= 22);
+        assert!(a.ufrag.len() >= 4 && a.password.0.len() >= 22);
         assert_ne!(a.ufrag, b.ufrag);
         assert_ne!(a.password, b.password);
+        assert!(!format!("{a:?}").contains(&a.password.0), "it is not for logs");
     }
 }

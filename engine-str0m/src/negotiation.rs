@@ -11,6 +11,7 @@ use tristero_proto::wire::CandidateInit;
 
 use crate::candidate::{RemoteCandidate, Unusable};
 use crate::counters::Counters;
+use crate::credentials::Password;
 use crate::sdp::{RemoteDescription, Setup};
 
 /// Our description.
@@ -37,7 +38,7 @@ pub(crate) enum Theirs {
 #[derive(Debug)]
 pub(crate) struct Remote {
     pub(crate) ufrag: String,
-    pub(crate) password: String,
+    pub(crate) password: Password,
     pub(crate) setup: Setup,
     /// The largest message to send, in bytes.
     pub(crate) message_bytes_max: usize,
@@ -107,7 +108,7 @@ mod tests {
     fn remote() -> Remote {
         Remote {
             ufrag: "1274".to_owned(),
-            password: "x".repeat(22),
+            password: Password("x".repeat(22)),
             setup: Setup::Active,
             message_bytes_max: 65_536,
             candidates: BTreeMap::new(),

@@ -13,13 +13,14 @@ use std::ops::RangeInclusive;
 
 use tristero_proto::limits::{REMOTE_CANDIDATES_MAX, SDP_BYTES_MAX};
 
+use crate::credentials::Password;
 use crate::limits::{MESSAGE_BYTES_MAX, REMOTE_MESSAGE_BYTES_DEFAULT};
 
 /// The other side's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RemoteDescription {
     pub(crate) ufrag: String,
-    pub(crate) password: String,
+    pub(crate) password: Password,
     /// The SHA-256 of its certificate.
     pub(crate) fingerprint: [u8; 32],
     pub(crate) setup: Setup,
@@ -118,7 +119,7 @@ impl RemoteDescription {
             "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
             "c=IN IP4 0.0.0.0",
             &format!("a=ice-ufrag:{}", self.ufrag),
-            &format!("a=ice-pwd:{}", self.password),
+            &format!("a=ice-pwd:{}", self.password.0),
             &format!("a=fingerprint:sha-256 {fingerprint}"),
             &format!("a=setup:{}", self.setup.name()),
             &format!("a=mid:{}", self.mid),
@@ -215,7 +216,7 @@ impl<'a> Attributes<'a> {
         };
         Ok(RemoteDescription {
             ufrag: need("a=ice-ufrag", self.ufrag, |v| is_ice_chars(v, 4..=UFRAG_CHARS_MAX))?,
-            password: need("a=ice-pwd", self.password, |v| is_ice_chars(v, 22..=256))?,
+            password: Password(need("a=ice-pwd", self.password, |v| is_ice_chars(v, 22..=256))?),
             fingerprint: self
                 .fingerprint
                 .ok_or(SdpError::Attribute("a=fingerprint with SHA-256"))?,
@@ -326,7 +327,7 @@ mod tests {
     fn an_offer_of_chromium_is_read() {
         let read = RemoteDescription::parse(&chromium()).unwrap();
         assert_eq!(read.ufrag, "EsAw");
-        assert_eq!(read.password, "bP+XJMM09aR8AiX1jdukzR6Y");
+        assert_eq!(read.password.0, "bP+XJMM09aR8AiX1jdukzR6Y");
         assert_eq!(read.fingerprint[..2], [0xF2, 0xC0]);
         assert_eq!(read.setup, Setup::ActPass);
         assert_eq!(read.mid, "0");
