@@ -24,7 +24,7 @@ use crate::credentials::Credentials;
 use crate::data_channel::{Arrival, DataChannel, Opening, low_water};
 use crate::datagram::Sender;
 use crate::driven::{Driven, Said};
-use crate::limits::{MAPPED_ADDRESSES_MAX, SURPLUS_CHANNELS_MAX};
+use crate::limits::{IN_FLIGHT_BYTES_MAX, MAPPED_ADDRESSES_MAX, SURPLUS_CHANNELS_MAX};
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::sdp::Setup;
 use crate::shared::Shared;
@@ -120,7 +120,9 @@ impl Connection {
         let low = low_water(message.len());
         let written = self.drive(now, shared, |rtc| {
             let mut channel = rtc.channel(channel)?;
-            let written = channel.write(true, message).ok()?;
+            let buffered = channel.buffered_amount();
+            let fits = buffered == 0 || buffered + message.len() <= IN_FLIGHT_BYTES_MAX;
+            let written = fits && channel.write(true, message).ok()?;
             if !written {
                 channel.set_buffered_amount_low_threshold(low);
             }

@@ -5,7 +5,7 @@
 
 use str0m::channel::ChannelId;
 
-use crate::limits::BUFFERED_BYTES_MAX;
+use crate::limits::IN_FLIGHT_BYTES_MAX;
 
 /// The label of the channel that Trystero uses.
 ///
@@ -137,7 +137,7 @@ impl DataChannel {
 /// The amount of buffered bytes at which a message that did not fit does, and half of the buffer is
 /// free: calling for every datagram that is acknowledged would cost more than it brings.
 pub(crate) fn low_water(message_bytes: usize) -> usize {
-    BUFFERED_BYTES_MAX.saturating_sub(message_bytes).min(BUFFERED_BYTES_MAX / 2)
+    IN_FLIGHT_BYTES_MAX.saturating_sub(message_bytes).min(IN_FLIGHT_BYTES_MAX / 2)
 }
 
 fn is_the_one(ours: Option<ChannelId>, opened: ChannelId, label: &str) -> bool {
@@ -206,12 +206,12 @@ mod tests {
         let mut channel = DataChannel::Awaited { ours: Some(ours) };
         channel.on_open(ours, LABEL);
         assert!(!channel.drain(0), "nobody was sent away");
-        channel.fill(BUFFERED_BYTES_MAX);
+        channel.fill(IN_FLIGHT_BYTES_MAX);
         channel.fill(10);
         assert!(!channel.drain(1), "the first one that was sent away counts");
         assert!(channel.drain(0));
         assert!(!channel.drain(0));
-        assert_eq!(low_water(10), BUFFERED_BYTES_MAX / 2);
-        assert_eq!(low_water(BUFFERED_BYTES_MAX - 10), 10);
+        assert_eq!(low_water(10), IN_FLIGHT_BYTES_MAX / 2);
+        assert_eq!(low_water(IN_FLIGHT_BYTES_MAX - 10), 10);
     }
 }
