@@ -1,6 +1,8 @@
 //! Properties of the codecs: what was written is read again, and no input is too strange to be
 //! refused in an orderly way.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
+
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use serde_json::Value;

@@ -1,13 +1,16 @@
 //! Nodes that meet, talk and part, in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
+
 mod common;
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use common::{World, room, with_password};
 use serde_json::json;
-use tristero_proto::wire::Payload;
+use tristero_proto::crypto::RoomToken;
+use tristero_proto::wire::{Frame, Payload};
 use tristero_proto::{Event, JoinError, JoinFailure, LeaveReason, SendFailure, SendOptions, Time};
 
 #[test]
@@ -125,6 +128,21 @@ fn a_file_does_not_hold_up_a_chat() {
     world.send(a, key, "chat", "hi");
     world.run_until(|world| world.messages(b).len() == 2);
     assert_eq!(world.messages(b)[0].payload, Payload::from("hi"));
+}
+
+#[test]
+fn a_ping_is_answered() {
+    let (mut world, a, b, _) = World::met(&room("app", "room"));
+    let mut ping = BytesMut::new();
+    Frame::emit_room_header(&RoomToken::of_room("app", "room"), &mut ping);
+    ping.extend_from_slice(b"@_ping");
+    ping.extend_from_slice(&[0; 28]);
+    ping.extend_from_slice(&[1, 255]);
+    for _ in 0..3 {
+        world.forge(b, a, &ping);
+    }
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.transmitted(a, "@_pong"), 3);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The golden vectors and captures in `tests/wire`: what JavaScript's Trystero 0.25.4 computed and
 //! sent. Where the description of the protocol and these disagree, these are right.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
+
 use std::path::Path;
 
 use bytes::{Bytes, BytesMut};

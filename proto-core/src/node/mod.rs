@@ -38,7 +38,7 @@ use routes::Routes;
 /// The presence of a left room is withdrawn this long after the goodbye, as Trystero does.
 const FAREWELL_DELAY: Duration = Duration::from_millis(99);
 
-/// One local peer. See the [module](self).
+/// One local peer, with all its rooms, relays and connections.
 ///
 /// After any call that takes `&mut self`, call [`poll_output`](Self::poll_output) until it
 /// returns `None`, then ask [`poll_timeout`](Self::poll_timeout) anew.

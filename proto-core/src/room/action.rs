@@ -15,6 +15,8 @@ pub(super) mod internal {
     pub(in crate::room) const LEAVE: &str = "@_leave";
     pub(in crate::room) const HANDSHAKE_DATA: &str = "@_hsdata";
     pub(in crate::room) const HANDSHAKE_READY: &str = "@_hsready";
+    pub(in crate::room) const PING: &str = "@_ping";
+    pub(in crate::room) const PONG: &str = "@_pong";
 }
 
 /// How an action is registered.

@@ -311,8 +311,9 @@ impl Room {
                 let said = admission.on_data(&message.payload, &self.names);
                 self.act_on_admission(peer, said);
             }
+            internal::PING => self.say(peer, internal::PONG, Payload::Text(String::new())),
             name if name.starts_with("@_") => {
-                // What is not built yet: ping, requests and media. Peers live without an answer.
+                // What is not built yet: our own pings, requests and media.
                 debug!(%peer, name, "ignored an internal action");
             }
             _ => self.on_message(peer, message),

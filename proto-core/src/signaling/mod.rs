@@ -1,9 +1,9 @@
 //! Finding peers through relays, up to the point where a connection opens.
 //!
-//! [`Relay`] keeps one relay dialled. [`Signaling`] is one room's side of it: when to announce
-//! ([`Announcer`]), and one session per remote peer that is being negotiated with. What a service
-//! speaks is a [`Strategy`]'s matter; what becomes of a connection once it is open is the matter
-//! of [`peer`](crate::peer) and [`room`](crate::room).
+//! `relay` keeps one relay dialled. `room_signaling` is one room's side of it: when to announce
+//! (`announcer`), and one `session` per remote peer that is being negotiated with. What a service
+//! speaks is a [`Strategy`]'s matter; what becomes of a connection once it is open is the matter of
+//! `peer` and `room`.
 
 mod announcer;
 mod relay;

@@ -108,9 +108,9 @@ fn progress_byte(done: usize, total: usize) -> u8 {
 mod tests {
     use super::*;
 
-    fn cut(payload: Payload, metadata: Option<Value>) -> Vec<Chunk> {
+    fn cut(payload: Payload, metadata: Option<&Value>) -> Vec<Chunk> {
         let action = ActionName::new("a").unwrap();
-        let mut transmission = Transmission::new(action, 7, payload, metadata.as_ref());
+        let mut transmission = Transmission::new(action, 7, payload, metadata);
         let mut chunks = Vec::new();
         loop {
             let mut bytes = Vec::new();
@@ -137,8 +137,8 @@ mod tests {
     #[test]
     fn metadata_is_a_chunk_of_its_own_unless_it_is_all_there_is() {
         let text = |text: &str| Payload::Text(text.to_owned());
-        let metadata = Some(Value::Null);
-        assert_eq!(shape(&cut(text("hi"), metadata.clone())), [(2, 128, 4), (1, 255, 2)]);
+        let metadata = Some(&Value::Null);
+        assert_eq!(shape(&cut(text("hi"), metadata)), [(2, 128, 4), (1, 255, 2)]);
         assert_eq!(shape(&cut(text(""), metadata)), [(3, 255, 4)]);
     }
 

@@ -2,6 +2,7 @@
 //! nothing unless it is told to, and everything that the nodes said.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -21,6 +22,9 @@ use tristero_proto::{
 
 pub const RELAY: &str = "ws://relay.example/";
 const LATENCY: Duration = Duration::from_millis(5);
+
+/// Whether the relay loses a signal.
+pub type IsLost = Box<dyn FnMut(&Value) -> bool>;
 
 /// A node's place in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +54,7 @@ pub struct World {
     pub published: Vec<(Who, String, Value)>,
     pub relay_is_down: bool,
     /// What the relay says of every frame; all delivered by default.
-    pub is_lost: Option<Box<dyn FnMut(&Value) -> bool>>,
+    pub is_lost: Option<IsLost>,
     /// All outputs, to compare runs.
     pub trace: Vec<String>,
     /// What datagrams between two nodes begin with, to forge more of them.
@@ -200,8 +204,14 @@ impl World {
         self.schedule(to, Arrival::Datagram(transmit));
     }
 
+    /// How often a node sent something that holds this text over the data channel.
+    pub fn transmitted(&self, who: Who, text: &str) -> usize {
+        let sender = format!("{who:?} Transmit");
+        self.trace.iter().filter(|line| line.contains(&sender) && line.contains(text)).count()
+    }
+
     /// Lets the relay send this to a node.
-    pub fn forge_relay_frame(&mut self, to: Who, frame: LinkFrame) {
+    pub fn forge_relay_frame(&mut self, to: Who, frame: &LinkFrame) {
         let links: BTreeSet<(Who, LinkId)> =
             self.subscriptions.values().flatten().copied().collect();
         for (who, link) in links.into_iter().filter(|(who, _)| *who == to) {
