@@ -7,16 +7,15 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tristero_tokio::PeerId;
 
-/// Trystero rooms on the command line: peers meet through a relay, connect directly by WebRTC,
-/// and talk, with browsers too.
+/// Trystero rooms on the command line: peers meet, connect directly by WebRTC, and talk
 #[derive(Debug, Parser)]
-#[command(name = "tristero", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "tristero", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 
     /// Logs more to stderr: -v changes, -vv decisions, -vvv everything (RUST_LOG wins)
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    #[arg(short, long, action = ArgAction::Count, global = true, display_order = LAST)]
     pub(crate) verbose: u8,
 }
 
@@ -38,8 +37,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArguments {
-    /// Serves a page that joins the room with Trystero in your browser, chats with it, and keeps
-    /// running until Ctrl-C
+    /// Serves a page that joins with Trystero in your browser, and chats with it until Ctrl-C
     #[arg(long)]
     pub(crate) web: bool,
 
@@ -65,8 +63,7 @@ pub(crate) struct ChatArguments {
     #[arg(long = "relay", value_name = "URL", required = true)]
     pub(crate) relays: Vec<String>,
 
-    /// The room's password. Others on this machine may see what is written here: the environment
-    /// variable or --ask-password hides it
+    /// The room's password; better in the environment, where other users can't see it
     #[arg(long, env = "TRISTERO_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
 
@@ -142,6 +139,9 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = seconds.filter(|seconds| *seconds <= SECONDS_MAX);
     seconds.ok_or_else(|| "this takes a number of seconds, such as 15 or 0.5".to_owned())
 }
+
+/// Behind all options of a command, but for `--help`.
+const LAST: usize = 900;
 
 /// A year: far beyond any use, and far from what clocks can't add.
 const SECONDS_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);

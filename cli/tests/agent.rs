@@ -256,17 +256,6 @@ fn exit_leaves_answers_and_ends() {
     assert_eq!(agent.program.ended().status.code(), Some(0));
 }
 
-#[cfg(unix)]
-#[test]
-fn a_signal_leaves_and_ends() {
-    let mut agent = Agent::start();
-    let nowhere = json!({"appId": "a", "roomId": "r", "relayUrls": ["ws://127.0.0.1:9"]});
-    agent.must("join", nowhere);
-    agent.program.terminate();
-    agent.wait_for("left", &json!({"room": "r"}));
-    assert_eq!(agent.program.ended().status.code(), Some(0));
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn statistics_are_those_of_the_process() {

@@ -6,7 +6,7 @@ mod common;
 
 use std::net::TcpListener;
 
-use common::{Ended, Program, Relay, run, tristero};
+use common::{Ended, Program, Relay, chat, run, tristero};
 
 /// Asserts that it failed by one sentence, and returns that.
 fn one_sentence(ended: &Ended, status: i32) -> &str {
@@ -15,12 +15,6 @@ fn one_sentence(ended: &Ended, status: i32) -> &str {
     assert!(last.starts_with("error: "), "{:?}", ended.stderr);
     assert!(!ended.stderr.iter().any(|line| line.contains("panicked")), "{:?}", ended.stderr);
     last
-}
-
-fn chat(relay: &Relay, extra: &[&str]) -> Program {
-    let mut command = tristero();
-    command.args(["chat", "lobby", "--app", "cli-tests", "--loopback", "--relay", &relay.url]);
-    Program::start(command.args(extra))
 }
 
 /// Its own id, by what it says at the beginning.
@@ -72,15 +66,6 @@ fn a_certificate_that_is_missing_is_one_sentence() {
     let files = ["--tls-cert", "no/chain.pem", "--tls-key", "no/key.pem"];
     let ended = run(&[&["relay", "--listen", "127.0.0.1:0"][..], &files].concat());
     assert!(one_sentence(&ended, 2).contains("can't read no/chain.pem"));
-}
-
-#[cfg(unix)]
-#[test]
-fn a_relay_ends_with_status_0_when_it_is_told_to() {
-    let mut relay = Relay::start();
-    assert!(relay.url.starts_with("ws://127.0.0.1:"), "{}", relay.url);
-    relay.program.terminate();
-    assert_eq!(relay.program.ended().status.code(), Some(0));
 }
 
 #[test]

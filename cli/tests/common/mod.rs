@@ -45,6 +45,13 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
     program.ended()
 }
 
+/// Starts a chat in the lobby.
+pub(crate) fn chat(relay: &Relay, extra: &[&str]) -> Program {
+    let mut command = tristero();
+    command.args(["chat", "lobby", "--app", "cli-tests", "--loopback", "--relay", &relay.url]);
+    Program::start(command.args(extra))
+}
+
 impl Program {
     pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
