@@ -156,6 +156,25 @@ async fn shutting_down_resolves_when_everything_is_closed() {
     assert!(soon(chat.send("late")).await.is_err());
 }
 
+#[test]
+fn handles_outlive_the_runtime_that_drove_them() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let config = Config::new("app").relay("ws://127.0.0.1:9");
+    let (room, chat, mut events) = runtime().block_on(async {
+        let room = peer().join(&config, "room").unwrap();
+        let chat = room.action("chat").unwrap();
+        let events = room.events();
+        (room, chat, events)
+    });
+    runtime().block_on(async {
+        assert!(soon(chat.send("late")).await.is_err());
+        soon(async { while events.recv().await.is_some() {} }).await;
+        assert!(room.node().join(&config, "other").is_err());
+        soon(room.node().shut_down()).await;
+        soon(room.leave()).await;
+    });
+}
+
 #[tokio::test]
 async fn joining_is_local_and_an_unreachable_relay_is_told_of() {
     // A port that was free a moment ago, and is nobody's.

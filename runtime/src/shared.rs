@@ -209,6 +209,9 @@ impl<E: Engine + Send> Backend for Shared<E> {
 
     fn join(&self, config: RoomConfig) -> Result<RoomKey, JoinError> {
         self.call(|state, now| {
+            if state.is_over {
+                return Err(JoinError::ShutDown);
+            }
             let room = state.node.join(config, now)?;
             state.rooms.entry(room).or_default();
             Ok(room)
@@ -287,6 +290,9 @@ impl<E: Engine + Send> Backend for Shared<E> {
         options: &SendOptions,
     ) -> Result<Sending, SendError> {
         self.call(|state, now| {
+            if state.is_over {
+                return Err(SendError::RoomGone);
+            }
             let send = state.node.send(room, action, payload, options, now)?;
             let (sender, done) = oneshot::channel();
             let (progress, outlet) = Inbox::new();

@@ -342,7 +342,10 @@ impl Signaling {
         let opened = self.names.key.open(sealed);
         let session = self.session(peer, now);
         let Ok(sdp) = opened else {
-            session.phase = Phase::idle(Some(offer_id), now);
+            // Anyone can publish under this name, so an attempt of our own goes on.
+            if session.conn().is_none() {
+                session.phase = Phase::idle(Some(offer_id), now);
+            }
             return self.fail(peer, JoinFailure::OfferPassword);
         };
         let ours = session.conn();
