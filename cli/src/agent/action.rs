@@ -147,6 +147,8 @@ impl Listener {
     async fn on_message(&mut self, message: Received) {
         let Received { peer, payload, metadata, .. } = message;
         let manner = self.manner();
+        // Whoever has been told of a message finds it counted.
+        let done = lock(&self.registration).count(&payload);
         if manner.progress {
             // The last step is the message itself, in this program and not in others.
             let whole = self.fields().with("progress", 1).with("peer", peer.as_str());
@@ -163,7 +165,6 @@ impl Listener {
             let fields = fields.with_all(describe(&payload, manner.hash).await);
             self.teller.tell("message", fields.with_option("file", file)).await;
         }
-        let done = lock(&self.registration).count(&payload);
         if let Some(done) = done {
             self.teller.tell("countDone", self.fields().with_all(done)).await;
         }
