@@ -332,6 +332,27 @@ fn a_lost_offer_is_made_up_for() {
 }
 
 #[test]
+fn an_attempt_that_leads_to_no_connection_is_told_of_and_repeated() {
+    let mut world = World::new();
+    let (a, b) = (world.add("a"), world.add("b"));
+    world.join(a, room("app", "room"));
+    world.run_for(Duration::from_secs(5));
+    world.network_is_cut = true;
+    world.join(b, room("app", "room"));
+    let has_failed = |world: &World, who| {
+        let is_it = |event: &Event| {
+            matches!(event, Event::JoinFailed { failure: JoinFailure::NotConnected { .. }, .. })
+        };
+        world.events(who).iter().any(is_it)
+    };
+    world.run_until(|world| has_failed(world, a) && has_failed(world, b));
+    world.network_is_cut = false;
+    let failed = world.now;
+    world.run_until(|world| world.has_joined(a, b) && world.has_joined(b, a));
+    assert!(world.now.since(failed) < Duration::from_secs(3), "no heartbeat is waited for");
+}
+
+#[test]
 fn equal_seeds_and_inputs_give_equal_outputs() {
     let run = || {
         let (mut world, a, b, key) = World::met(&with_password("secret"));

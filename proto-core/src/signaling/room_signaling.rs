@@ -228,12 +228,7 @@ impl Signaling {
         if session.conn() != Some(conn) {
             return;
         }
-        let was_exchanged = !matches!(session.phase, Phase::Offering(_));
-        session.phase = Phase::idle(None, now);
-        if was_exchanged {
-            self.fail(peer, JoinFailure::NotConnected { peer: peer.to_string() });
-        }
-        self.note_deadline(peer);
+        self.give_up(peer, now);
     }
 
     /// The engine refused a description. The attempt is over, and the offer not taken again.
@@ -268,7 +263,7 @@ impl Signaling {
             }
         }
         while let Some(peer) = self.due.pop_due(now) {
-            self.expire(&peer);
+            self.expire(&peer, now);
         }
     }
 
@@ -406,16 +401,33 @@ impl Signaling {
         }
     }
 
-    fn expire(&mut self, peer: &PeerId) {
-        let Some(session) = self.sessions.remove(peer) else { return };
-        if let Some(conn) = session.conn() {
-            self.outputs.push_back(SignalingOutput::Close { conn });
-        }
-        match session.phase {
-            Phase::Idle { .. } | Phase::Offering(_) => {}
-            Phase::Connecting(_) | Phase::Answering(_) => {
-                self.fail(peer, JoinFailure::NotConnected { peer: peer.to_string() });
+    fn expire(&mut self, peer: &PeerId, now: Time) {
+        let Some(session) = self.sessions.get(peer) else { return };
+        match session.conn() {
+            None => {
+                self.sessions.remove(peer);
             }
+            Some(conn) => {
+                self.outputs.push_back(SignalingOutput::Close { conn });
+                self.give_up(peer, now);
+            }
+        }
+    }
+
+    /// Ends an attempt. If descriptions were exchanged the application hears of it, and the peer
+    /// is asked once for another attempt: it may not announce itself again for a minute.
+    fn give_up(&mut self, peer: &PeerId, now: Time) {
+        let Some(session) = self.sessions.get_mut(peer) else { return };
+        let relays = session.exchanged_over();
+        let is_retried = std::mem::replace(&mut session.is_retried, !relays.is_empty());
+        session.phase = Phase::idle(None, now);
+        self.note_deadline(peer);
+        if relays.is_empty() {
+            return;
+        }
+        self.fail(peer, JoinFailure::NotConnected { peer: peer.to_string() });
+        for relay in relays.into_iter().filter(|_| !is_retried) {
+            self.publish(relay, peer, SignalBody::Announce);
         }
     }
 

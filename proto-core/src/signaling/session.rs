@@ -22,6 +22,8 @@ const EARLY_TTL: Duration = OFFER_TTL;
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) phase: Phase,
+    /// Whether the peer was asked for another attempt after one failed. It is asked once.
+    pub(super) is_retried: bool,
     /// Candidates that came before the offer they belong to.
     early: VecDeque<(OfferId, CandidateInit)>,
 }
@@ -71,7 +73,7 @@ pub(super) struct Answering {
 
 impl Session {
     pub(super) fn new(now: Time) -> Self {
-        Session { phase: Phase::idle(None, now), early: VecDeque::new() }
+        Session { phase: Phase::idle(None, now), is_retried: false, early: VecDeque::new() }
     }
 
     /// The connection that is being made.
@@ -81,6 +83,15 @@ impl Session {
             Phase::Offering(offering) => Some(offering.conn),
             Phase::Connecting(connecting) => Some(connecting.conn),
             Phase::Answering(answering) => Some(answering.conn),
+        }
+    }
+
+    /// The relays over which descriptions were exchanged; none if they were not.
+    pub(super) fn exchanged_over(&self) -> Vec<RelayId> {
+        match &self.phase {
+            Phase::Idle { .. } | Phase::Offering(_) => Vec::new(),
+            Phase::Connecting(connecting) => connecting.relays.clone(),
+            Phase::Answering(answering) => vec![answering.relay],
         }
     }
 

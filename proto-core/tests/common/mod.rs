@@ -53,6 +53,7 @@ pub struct World {
     /// What was published: by whom, on which topic, and the signal.
     pub published: Vec<(Who, String, Value)>,
     pub relay_is_down: bool,
+    pub network_is_cut: bool,
     /// What the relay says of every frame; all delivered by default.
     pub is_lost: Option<IsLost>,
     /// All outputs, to compare runs.
@@ -317,7 +318,9 @@ impl World {
                     if let Some(tag) = transmit.bytes.first_chunk() {
                         self.tags.insert((who, to), (transmit.path, *tag));
                     }
-                    self.schedule(to, Arrival::Datagram(transmit));
+                    if !self.network_is_cut {
+                        self.schedule(to, Arrival::Datagram(transmit));
+                    }
                 }
                 Output::Event(event) => self.nodes[who.0].events.push(event),
                 other => panic!("an output that this world does not know: {other:?}"),
