@@ -1,0 +1,3 @@
+import { defineRustWith } from './rust-with.mjs';
+
+defineRustWith('node-datachannel');
