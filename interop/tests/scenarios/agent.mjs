@@ -1,7 +1,6 @@
 /** What every agent does by itself. */
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { test } from './behaviour.mjs';
+import { after, before, test } from 'node:test';
 import { join, newRoom } from '../rooms.mjs';
 
 /** `start` gives `{cast, peer}`. */

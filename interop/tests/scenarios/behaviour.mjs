@@ -5,8 +5,7 @@
  * Every test leaves its room, so that JavaScript's pool of offers, which all rooms of a process
  * share, takes the configuration of the next test.
  */
-import { after, before, test as nodeTest } from 'node:test';
-import { NotSupportedYet } from '../harness.mjs';
+import { after, before, test } from 'node:test';
 import { leaveAnyhow, meet, newRoom } from '../rooms.mjs';
 
 /** Both ways round a pair, with words for them. */
@@ -14,19 +13,6 @@ export const bothWays = (pair, define) => {
   define('the first peer', () => [pair.left, pair.right]);
   define('the second peer', () => [pair.right, pair.left]);
 };
-
-/** A test, which is skipped if a peer says that it does not support what this takes yet. */
-export const test = (name, body) =>
-  nodeTest(name, async (context) => {
-    try {
-      await body();
-    } catch (error) {
-      if (!(error instanceof NotSupportedYet)) {
-        throw error;
-      }
-      context.skip(error.message);
-    }
-  });
 
 /** A test in a room of its own, which all leave however it ends. */
 export const testInRoom = (pair, name, body) =>

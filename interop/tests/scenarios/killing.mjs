@@ -1,6 +1,5 @@
 /** Peers that die without a word. */
-import { after, before } from 'node:test';
-import { test } from './behaviour.mjs';
+import { after, before, test } from 'node:test';
 import { meet, newRoom } from '../rooms.mjs';
 
 /**

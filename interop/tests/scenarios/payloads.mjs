@@ -1,6 +1,7 @@
 /** What can be sent, and that it comes as it was. */
 import assert from 'node:assert/strict';
-import { bothWays, meetForSuite, test } from './behaviour.mjs';
+import { test } from 'node:test';
+import { bothWays, meetForSuite } from './behaviour.mjs';
 import { assertCame } from './comparing.mjs';
 import { transfer } from '../rooms.mjs';
 

@@ -1,6 +1,7 @@
 /** Requests and their responses. */
 import assert from 'node:assert/strict';
-import { bothWays, meetForSuite, test } from './behaviour.mjs';
+import { test } from 'node:test';
+import { bothWays, meetForSuite } from './behaviour.mjs';
 import { assertCame } from './comparing.mjs';
 
 const REQUESTS = [
