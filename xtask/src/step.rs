@@ -109,7 +109,8 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
     let program = ["build", "--release", "--package", "tristero-cli"];
     command::run(&mut project.cargo(&program))?;
 
-    let mut node = project.command("node", &["--test", "--test-reporter=tap", TEST_TIMEOUT]);
+    let mut node = project
+        .command("node", &["--test", "--test-reporter=tap", "--test-concurrency=2", TEST_TIMEOUT]);
     node.current_dir(project.interop()).args(tests);
     node.env("TRISTERO_BIN", project.release_binary("tristero"));
     let browser = setup::chromium(project);
