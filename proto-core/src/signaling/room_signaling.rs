@@ -482,3 +482,6 @@ impl Signaling {
 fn self_signal(self_id: &PeerId, body: SignalBody) -> Signal {
     Signal { from: self_id.clone(), is_passive: false, body }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Negotiations as one room sees them: who leads, glare, matching and expiry.
+
+use super::*;
+use crate::rng::Seed;
+
+const RELAY: RelayId = RelayId(1);
+const OTHER_RELAY: RelayId = RelayId(2);
+
+struct Room {
+    signaling: Signaling,
+    conns: Counter,
+    rng: Rng,
+    now: Time,
+}
+
+/// The room of a peer with this id; the peer on the other side is always `m`.
+fn room_of(self_id: &str) -> Room {
+    let self_id = PeerId::new(self_id).unwrap();
+    let names = RoomNames::new("app", "room", "", &self_id);
+    let options = ConnOptions { trickle: true };
+    let rng = Seed::from_number(1).rng("signaling");
+    let signaling = Signaling::new(self_id, names, options, rng.clone());
+    Room { signaling, conns: Counter::default(), rng, now: Time::from_millis(1_000) }
+}
+
+fn peer() -> PeerId {
+    PeerId::new("m").unwrap()
+}
+
+fn id(text: &str) -> OfferId {
+    OfferId::from_wire(text).unwrap()
+}
+
+impl Room {
+    fn seal(&mut self, text: &str) -> String {
+        self.signaling.names.key.seal(text, &mut self.rng)
+    }
+
+    fn hear(&mut self, relay: RelayId, body: SignalBody) {
+        let signal = Signal { from: peer(), is_passive: false, body };
+        self.signaling.on_signal(relay, signal, &mut self.conns, self.now);
+    }
+
+    fn hear_offer(&mut self, offer_id: &str) {
+        let sealed = self.seal("offer");
+        self.hear(RELAY, SignalBody::Offer { offer_id: id(offer_id), sealed });
+    }
+
+    fn hear_answer(&mut self, offer_id: Option<OfferId>) {
+        let sealed = self.seal("answer");
+        self.hear(RELAY, SignalBody::Answer { offer_id, sealed });
+    }
+
+    fn hear_candidate(&mut self, offer_id: Option<&str>) {
+        let candidate = CandidateInit { candidate: "candidate:1".into(), ..Default::default() };
+        let sealed = self.seal(&candidate.emit());
+        self.hear(RELAY, SignalBody::Candidate { offer_id: offer_id.map(id), sealed });
+    }
+
+    /// An offer of ours is out; what was said on the way is dropped.
+    fn offer(&mut self) -> OfferId {
+        self.signaling.begin_offer(RELAY, &peer(), &mut self.conns, self.now);
+        self.signaling.note_deadline(&peer());
+        self.signaling.on_description(&peer(), "offer".into(), self.now);
+        self.said();
+        match &self.signaling.sessions[&peer()].phase {
+            Phase::Offering(offering) => offering.offer_id.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn wait(&mut self, time: std::time::Duration) {
+        self.now = self.now + time;
+        self.signaling.handle_timeout(self.now);
+    }
+
+    /// What it said since it was asked last, each as a word.
+    fn said(&mut self) -> Vec<String> {
+        let mut said = Vec::new();
+        while let Some(output) = self.signaling.poll_output() {
+            said.push(match output {
+                SignalingOutput::Publish { relay, body, .. } => {
+                    let kind = match Signal::parse(&body).unwrap().body {
+                        SignalBody::Announce => "nudge",
+                        SignalBody::Offer { .. } => "offer",
+                        SignalBody::Answer { .. } => "answer",
+                        SignalBody::Candidate { .. } => "candidate",
+                    };
+                    format!("{kind} over {}", relay.0)
+                }
+                SignalingOutput::Offer { conn, .. } => format!("begin offer {}", conn.0),
+                SignalingOutput::Answer { conn, .. } => format!("begin answer {}", conn.0),
+                SignalingOutput::AcceptAnswer { conn, .. } => format!("accept {}", conn.0),
+                SignalingOutput::AddCandidate { conn, .. } => format!("add to {}", conn.0),
+                SignalingOutput::Close { conn } => format!("close {}", conn.0),
+                SignalingOutput::Failed { failure, .. } => format!("{failure:?}"),
+            });
+        }
+        said
+    }
+}
+
+#[test]
+fn the_smaller_id_offers_and_the_larger_one_nudges() {
+    let mut smaller = room_of("a");
+    smaller.hear(RELAY, SignalBody::Announce);
+    assert_eq!(smaller.said(), ["begin offer 1"]);
+    let mut larger = room_of("z");
+    larger.hear(RELAY, SignalBody::Announce);
+    assert_eq!(larger.said(), ["nudge over 1"]);
+}
+
+#[test]
+fn one_offer_goes_over_every_relay_that_the_peer_is_heard_on_and_not_too_often() {
+    let mut room = room_of("a");
+    room.offer();
+    room.hear(RELAY, SignalBody::Announce);
+    assert_eq!(room.said(), [] as [&str; 0], "it was just sent there");
+    room.hear(OTHER_RELAY, SignalBody::Announce);
+    assert_eq!(room.said(), ["offer over 2"]);
+    room.wait(std::time::Duration::from_millis(4_800));
+    room.hear(RELAY, SignalBody::Announce);
+    assert_eq!(room.said(), ["offer over 1"]);
+}
+
+#[test]
+fn what_is_trickled_follows_the_offer_also_over_later_relays() {
+    let mut room = room_of("a");
+    room.offer();
+    room.signaling.on_local_candidate(&peer(), &CandidateInit::default());
+    assert_eq!(room.said(), ["candidate over 1"]);
+    room.hear(OTHER_RELAY, SignalBody::Announce);
+    assert_eq!(room.said(), ["offer over 2", "candidate over 2"]);
+}
+
+#[test]
+fn when_both_offer_the_smaller_id_goes_on_and_the_larger_one_answers() {
+    let mut smaller = room_of("a");
+    smaller.offer();
+    smaller.hear_offer("theirs");
+    assert_eq!(smaller.said(), [] as [&str; 0]);
+    let mut larger = room_of("z");
+    larger.offer();
+    larger.hear_offer("theirs");
+    assert_eq!(larger.said(), ["close 1", "begin answer 2"]);
+    larger.signaling.on_description(&peer(), "answer".into(), larger.now);
+    assert_eq!(larger.said(), ["answer over 1"]);
+}
+
+#[test]
+fn an_offer_that_does_not_decrypt_leaves_our_own_one_alone() {
+    let mut room = room_of("z");
+    let offer_id = room.offer();
+    room.hear(RELAY, SignalBody::Offer { offer_id: id("theirs"), sealed: "x".into() });
+    assert_eq!(room.said(), ["OfferPassword"]);
+    room.hear_answer(Some(offer_id));
+    assert_eq!(room.said(), ["accept 1"]);
+}
+
+#[test]
+fn an_answer_is_taken_once_and_for_its_own_offer_or_for_none() {
+    let mut room = room_of("a");
+    let offer_id = room.offer();
+    room.hear_answer(Some(id("another")));
+    assert_eq!(room.said(), [] as [&str; 0]);
+    room.hear_answer(Some(offer_id.clone()));
+    assert_eq!(room.said(), ["accept 1"]);
+    room.hear_answer(Some(offer_id));
+    assert_eq!(room.said(), [] as [&str; 0]);
+    let mut room = room_of("a");
+    room.offer();
+    room.hear_answer(None);
+    assert_eq!(room.said(), ["accept 1"]);
+}
+
+#[test]
+fn while_an_attempt_runs_announces_and_further_offers_are_ignored() {
+    let mut room = room_of("z");
+    room.hear_offer("first");
+    room.said();
+    room.hear(RELAY, SignalBody::Announce);
+    room.hear_offer("second");
+    assert_eq!(room.said(), [] as [&str; 0]);
+}
+
+#[test]
+fn candidates_find_their_attempt_or_wait_for_it() {
+    let mut room = room_of("z");
+    room.hear_candidate(Some("early"));
+    room.hear_candidate(Some("never"));
+    assert_eq!(room.said(), [] as [&str; 0]);
+    room.hear_offer("early");
+    assert_eq!(room.said(), ["begin answer 1", "add to 1"]);
+    room.hear_candidate(Some("early"));
+    room.hear_candidate(None);
+    assert_eq!(room.said(), ["add to 1", "add to 1"]);
+    let mut room = room_of("a");
+    let offer_id = room.offer();
+    room.hear_candidate(Some(offer_id.as_str()));
+    room.hear_candidate(Some("another"));
+    assert_eq!(room.said(), ["add to 1"], "before the answer too");
+}
+
+#[test]
+fn what_leads_nowhere_expires() {
+    let mut unanswered = room_of("a");
+    unanswered.offer();
+    unanswered.wait(std::time::Duration::from_millis(57_332));
+    assert_eq!(unanswered.said(), [] as [&str; 0]);
+    unanswered.wait(std::time::Duration::from_millis(1));
+    assert_eq!(unanswered.said(), ["close 1"], "nobody is told of an offer without an answer");
+    let mut answering = room_of("z");
+    answering.hear_offer("theirs");
+    answering.said();
+    answering.wait(std::time::Duration::from_millis(23_333));
+    let failed = "NotConnected { peer: \"m\" }";
+    assert_eq!(answering.said(), ["close 1", failed, "nudge over 1"]);
+    answering.hear_offer("again");
+    answering.said();
+    answering.wait(std::time::Duration::from_millis(23_333));
+    assert_eq!(answering.said(), ["close 2", failed], "it is asked for another attempt once");
+    answering.wait(std::time::Duration::from_secs(60));
+    assert!(answering.signaling.sessions.is_empty() && answering.said().is_empty());
+}
