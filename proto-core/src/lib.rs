@@ -59,6 +59,6 @@ pub use peer::IDLE_TTL;
 pub use rng::{Rng, Seed};
 pub use room::{
     ActionOptions, HANDSHAKE_TIMEOUT, LeaveReason, Message, RegisterError, SendError, SendFailure,
-    SendOptions,
+    SendOptions, SendReport,
 };
 pub use time::{Clock, Deadline, Time};

@@ -11,7 +11,9 @@ use common::{World, room, with_password};
 use serde_json::json;
 use tristero_proto::crypto::RoomToken;
 use tristero_proto::wire::{Frame, Payload};
-use tristero_proto::{Event, JoinError, JoinFailure, LeaveReason, SendFailure, SendOptions, Time};
+use tristero_proto::{
+    Event, JoinError, JoinFailure, LeaveReason, SendFailure, SendOptions, SendReport, Time,
+};
 
 #[test]
 fn two_nodes_meet_and_say_so_once() {
@@ -112,11 +114,12 @@ fn what_is_sent_is_answered_once_with_who_did_not_get_it() {
         .events(a)
         .iter()
         .filter_map(|event| match event {
-            Event::Sent { failed, .. } => Some(failed.clone()),
+            Event::Sent { report, .. } => Some(report.clone()),
             _ => None,
         })
         .collect();
-    assert_eq!(sent, [vec![(stranger, SendFailure::NotInRoom)]]);
+    let failed = vec![(stranger, SendFailure::NotInRoom)];
+    assert_eq!(sent, [SendReport { delivered: 1, failed }]);
 }
 
 #[test]

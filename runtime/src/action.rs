@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use serde_json::Value;
 use tristero_proto::wire::{ActionName, InvalidActionName, Payload};
-use tristero_proto::{PeerId, RegisterError, SendFailure, SendOptions};
+use tristero_proto::{PeerId, RegisterError, SendFailure, SendOptions, SendReport};
 
 use crate::inbox::Inbox;
 use crate::room::Room;
@@ -90,6 +90,8 @@ pub enum SendError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sent {
+    /// Peers that all of it was handed over for; 0 if nobody else was in the room.
+    pub delivered: usize,
     /// Members of the room that left, or could not take it, before they had all of it.
     pub failed: Vec<(PeerId, SendFailure)>,
 }
@@ -110,7 +112,8 @@ impl Action {
         Action { sender: Sender { room, name }, inbox }
     }
 
-    /// Sends to everyone in the room, or to some by [`SendBuilder::to`].
+    /// Sends to everyone who is in the room now, or to some by [`SendBuilder::to`]. See
+    /// [`Sender::send`].
     pub fn send(&self, payload: impl Into<Payload>) -> SendBuilder {
         self.sender.send(payload)
     }
@@ -172,9 +175,10 @@ impl Stream for ReceivingStream {
 }
 
 impl Sender {
-    /// Sends to everyone in the room, or to some by [`SendBuilder::to`].
+    /// Sends to everyone who is in the room now, or to some by [`SendBuilder::to`].
     ///
-    /// It resolves when all was handed over to the connections; how fast that goes is how fast the
+    /// Who joins later does not get it, and with nobody there it succeeds at once; wait for
+    /// [`RoomEvent::PeerJoined`](crate::RoomEvent::PeerJoined) to greet. It resolves when all was handed over to the connections; how fast that goes is how fast the
     /// slowest target takes it. What is sent by one action to one peer arrives in that order.
     pub fn send(&self, payload: impl Into<Payload>) -> SendBuilder {
         SendBuilder {
@@ -220,7 +224,7 @@ impl IntoFuture for SendBuilder {
             // The room is not left while something of it is being sent.
             let _sender = sender;
             let Sending { mut done, progress } = begun?;
-            let failed = std::future::poll_fn(|cx| {
+            let SendReport { delivered, failed } = std::future::poll_fn(|cx| {
                 while let Poll::Ready(Some((peer, fraction))) = progress.poll_next(cx) {
                     if let Some(on_progress) = &mut on_progress {
                         on_progress(&peer, fraction);
@@ -233,7 +237,7 @@ impl IntoFuture for SendBuilder {
             if is_targeted && !failed.is_empty() {
                 return Err(SendError::Undelivered(failed));
             }
-            Ok(Sent { failed })
+            Ok(Sent { delivered, failed })
         })
     }
 }

@@ -70,6 +70,9 @@ impl Room {
     /// What happens in the room from now on. It begins with the relays as they are, and with a
     /// [`PeerJoined`](RoomEvent::PeerJoined) for each peer that is in the room already, so that
     /// nobody is missed.
+    ///
+    /// Messages come by other streams, one for each action. Between two streams there is no order:
+    /// who selects over both may read that a peer left before its last message.
     pub fn events(&self) -> RoomEvents {
         RoomEvents(self.inner.node.backend().events(self.inner.key))
     }

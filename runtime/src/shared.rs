@@ -13,7 +13,7 @@ use tristero_proto::signaling::RelayStatus;
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
     ActionOptions, Event, JoinError, Node, Output, PeerId, RegisterError, RoomConfig, RoomKey,
-    SendError, SendFailure, SendId, SendOptions, Time,
+    SendError, SendId, SendOptions, SendReport, Time,
 };
 
 use crate::action::{Received, Receiving};
@@ -21,8 +21,6 @@ use crate::inbox::{Inbox, Outlet};
 use crate::io::ReadClock;
 use crate::room::RoomEvent;
 
-/// Who did not get what was sent.
-pub(crate) type Failed = Vec<(PeerId, SendFailure)>;
 /// A part of what is sent to one peer was handed over.
 pub(crate) type Progress = (PeerId, f64);
 
@@ -62,7 +60,7 @@ pub(crate) trait Backend: Send + Sync {
 /// A call of `send` that is under way.
 #[derive(Debug)]
 pub(crate) struct Sending {
-    pub(crate) done: oneshot::Receiver<Failed>,
+    pub(crate) done: oneshot::Receiver<SendReport>,
     pub(crate) progress: Inbox<Progress>,
 }
 
@@ -78,7 +76,7 @@ pub(crate) struct State<E> {
     /// What the driver has to perform.
     pub(crate) outputs: VecDeque<Output>,
     rooms: BTreeMap<RoomKey, Listeners>,
-    sends: BTreeMap<SendId, (oneshot::Sender<Failed>, Outlet<Progress>)>,
+    sends: BTreeMap<SendId, (oneshot::Sender<SendReport>, Outlet<Progress>)>,
     flushes: Vec<oneshot::Sender<()>>,
     ends: Vec<oneshot::Sender<()>>,
     pub(crate) is_over: bool,
@@ -185,10 +183,10 @@ impl<E: Engine> State<E> {
                     progress.push((peer, fraction), 0);
                 }
             }
-            Event::Sent { send, failed, .. } => {
+            Event::Sent { send, report, .. } => {
                 if let Some((done, _)) = self.sends.remove(&send) {
                     // Whoever sent may not have waited.
-                    let _ = done.send(failed);
+                    let _ = done.send(report);
                 }
             }
             Event::Relay { room, status } => self.tell(room, &RoomEvent::Relay(status)),

@@ -382,8 +382,8 @@ impl<E: Engine> Node<E> {
                 RoomOutput::Receiving { peer, action, fraction, metadata } => {
                     self.event(Event::Receiving { room: key, peer, action, fraction, metadata });
                 }
-                RoomOutput::Sent { send, failed } => {
-                    self.event(Event::Sent { room: key, send, failed });
+                RoomOutput::Sent { send, report } => {
+                    self.event(Event::Sent { room: key, send, report });
                 }
             }
         }

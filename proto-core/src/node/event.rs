@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::ids::{PeerId, RoomKey, SendId};
 use crate::join_failure::JoinFailure;
-use crate::room::{LeaveReason, Message, SendFailure};
+use crate::room::{LeaveReason, Message, SendReport};
 use crate::signaling::RelayStatus;
 use crate::wire::ActionName;
 
@@ -80,8 +80,8 @@ pub enum Event {
         room: RoomKey,
         /// Which call of `send`.
         send: SendId,
-        /// Who did not get it, and why.
-        failed: Vec<(PeerId, SendFailure)>,
+        /// Who got it, and who did not.
+        report: SendReport,
     },
     /// The state of a relay of a room changed.
     Relay {

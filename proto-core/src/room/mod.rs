@@ -38,6 +38,7 @@ use admission::{Admission, AdmissionOutput};
 use member::{Member, Phase};
 use reassembly::Progressed;
 use send_ledger::SendLedger;
+pub use send_ledger::SendReport;
 use unclaimed::Unclaimed;
 
 /// A peer that did not become a member within this long failed to join, as in Trystero.
@@ -111,7 +112,7 @@ pub(crate) enum RoomOutput {
     },
     Sent {
         send: SendId,
-        failed: Vec<(PeerId, SendFailure)>,
+        report: SendReport,
     },
 }
 
@@ -380,8 +381,8 @@ impl Room {
     }
 
     fn report_sent(&mut self, send: SendId) {
-        if let Some(failed) = self.sends.take_settled(send) {
-            self.outputs.push_back(RoomOutput::Sent { send, failed });
+        if let Some(report) = self.sends.take_settled(send) {
+            self.outputs.push_back(RoomOutput::Sent { send, report });
         }
     }
 

@@ -14,7 +14,16 @@ pub(super) struct SendLedger {
 #[derive(Debug)]
 struct Sending {
     waiting: BTreeSet<PeerId>,
-    failed: Vec<(PeerId, SendFailure)>,
+    report: SendReport,
+}
+
+/// What became of a call of `send`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SendReport {
+    /// Members that all of it was handed over for.
+    pub delivered: usize,
+    /// Who did not get it, and why.
+    pub failed: Vec<(PeerId, SendFailure)>,
 }
 
 impl SendLedger {
@@ -24,14 +33,19 @@ impl SendLedger {
         waiting: BTreeSet<PeerId>,
         failed: Vec<(PeerId, SendFailure)>,
     ) {
-        self.sends.insert(send, Sending { waiting, failed });
+        let report = SendReport { delivered: 0, failed };
+        self.sends.insert(send, Sending { waiting, report });
     }
 
     /// One target has all of it, or will not get it.
     pub(super) fn settle(&mut self, send: SendId, peer: &PeerId, failure: Option<SendFailure>) {
         let Some(sending) = self.sends.get_mut(&send) else { return };
-        if sending.waiting.remove(peer) {
-            sending.failed.extend(failure.map(|failure| (peer.clone(), failure)));
+        if !sending.waiting.remove(peer) {
+            return;
+        }
+        match failure {
+            None => sending.report.delivered += 1,
+            Some(failure) => sending.report.failed.push((peer.clone(), failure)),
         }
     }
 
@@ -40,16 +54,16 @@ impl SendLedger {
         let mut waited = Vec::new();
         for (send, sending) in &mut self.sends {
             if sending.waiting.remove(peer) {
-                sending.failed.push((peer.clone(), SendFailure::Left));
+                sending.report.failed.push((peer.clone(), SendFailure::Left));
                 waited.push(*send);
             }
         }
         waited
     }
 
-    /// The failures of a call that waits for nobody any more; the call is forgotten.
-    pub(super) fn take_settled(&mut self, send: SendId) -> Option<Vec<(PeerId, SendFailure)>> {
+    /// What became of a call that waits for nobody any more; the call is forgotten.
+    pub(super) fn take_settled(&mut self, send: SendId) -> Option<SendReport> {
         self.sends.get(&send).filter(|sending| sending.waiting.is_empty())?;
-        self.sends.remove(&send).map(|sending| sending.failed)
+        self.sends.remove(&send).map(|sending| sending.report)
     }
 }

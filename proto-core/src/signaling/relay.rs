@@ -201,7 +201,9 @@ impl Relay {
                 self.state = State::Dialling { link, give_up: now + DIAL_TIMEOUT, failures };
                 let target = self.session.target();
                 self.outputs.push_back(RelayOutput::OpenLink { link, target });
-                self.outputs.push_back(RelayOutput::StateChanged);
+                if failures > 0 {
+                    self.outputs.push_back(RelayOutput::StateChanged);
+                }
             }
             State::Dialling { link, give_up, .. } if give_up <= now => {
                 self.outputs.push_back(RelayOutput::CloseLink { link });

@@ -43,10 +43,14 @@ impl RelayUrl {
     /// Takes a URL whose scheme is `ws` or `wss`.
     pub fn web_socket(text: &str) -> Result<Self, InvalidRelayUrl> {
         let invalid = |why: String| InvalidRelayUrl { url: text.to_owned(), why };
-        let url = url::Url::parse(text).map_err(|error| invalid(error.to_string()))?;
-        if !matches!(url.scheme(), "ws" | "wss") {
-            return Err(invalid("its scheme has to be ws or wss".to_owned()));
-        }
+        let scheme = "it has to begin with ws:// or wss://";
+        let url = match url::Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "ws" | "wss") => url,
+            Ok(_) | Err(url::ParseError::RelativeUrlWithoutBase) => {
+                return Err(invalid(scheme.to_owned()));
+            }
+            Err(error) => return Err(invalid(error.to_string())),
+        };
         if url.host_str().is_none_or(str::is_empty) {
             return Err(invalid("it names no host".to_owned()));
         }
