@@ -3,13 +3,18 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use tristero_tokio::{Config, join};
+//! use tristero_tokio::{Config, RoomEvent, join};
 //!
 //! let room = join(&Config::new("my-app").relay("wss://relay.example"), "lobby")?;
-//! let mut chat = room.action("chat")?;
-//! chat.send("hello, whoever is here").await?;
-//! while let Some(message) = chat.recv().await {
-//!     println!("{}: {:?}", message.peer, message.payload);
+//! let (mut chat, mut events) = (room.action("chat")?, room.events());
+//! loop {
+//!     tokio::select! {
+//!         Some(event) = events.recv() => if let RoomEvent::PeerJoined { peer } = event {
+//!             chat.send("hello, you").to(&peer).await?;
+//!         },
+//!         Some(message) = chat.recv() => println!("{}: {:?}", message.peer, message.payload),
+//!         else => break, // the room was left
+//!     }
 //! }
 //! # Ok(())
 //! # }

@@ -3,6 +3,8 @@
 //! spec: docs/protocol.md, section 4
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::{DeserializeOwned, Error as _, IntoDeserializer as _};
 use serde_json::Value;
 
 use super::Tag;
@@ -33,6 +35,28 @@ pub enum PayloadError {
 }
 
 impl Payload {
+    /// Any serializable value, as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Fails where JSON has no form for the value, such as a map whose keys are not strings.
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Payload> {
+        serde_json::to_value(value).map(Payload::Json)
+    }
+
+    /// The value that [`json`](Self::json) took, or that a JavaScript peer sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is of another type, or is binary.
+    pub fn decode<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        match self {
+            Payload::Text(text) => T::deserialize(text.as_str().into_deserializer()),
+            Payload::Json(value) => T::deserialize(value),
+            Payload::Binary(_) => Err(serde_json::Error::custom("the payload is binary")),
+        }
+    }
+
     /// Reads what was reassembled under the tag of the last chunk.
     pub fn parse(tag: Tag, bytes: Bytes) -> Result<Payload, PayloadError> {
         if tag.has(Tag::BINARY) {
@@ -85,5 +109,36 @@ impl From<Bytes> for Payload {
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
         Payload::Binary(bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Move {
+        Pass,
+        Play { x: u8 },
+    }
+
+    #[test]
+    fn typed_values_come_back_also_those_that_travel_as_text() {
+        for value in [Move::Pass, Move::Play { x: 3 }] {
+            let (bits, bytes) = Payload::json(&value).unwrap().emit();
+            let arrived = Payload::parse(Tag(bits | Tag::LAST), bytes).unwrap();
+            assert_eq!(arrived.decode::<Move>().unwrap(), value);
+        }
+        assert_eq!(Payload::from("hi").decode::<String>().unwrap(), "hi");
+    }
+
+    #[test]
+    fn other_types_are_an_error() {
+        assert!(Payload::from("resign").decode::<Move>().is_err());
+        assert!(Payload::from(vec![1]).decode::<Move>().is_err());
+        assert!(Payload::json(&7).unwrap().decode::<Move>().is_err());
     }
 }
