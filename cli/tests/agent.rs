@@ -104,7 +104,8 @@ fn agents_meet_send_and_part() {
 
     left.must("leave", json!({}));
     left.wait_for("left", &json!({"room": "talk"}));
-    right.wait_for("peerLeave", &json!({"room": "talk", "peer": left.self_id}));
+    let gone = json!({"room": "talk", "peer": left.self_id, "reason": "it left"});
+    right.wait_for("peerLeave", &gone);
 }
 
 #[test]

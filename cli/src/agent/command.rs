@@ -1,7 +1,8 @@
 //! Commands: what a line says, as types.
 //!
-//! Members that a command does not have are ignored, so that a script may give them to any
-//! version. What is documented and not built yet is refused by name.
+//! A field that a command does not have is refused, for it is a typing error at best, and at worst
+//! something goes to everyone that was meant for one. What is documented and not built yet is
+//! refused by name.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,13 +37,13 @@ pub(crate) struct Asked {
 #[derive(Debug)]
 pub(crate) enum Order {
     Join(JoinOrder),
-    Leave(InRoom),
+    Leave(RoomOrder),
     Register(RegisterOrder),
     Count(CountOrder),
     Send(SendOrder),
     SendMany(SendManyOrder),
-    Peers(InRoom),
-    Pairs(InRoom),
+    Peers(RoomOrder),
+    Pairs(RoomOrder),
     Relays,
     Stats,
     Sleep(SleepOrder),
@@ -50,13 +51,20 @@ pub(crate) enum Order {
 }
 
 /// Which room a command is about; the one joined last by default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct InRoom(pub(crate) Option<String>);
+
+/// What is said by a command that has nothing else to say.
 #[derive(Debug, Deserialize)]
-pub(crate) struct InRoom {
-    pub(crate) room: Option<String>,
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoomOrder {
+    #[serde(default, rename = "room")]
+    pub(crate) at: InRoom,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct JoinOrder {
     pub(crate) app_id: String,
     pub(crate) room_id: String,
@@ -78,7 +86,7 @@ pub(crate) struct JoinOrder {
     turn_config: Option<Value>,
 }
 
-/// Trystero's `relayConfig`.
+/// Trystero's `relayConfig`, of which this is what applies to relays that are given.
 #[derive(Debug, Default, Deserialize)]
 struct RelayConfigSpec {
     #[serde(default)]
@@ -86,8 +94,9 @@ struct RelayConfigSpec {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RegisterOrder {
-    #[serde(flatten)]
+    #[serde(default, rename = "room")]
     pub(crate) at: InRoom,
     pub(crate) action: String,
     #[serde(default)]
@@ -100,6 +109,10 @@ pub(crate) struct RegisterOrder {
     pub(crate) progress: bool,
     pub(crate) expect: Option<u64>,
     pub(crate) save: Option<PathBuf>,
+    #[serde(default, deserialize_with = "present")]
+    respond: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    reply: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -111,19 +124,23 @@ enum ActionKind {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct CountOrder {
-    #[serde(flatten)]
+    #[serde(default, rename = "room")]
     pub(crate) at: InRoom,
     pub(crate) action: String,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SendOrder {
-    #[serde(flatten)]
+    #[serde(default, rename = "room")]
     pub(crate) at: InRoom,
     pub(crate) action: String,
-    #[serde(flatten)]
+    /// Its fields stand among the others, and are read by themselves.
+    #[serde(skip)]
     pub(crate) payload: PayloadSpec,
+    #[serde(alias = "targets")]
     pub(crate) target: Option<Targets>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) metadata: Option<Value>,
@@ -134,8 +151,9 @@ pub(crate) struct SendOrder {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SendManyOrder {
-    #[serde(flatten)]
+    #[serde(default, rename = "room")]
     pub(crate) at: InRoom,
     pub(crate) action: String,
     pub(crate) count: u32,
@@ -144,6 +162,7 @@ pub(crate) struct SendManyOrder {
     /// Whether each message waits until the one before was handed over.
     #[serde(default = "yes", rename = "await")]
     pub(crate) in_turn: bool,
+    #[serde(alias = "targets")]
     pub(crate) target: Option<Targets>,
 }
 
@@ -155,9 +174,12 @@ pub(crate) enum Targets {
     Several(Vec<PeerId>),
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SleepOrder {
     ms: u64,
+    #[serde(rename = "room")]
+    _at: Option<InRoom>,
 }
 
 impl Command {
@@ -176,14 +198,21 @@ impl Command {
             return unreadable("a command is a JSON object".to_owned());
         };
         let asked = Asked { id: fields.shift_remove("id"), cmd: fields.shift_remove("cmd") };
-        let wait = fields.shift_remove("wait") == Some(Value::Bool(true));
-        let order = Order::parse(asked.cmd.as_ref(), fields);
-        Command { asked, wait, order }
+        match fields.shift_remove("wait").unwrap_or(Value::Bool(false)) {
+            Value::Bool(wait) => {
+                let order = Order::parse(asked.cmd.as_ref(), fields);
+                Command { asked, wait, order }
+            }
+            _ => {
+                let order = Err(Refusal::new("wait: this is true or false"));
+                Command { asked, wait: false, order }
+            }
+        }
     }
 }
 
 impl Order {
-    fn parse(cmd: Option<&Value>, fields: Map<String, Value>) -> Result<Self, Refusal> {
+    fn parse(cmd: Option<&Value>, mut fields: Map<String, Value>) -> Result<Self, Refusal> {
         let cmd = cmd.ok_or_else(|| Refusal::new("a command needs a cmd"))?;
         let order = match cmd.as_str() {
             Some("join") => {
@@ -194,14 +223,13 @@ impl Order {
             Some("leave") => Order::Leave(read(fields)?),
             Some("register") => {
                 let register: RegisterOrder = read(fields)?;
-                if register.kind == ActionKind::Request {
-                    return Err(Refusal::not_yet("kind \"request\""));
-                }
+                register.check()?;
                 Order::Register(register)
             }
             Some("count") => Order::Count(read(fields)?),
             Some("send") => {
-                let send: SendOrder = read(fields)?;
+                let payload = read(split_off(&mut fields, &PayloadSpec::FIELDS))?;
+                let send = SendOrder { payload, ..read(fields)? };
                 check_target(send.target.as_ref())?;
                 Order::Send(send)
             }
@@ -212,10 +240,10 @@ impl Order {
             }
             Some("peers") => Order::Peers(read(fields)?),
             Some("pairs") => Order::Pairs(read(fields)?),
-            Some("relays") => Order::Relays,
-            Some("stats") => Order::Stats,
+            Some("relays") => read(fields).map(|RoomOrder { .. }| Order::Relays)?,
+            Some("stats") => read(fields).map(|RoomOrder { .. }| Order::Stats)?,
             Some("sleep") => Order::Sleep(read(fields)?),
-            Some("exit") => Order::Exit,
+            Some("exit") => read(fields).map(|RoomOrder { .. }| Order::Exit)?,
             Some(later) if LATER.contains(&later) => return Err(Refusal::not_yet(later)),
             _ => return Err(Refusal::new(format!("unknown command {cmd}"))),
         };
@@ -270,6 +298,21 @@ impl JoinOrder {
     }
 }
 
+impl RegisterOrder {
+    /// Refuses what would be left undone.
+    fn check(&self) -> Result<(), Refusal> {
+        if self.kind == ActionKind::Request {
+            return Err(Refusal::not_yet("kind \"request\""));
+        }
+        for (field, given) in [("respond", &self.respond), ("reply", &self.reply)] {
+            if given.is_some() {
+                return Err(Refusal::not_yet(field));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Targets {
     pub(crate) fn peers(&self) -> &[PeerId] {
         match self {
@@ -280,13 +323,29 @@ impl Targets {
 }
 
 impl SleepOrder {
-    pub(crate) fn duration(self) -> Duration {
+    pub(crate) fn duration(&self) -> Duration {
         Duration::from_millis(self.ms)
     }
 }
 
+/// Reads the fields, or says which of them is wrong.
 fn read<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Refusal> {
-    serde_json::from_value(Value::Object(fields)).map_err(|error| Refusal::new(error.to_string()))
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+        let field = error.path().to_string();
+        let why = error.into_inner().to_string();
+        if why.starts_with("unknown field ") {
+            // The list that follows lacks the fields that are read elsewhere.
+            let unknown = why.rsplit_once(", expected ").map_or(&*why, |(unknown, _)| unknown);
+            return Refusal::new(unknown);
+        }
+        // What is missing has no place.
+        if field == "." { Refusal::new(why) } else { Refusal::new(format!("{field}: {why}")) }
+    })
+}
+
+/// Takes these fields out of the others.
+fn split_off(fields: &mut Map<String, Value>, names: &[&str]) -> Map<String, Value> {
+    names.iter().filter_map(|name| fields.shift_remove_entry(*name)).collect()
 }
 
 /// Refuses a list of nobody, which is surely a mistake.

@@ -171,15 +171,15 @@ impl Agent {
     async fn begin(&mut self, order: Order) -> Result<Begun, Refusal> {
         match order {
             Order::Join(join) => self.join(&join).await.map(Begun::Done),
-            Order::Leave(at) => self.leave(&at).await.map(Begun::Done),
+            Order::Leave(leave) => self.leave(&leave.at).await.map(Begun::Done),
             Order::Register(register) => {
                 self.room(&register.at)?.register(register).map(Begun::Done)
             }
             Order::Count(count) => Ok(Begun::Done(self.room(&count.at)?.count(&count.action))),
             Order::Send(send) => sending::send(self.room(&send.at)?, send).await,
             Order::SendMany(many) => sending::send_many(self.room(&many.at)?, many),
-            Order::Peers(at) => Ok(Begun::Done(self.room(&at)?.peers())),
-            Order::Pairs(at) => Ok(Begun::Done(self.room(&at)?.pairs())),
+            Order::Peers(order) => Ok(Begun::Done(self.room(&order.at)?.peers())),
+            Order::Pairs(order) => Ok(Begun::Done(self.room(&order.at)?.pairs())),
             Order::Relays => Ok(Begun::Done(self.relays())),
             Order::Stats => Ok(Begun::Done(usage::stats())),
             Order::Sleep(order) => Ok(Begun::Running(Box::pin(async move {
@@ -232,7 +232,7 @@ impl Agent {
     }
 
     fn name<'a>(&'a self, at: &'a InRoom) -> Result<&'a str, Refusal> {
-        let name = at.room.as_deref().or(self.last_joined.as_deref());
+        let name = at.0.as_deref().or(self.last_joined.as_deref());
         name.ok_or_else(|| Refusal::new("no room was joined"))
     }
 }

@@ -34,7 +34,11 @@ pub(crate) struct PayloadSpec {
 
 /// Bytes: so many, or these.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(untagged, expecting = "a binary payload is a size, {size, seed} or {base64}")]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "a binary payload is a size, {size, seed} or {base64}"
+)]
 pub(crate) enum BinarySpec {
     Size(usize),
     Base64 { base64: String },
@@ -47,6 +51,9 @@ pub(crate) fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value
 }
 
 impl PayloadSpec {
+    /// The fields of a command that are those of its payload.
+    pub(crate) const FIELDS: [&str; 4] = ["json", "text", "binary", "file"];
+
     /// Makes the payload, or reads it from its file.
     pub(crate) async fn read(self) -> Result<Payload, Refusal> {
         match self {
@@ -193,7 +200,12 @@ mod tests {
         ] {
             assert!(spec(wrong.clone()).read().await.is_err(), "{wrong}");
         }
-        for wrong in [json!({"text": 1}), json!({"binary": -1}), json!({"binary": "AQID"})] {
+        for wrong in [
+            json!({"text": 1}),
+            json!({"binary": -1}),
+            json!({"binary": "AQID"}),
+            json!({"binary": {"size": 5, "sede": 9}}),
+        ] {
             assert!(serde_json::from_value::<PayloadSpec>(wrong.clone()).is_err(), "{wrong}");
         }
     }

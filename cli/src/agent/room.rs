@@ -171,8 +171,9 @@ async fn tell_events(mut events: RoomEvents, teller: Teller, names: (String, Str
             RoomEvent::PeerJoined { peer } => {
                 teller.tell("peerJoin", Fields::new().with("peer", peer.as_str())).await;
             }
-            RoomEvent::PeerLeft { peer, .. } => {
-                teller.tell("peerLeave", Fields::new().with("peer", peer.as_str())).await;
+            RoomEvent::PeerLeft { peer, reason } => {
+                let fields = Fields::new().with("peer", peer.as_str());
+                teller.tell("peerLeave", fields.with("reason", reason.to_string())).await;
             }
             RoomEvent::JoinFailed { peer, failure } => {
                 let fields = Fields::new()

@@ -51,6 +51,8 @@ fn what_is_not_built_yet_is_refused_by_name() {
     assert_eq!(refusal(&json!({"cmd": "ping"})), "ping is not supported yet");
     let register = json!({"cmd": "register", "action": "a", "kind": "request"});
     assert_eq!(refusal(&register), "kind \"request\" is not supported yet");
+    let register = json!({"cmd": "register", "action": "a", "reply": null});
+    assert_eq!(refusal(&register), "reply is not supported yet");
 }
 
 #[test]
@@ -105,7 +107,65 @@ fn many_messages_are_sent_in_turn_unless_told_otherwise() {
 #[test]
 fn a_target_is_someone() {
     let to = |target: Value| json!({"cmd": "send", "action": "a", "text": "x", "target": target});
-    assert_eq!(refusal(&to(json!(""))), "a target is a peer's id or a list of them");
+    assert_eq!(refusal(&to(json!(""))), "target: a target is a peer's id or a list of them");
     assert!(refusal(&to(json!([]))).starts_with("the target is an empty list"));
     assert!(parse(&to(json!("p"))).order.is_ok());
+}
+
+#[test]
+fn targets_are_as_good_as_a_target() {
+    for mut line in [
+        json!({"cmd": "send", "action": "a", "text": "x"}),
+        json!({"cmd": "sendMany", "action": "a", "count": 1}),
+    ] {
+        line["targets"] = json!(["p"]);
+        let Ok(
+            Order::Send(SendOrder { target, .. }) | Order::SendMany(SendManyOrder { target, .. }),
+        ) = parse(&line).order
+        else {
+            panic!("not sent: {line}")
+        };
+        assert_eq!(target.unwrap().peers().len(), 1);
+        line["target"] = json!("q");
+        assert_eq!(refusal(&line), "duplicate field `target`");
+    }
+}
+
+#[test]
+fn a_field_that_a_command_does_not_have_is_refused_by_name() {
+    for mut line in [
+        json!({"cmd": "join", "appId": "a", "roomId": "r"}),
+        json!({"cmd": "leave"}),
+        json!({"cmd": "register", "action": "a"}),
+        json!({"cmd": "count", "action": "a"}),
+        json!({"cmd": "send", "action": "a", "text": "x"}),
+        json!({"cmd": "sendMany", "action": "a", "count": 1}),
+        json!({"cmd": "peers"}),
+        json!({"cmd": "pairs"}),
+        json!({"cmd": "relays"}),
+        json!({"cmd": "stats"}),
+        json!({"cmd": "sleep", "ms": 1}),
+        json!({"cmd": "exit"}),
+    ] {
+        line["room"] = json!("r");
+        assert!(parse(&line).order.is_ok(), "{line}");
+        line["tagret"] = json!(["p"]);
+        assert_eq!(refusal(&line), "unknown field `tagret`", "{line}");
+    }
+}
+
+#[test]
+fn a_wrong_type_is_refused_with_the_name_of_its_field() {
+    let send = |field: &str, value: Value| {
+        let mut line = json!({"cmd": "send", "action": "a", "text": "x"});
+        line[field] = value;
+        refusal(&line)
+    };
+    assert_eq!(send("action", json!(5)), "action: invalid type: integer `5`, expected a string");
+    assert!(send("text", json!(5)).starts_with("text: invalid type"));
+    assert!(send("room", json!(5)).starts_with("room: invalid type"));
+    assert!(send("binary", json!("x")).starts_with("binary: a binary payload is"));
+    assert_eq!(send("wait", json!("yes")), "wait: this is true or false");
+    let join = json!({"cmd": "join", "appId": "a", "roomId": "r", "relayUrls": ["ws://x", 5]});
+    assert!(refusal(&join).starts_with("relayUrls[1]: invalid type"), "{}", refusal(&join));
 }
