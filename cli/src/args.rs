@@ -1,9 +1,10 @@
 //! What can be said on the command line, and the help that teaches it.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tristero_tokio::PeerId;
 
@@ -101,8 +102,8 @@ pub(crate) struct AgentArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct RelayArguments {
-    /// The address and port to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    /// The address, or a name of this machine, and the port; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     pub(crate) listen: SocketAddr,
 
     /// The certificate chain in PEM form, to serve wss://
@@ -114,23 +115,23 @@ pub(crate) struct RelayArguments {
     pub(crate) tls_key: Option<PathBuf>,
 
     /// Clients at once; one more is refused [default: 16384]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub(crate) max_connections: Option<usize>,
 
     /// Topics of all clients together [default: 262144]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub(crate) max_topics: Option<usize>,
 
     /// Topics of one client; it needs two for each room [default: 512]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub(crate) max_topics_per_connection: Option<usize>,
 
     /// Bytes of one message; the client of a larger one is cut [default: 262144]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub(crate) max_message_bytes: Option<usize>,
 
     /// Bytes that wait for one client; one that reads slower is cut [default: 1048576]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub(crate) max_outbox_bytes: Option<usize>,
 }
 
@@ -138,6 +139,24 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let seconds = seconds.filter(|seconds| *seconds <= SECONDS_MAX);
     seconds.ok_or_else(|| "this takes a number of seconds, such as 15 or 0.5".to_owned())
+}
+
+/// Of the addresses of a name the loopback ones come first, as the ones that show nobody more than
+/// was meant, and IPv4 before IPv6, which a machine may have in its tables only.
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let expected = "this takes an address and a port, such as 127.0.0.1:8080 or [::]:8080";
+    let is_complete = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if !is_complete {
+        return Err(expected.to_owned());
+    }
+    let addresses = text.to_socket_addrs().map_err(|error| format!("{error}; {expected}"))?;
+    let order = |address: &SocketAddr| (!address.ip().is_loopback(), address.is_ipv6());
+    addresses.min_by_key(order).ok_or_else(|| format!("the name has no address; {expected}"))
+}
+
+/// A limit of 0 would leave nothing to be served.
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// Behind all options of a command, but for `--help`.
@@ -233,6 +252,32 @@ mod tests {
         assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
         for wrong in ["-1", "NaN", "inf", "1e300", "soon", ""] {
             assert!(parse_seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_relay_listens_on_an_address_or_a_name() {
+        for (text, expected) in [("127.0.0.1:80", "127.0.0.1:80"), ("[::]:0", "[::]:0")] {
+            assert_eq!(parse_listen(text).unwrap().to_string(), expected);
+        }
+        assert!(parse_listen("localhost:0").unwrap().ip().is_loopback());
+        for wrong in ["8080", "localhost", "127.0.0.1", "::1", "127.0.0.1:http", ""] {
+            assert!(parse_listen(wrong).unwrap_err().contains("127.0.0.1:8080"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_at_least_one() {
+        for limit in [
+            "--max-connections",
+            "--max-topics",
+            "--max-topics-per-connection",
+            "--max-message-bytes",
+            "--max-outbox-bytes",
+        ] {
+            let parsed = Arguments::try_parse_from(["tristero", "relay", limit, "0"]);
+            assert_eq!(parsed.unwrap_err().kind(), ErrorKind::ValueValidation, "{limit}");
+            assert!(Arguments::try_parse_from(["tristero", "relay", limit, "1"]).is_ok());
         }
     }
 
