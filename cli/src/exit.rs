@@ -3,6 +3,7 @@
 //! 0 is all well, 1 a failure while running, 2 wrong usage (also `clap`'s), and 3 that nothing
 //! was reachable in the time given.
 
+use std::io;
 use std::process::ExitCode;
 
 /// Why a command did not do its work, in one sentence for people.
@@ -28,6 +29,12 @@ impl Failure {
     #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
     pub(crate) fn usage(why: impl ToString) -> Self {
         Failure::Usage(why.to_string())
+    }
+
+    /// Of what was to be printed on stdout.
+    #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+    pub(crate) fn unwritten(error: io::Error) -> Self {
+        Failure::Running(format!("stdout can't be written: {error}"))
     }
 
     /// The status that tells scripts which kind of failure it was.

@@ -5,6 +5,7 @@
 mod common;
 
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use common::{Ended, Program, Relay, chat, run, tristero};
 
@@ -127,4 +128,16 @@ fn help_teaches_every_command() {
         assert!(ended.stdout.join("\n").contains(&format!("tristero {command}")));
     }
     assert_eq!(run(&["juggle"]).status.code(), Some(2));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_can_t_be_written_is_one_sentence() {
+    for command in ["agent", "demo"] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = tristero().arg(command).stdin(Stdio::null()).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.starts_with("error: stdout can't be written: "), "{stderr}");
+    }
 }

@@ -67,7 +67,7 @@ enum Message {
 
 /// The thread that writes.
 #[derive(Debug)]
-pub(crate) struct Writer(JoinHandle<()>);
+pub(crate) struct Writer(JoinHandle<io::Result<()>>);
 
 impl Events {
     /// Begins to write to stdout.
@@ -93,11 +93,17 @@ impl Events {
         self.lines.closed().await;
     }
 
-    /// Waits until everything that was told is written; what is told later is lost.
-    pub(crate) async fn finish(self, writer: Writer) {
+    /// Waits until everything that was told is written; what is told later is lost. It is no
+    /// error if nobody reads any more.
+    pub(crate) async fn finish(self, writer: Writer) -> io::Result<()> {
+        // It ends by itself after this message, or has ended before.
         let _ = self.lines.send(Message::End).await;
-        // It ends by itself after that message, or has ended before; either is fine.
-        let _ = tokio::task::spawn_blocking(|| writer.0.join()).await;
+        let written = tokio::task::spawn_blocking(|| writer.0.join()).await;
+        let written = written.expect("waiting is not cancelled").expect("writing never panics");
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
     }
 }
 
@@ -107,13 +113,13 @@ fn line(event: &str, fields: Fields) -> String {
 }
 
 /// Writes until the end, or until it can't.
-fn write_lines(mut out: impl Write, mut lines: mpsc::Receiver<Message>) {
+fn write_lines(mut out: impl Write, mut lines: mpsc::Receiver<Message>) -> io::Result<()> {
     while let Some(Message::Line(mut line)) = lines.blocking_recv() {
         line.push('\n');
-        if out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_err() {
-            return;
-        }
+        out.write_all(line.as_bytes())?;
+        out.flush()?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

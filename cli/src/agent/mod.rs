@@ -54,8 +54,7 @@ pub(crate) async fn run(arguments: AgentArguments) -> Result<(), Failure> {
         () = events.unread() => {}
     }
     agent.end().await;
-    events.finish(writer).await;
-    Ok(())
+    events.finish(writer).await.map_err(Failure::unwritten)
 }
 
 /// Why a command was not done.

@@ -28,14 +28,14 @@ pub(crate) struct Screen {
 
 impl Screen {
     /// Begins with a headline.
-    pub(crate) fn new(headline: &str) -> Self {
-        show(format_args!("{TITLE}{headline}{TITLE:#}\n"));
-        Screen { steps: 0, began: Instant::now() }
+    pub(crate) fn new(headline: &str) -> Result<Self, Failure> {
+        show(format_args!("{TITLE}{headline}{TITLE:#}\n"))?;
+        Ok(Screen { steps: 0, began: Instant::now() })
     }
 
     /// Shows a line of its own.
-    pub(crate) fn say(&self, text: impl Display) {
-        show(text);
+    pub(crate) fn say(&self, text: impl Display) -> Result<(), Failure> {
+        show(text)
     }
 
     /// Does a step and shows how long it took and what it says about itself.
@@ -56,14 +56,14 @@ impl Screen {
         show(format_args!(
             "{NUMBER}{number:>2}{NUMBER:#}  {TITLE}{title:<6}{TITLE:#} {QUIET}{took:>9}{QUIET:#}  \
              {told}"
-        ));
+        ))?;
         Ok(value)
     }
 
     /// Shows that all went well, and how long all of it took.
-    pub(crate) fn finish(&self, summary: impl Display) {
+    pub(crate) fn finish(&self, summary: impl Display) -> Result<(), Failure> {
         let took = milliseconds(self.began.elapsed());
-        show(format_args!("\n{GOOD}Done{GOOD:#} in {took}: {summary}"));
+        show(format_args!("\n{GOOD}Done{GOOD:#} in {took}: {summary}"))
     }
 
     /// A bar for so many bytes; nothing where there is no terminal.
@@ -81,9 +81,9 @@ pub(crate) fn milliseconds(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1_000.0)
 }
 
-fn show(text: impl Display) {
-    // Whoever has stopped reading does not want to know.
-    let _ = writeln!(anstream::stdout(), "{text}");
+fn show(text: impl Display) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Failure::unwritten)
 }
 
 const BAR: &str =

@@ -33,7 +33,7 @@ struct Guest {
 /// Goes through all steps, and shows each.
 pub(crate) async fn run() -> Result<(), Failure> {
     let mut screen =
-        Screen::new("Two peers, one relay, one process: real sockets, and nothing leaves here.");
+        Screen::new("Two peers, one relay, one process: real sockets, and nothing leaves here.")?;
     let (relay, url) = screen
         .step("relay", async {
             let (relay, url) = start_relay().await?;
@@ -62,9 +62,8 @@ pub(crate) async fn run() -> Result<(), Failure> {
             Ok(((), format!("the relay carried {} signals", relay.stats().counters.published)))
         })
         .await?;
-    screen.finish("they met through the relay, and talked without it.");
-    screen.say("\nNext: tristero demo --web, or tristero chat --help");
-    Ok(())
+    screen.finish("they met through the relay, and talked without it.")?;
+    screen.say("\nNext: tristero demo --web, or tristero chat --help")
 }
 
 impl Guest {

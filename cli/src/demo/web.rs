@@ -20,7 +20,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     // First, for without it there is nothing to do.
     let mut site = Site::read(&arguments.web_dir).map_err(Failure::running)?;
     let mut signals = StopSignals::listen()?;
-    let mut screen = Screen::new("A peer in Rust and Trystero in your browser.");
+    let mut screen = Screen::new("A peer in Rust and Trystero in your browser.")?;
 
     let (relay, relay_url) = screen
         .step("relay", async {
@@ -52,7 +52,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
         .await?;
     screen.say(format_args!(
         "\nOpen http://{address}/ in a browser, or in two, and write here too. Ctrl-C ends it.\n"
-    ));
+    ))?;
 
     let mut events = room.events();
     let talk = Conversation::new(&room, OnEnd::Stay)?.greet_with(GREETING);
