@@ -22,8 +22,8 @@ pub const SIGNAL_BYTES_MAX: usize = 128 * 1024;
 /// The largest session description that is given to an engine, in bytes.
 pub const SDP_BYTES_MAX: usize = 64 * 1024;
 
-/// The longest candidate line, in bytes; a longer one is malformed.
-pub const CANDIDATE_BYTES_MAX: usize = 2048;
+/// The longest candidate, in bytes of JSON; a longer one is malformed.
+pub const CANDIDATE_BYTES_MAX: usize = 4096;
 
 /// Rooms that a node can be in at once. Joining one more is an error.
 pub const ROOMS_MAX: usize = 256;
@@ -62,9 +62,21 @@ pub const EARLY_FRAMES_MAX: usize = 256;
 /// Transmissions of one peer in one room that have begun and not ended. The oldest is dropped.
 pub const PARTIAL_TRANSMISSIONS_MAX: usize = 256;
 
-/// Bytes of one peer's unfinished transmissions in one room. The peer's largest transmission
-/// can't be larger; the oldest is dropped.
+/// Bytes of one peer's unfinished transmissions in one room, each chunk counted with
+/// [`CHUNK_COST`]. The peer's largest transmission can't be larger; the oldest is dropped.
 pub const PARTIAL_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// What a chunk takes in memory beside its payload, in bytes: its headers, which are kept with it,
+/// and the bookkeeping.
+pub const CHUNK_COST: usize = 256;
+
+/// The largest JSON payload, in bytes, that is sent or taken from a peer: read into a value it may
+/// take some forty times as much. A larger one is dropped; sending one is an error.
+pub const JSON_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The largest metadata that is taken from a peer, in bytes of JSON: what fits a message of the
+/// largest size that anyone announces. A transmission with more is dropped.
+pub const REMOTE_METADATA_BYTES_MAX: usize = 256 * 1024;
 
 /// Bytes of one peer's unfinished transmissions while it is pending: a handshake needs no more.
 pub const PENDING_PARTIAL_BYTES_MAX: usize = 1024 * 1024;
@@ -73,8 +85,9 @@ pub const PENDING_PARTIAL_BYTES_MAX: usize = 1024 * 1024;
 /// stays full for 10 s, and never says so.
 pub const PARTIAL_IDLE_MAX: Duration = Duration::from_secs(30);
 
-/// Bytes of messages held in one room for actions that nobody registered. The oldest is dropped.
-pub const UNCLAIMED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes that messages held in one room for actions that nobody registered take. The oldest is
+/// dropped.
+pub const UNCLAIMED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Messages held in one room for actions that nobody registered. The oldest is dropped.
 pub const UNCLAIMED_MESSAGES_MAX: usize = 1024;

@@ -7,12 +7,13 @@ mod common;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use common::{World, room, with_password};
+use common::{Who, World, room, with_password};
 use serde_json::json;
 use tristero_proto::crypto::RoomToken;
 use tristero_proto::wire::{Frame, Payload};
 use tristero_proto::{
-    Event, JoinError, JoinFailure, LeaveReason, SendFailure, SendOptions, SendReport, Time,
+    Event, JoinError, JoinFailure, LeaveReason, RoomConfig, SendFailure, SendOptions, SendReport,
+    Time,
 };
 
 #[test]
@@ -166,6 +167,58 @@ fn leaving_is_seen_at_once_and_coming_back_uses_the_connection() {
     world.run_until(|world| world.has_joined(a, b) && world.has_joined(b, a));
     let offers = world.signals().into_iter().filter(|(_, keys)| keys.len() > 1);
     assert_eq!(offers.count(), 0, "no new negotiation");
+}
+
+/// Two members of a room leave it at the same moment and come back after these pauses. A lobby
+/// keeps them connected meanwhile.
+fn cross_and_return(config: &RoomConfig, pauses: [u64; 2]) -> (World, [Who; 2]) {
+    let (mut world, a, b, _) = World::met(&room("app", "lobby"));
+    let keys = [a, b].map(|who| world.join(who, config.clone()));
+    world.run_for(Duration::from_secs(10));
+    for (who, key) in [a, b].into_iter().zip(keys) {
+        world.leave(who, key);
+    }
+    [a, b].map(|who| world.take_events(who));
+    let start = world.now;
+    let mut returns = [(pauses[0], a), (pauses[1], b)];
+    returns.sort_unstable();
+    for (pause, who) in returns {
+        world.run_for((start + Duration::from_millis(pause)).since(world.now));
+        world.join(who, config.clone());
+    }
+    (world, [a, b])
+}
+
+#[test]
+fn two_that_leave_at_once_and_come_back_meet_again() {
+    let pauses = [[2_000, 3_000], [3_000, 2_000], [1, 20], [20, 1], [1, 1]];
+    for config in
+        [room("app", "match"), RoomConfig { password: "secret".into(), ..room("app", "match") }]
+    {
+        for pauses in pauses {
+            let (mut world, [a, b]) = cross_and_return(&config, pauses);
+            world.run_for(Duration::from_secs(5));
+            for (who, other) in [(a, b), (b, a)] {
+                assert!(world.has_joined(who, other), "{pauses:?}: {:?}", world.events(who));
+            }
+            let is_failure = |event: &Event| matches!(event, Event::JoinFailed { .. });
+            assert!(!world.events(a).iter().chain(world.events(b)).any(is_failure), "{pauses:?}");
+        }
+    }
+}
+
+#[test]
+fn a_target_that_is_named_twice_gets_one_message() {
+    let (mut world, a, b, key) = World::met(&room("app", "room"));
+    world.register(b, key, "x");
+    let id = world.id(b);
+    let options = SendOptions { targets: Some(vec![id.clone(), id]), ..SendOptions::default() };
+    world.send_with(a, key, "x", "once", &options);
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.messages(b).len(), 1);
+    let report = SendReport { delivered: 1, failed: vec![] };
+    let is_sent = |e: &Event| matches!(e, Event::Sent { report: r, .. } if *r == report);
+    assert!(world.events(a).iter().any(is_sent));
 }
 
 #[test]

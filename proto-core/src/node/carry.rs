@@ -3,9 +3,11 @@
 //! After a call, [`settle`](Node::settle) empties every part that was touched and carries what it
 //! said to the part that it concerns, until none has anything to say.
 
+use std::collections::VecDeque;
+
 use tracing::{debug, info};
 
-use super::routes::Owner;
+use super::routes::{Owner, Spare};
 use super::{Event, Joined, Node, Output, Part};
 use crate::crypto::{RoomToken, Topic};
 use crate::engine::{CloseReason, Engine, EngineEvent, EngineOutput};
@@ -153,6 +155,8 @@ impl<E: Engine> Node<E> {
                     self.routes.remove(conn);
                     self.engine.close(conn, now);
                 }
+                // Another room's negotiation may have led to a connection.
+                SignalingOutput::Failed { peer, .. } if self.is_connected(key, &peer) => {}
                 SignalingOutput::Failed { peer, failure } => {
                     let event = Event::JoinFailed { room: key, peer, failure };
                     self.outputs.push_back(Output::Event(event));
@@ -196,7 +200,7 @@ impl<E: Engine> Node<E> {
             EngineEvent::Open { conn } => self.on_open(conn, now),
             EngineEvent::Message { conn, bytes, .. } => match self.routes.owner(conn) {
                 Some(Owner::Shared) => self.on_frame(conn, &bytes, now),
-                Some(Owner::Spare { .. }) => self.routes.hold(conn, bytes),
+                Some(Owner::Spare(_)) => self.routes.hold(conn, bytes),
                 Some(Owner::Negotiating { .. }) | None => {}
             },
             EngineEvent::Drained { conn, .. } => {
@@ -231,7 +235,9 @@ impl<E: Engine> Node<E> {
             self.engine.close(conn, now);
             self.touched.insert(Part::Engine);
         } else {
-            self.routes.spare(conn, key, peer);
+            let joined = self.rooms.get(&key);
+            let app_id = joined.map_or_else(String::new, |joined| joined.config.app_id.clone());
+            self.routes.spare(conn, Spare { room: key, app_id, peer, held: VecDeque::new() });
         }
     }
 
@@ -249,9 +255,12 @@ impl<E: Engine> Node<E> {
         for (other, joined) in &mut self.rooms {
             if joined.config.app_id == peer.app_id {
                 peer.say_presence(&joined.room.names().token, true);
-                // Other rooms may have been about to connect to the same peer.
-                joined.signaling.on_connected(id, conn);
-                self.touched.insert(Part::Signaling(*other));
+                // Other rooms may have been about to connect to the same peer. The smaller id
+                // chose this connection by that; the larger one sees what becomes of the others.
+                if self.self_id < *id || *other == key {
+                    joined.signaling.on_connected(id, conn);
+                    self.touched.insert(Part::Signaling(*other));
+                }
             }
         }
         self.peers.insert(conn, peer);
@@ -311,7 +320,7 @@ impl<E: Engine> Node<E> {
                 });
             }
             Some(Owner::Shared) => self.lose_peer(conn, reason, now),
-            Some(Owner::Spare { .. }) | None => {}
+            Some(Owner::Spare(_)) | None => {}
         }
     }
 
@@ -327,9 +336,9 @@ impl<E: Engine> Node<E> {
             }
             self.carry_room(key, now);
         }
-        let spare = self.routes.spare_of(&peer.id);
+        let spare = self.routes.spare_of(&peer.app_id, &peer.id);
         if let Some(conn) = spare
-            && let Some(Owner::Spare { room, peer: id, held }) = self.routes.remove(conn)
+            && let Some(Owner::Spare(Spare { room, peer: id, held, .. })) = self.routes.remove(conn)
         {
             self.adopt(conn, room, &id, peer.app_id, now);
             for message in held {
@@ -441,10 +450,15 @@ impl<E: Engine> Node<E> {
         self.touched.insert(Part::Peer(conn));
     }
 
+    fn is_connected(&self, key: RoomKey, peer: &PeerId) -> bool {
+        let app_id = self.rooms.get(&key).map(|joined| &joined.config.app_id);
+        app_id.is_some_and(|app_id| self.routes.shared(app_id, peer).is_some())
+    }
+
     fn negotiation(&self, conn: ConnId) -> Option<(RoomKey, PeerId)> {
         match self.routes.owner(conn)? {
             Owner::Negotiating { room, peer } => Some((*room, peer.clone())),
-            Owner::Shared | Owner::Spare { .. } => None,
+            Owner::Shared | Owner::Spare(_) => None,
         }
     }
 

@@ -147,8 +147,8 @@ impl<E: Engine> Node<E> {
         let options = ConnOptions { trickle: config.trickles() };
         let rng = self.seed.rng(&format!("signaling {}", key.0));
         let signaling = Signaling::new(self.self_id.clone(), names.clone(), options, rng);
-        let rng = self.seed.rng(&format!("room {}", key.0));
-        let room = Room::new(key, self.self_id.clone(), names, config.handshake_timeout, rng);
+        let secret = self.seed.fork(&format!("room {}", key.0));
+        let room = Room::new(key, self.self_id.clone(), names, config.handshake_timeout, secret);
         info!(room = ?key, relays = config.relays.len(), "joined a room");
         let relays = config.relays.clone();
         self.rooms.insert(key, Joined { config, signaling, room });

@@ -19,7 +19,18 @@ pub(super) enum Owner {
     Shared,
     /// It is a second one to a peer that has one: two rooms were negotiating at once. The smaller
     /// id decides which one stays; this is the larger id's until then.
-    Spare { room: RoomKey, peer: PeerId, held: VecDeque<Bytes> },
+    Spare(Spare),
+}
+
+/// A second connection to a peer.
+#[derive(Debug)]
+pub(super) struct Spare {
+    /// The room that it was made for.
+    pub(super) room: RoomKey,
+    pub(super) app_id: String,
+    pub(super) peer: PeerId,
+    /// What came over it.
+    pub(super) held: VecDeque<Bytes>,
 }
 
 /// The owners of all connections, and the connections of all peers.
@@ -41,13 +52,13 @@ impl Routes {
         self.shared.insert((app_id.to_owned(), peer.clone()), conn);
     }
 
-    pub(super) fn spare(&mut self, conn: ConnId, room: RoomKey, peer: PeerId) {
-        self.owners.insert(conn, Owner::Spare { room, peer, held: VecDeque::new() });
+    pub(super) fn spare(&mut self, conn: ConnId, spare: Spare) {
+        self.owners.insert(conn, Owner::Spare(spare));
     }
 
     /// Keeps a message of a spare connection; the oldest is dropped.
     pub(super) fn hold(&mut self, conn: ConnId, message: Bytes) {
-        if let Some(Owner::Spare { held, .. }) = self.owners.get_mut(&conn) {
+        if let Some(Owner::Spare(Spare { held, .. })) = self.owners.get_mut(&conn) {
             if held.len() >= limits::EARLY_FRAMES_MAX {
                 held.pop_front();
             }
@@ -64,10 +75,10 @@ impl Routes {
     }
 
     /// The spare connection to a peer.
-    pub(super) fn spare_of(&self, peer: &PeerId) -> Option<ConnId> {
+    pub(super) fn spare_of(&self, app_id: &str, peer: &PeerId) -> Option<ConnId> {
         self.owners.iter().find_map(|(conn, owner)| match owner {
-            Owner::Spare { peer: other, .. } if other == peer => Some(*conn),
-            Owner::Spare { .. } | Owner::Negotiating { .. } | Owner::Shared => None,
+            Owner::Spare(spare) if spare.peer == *peer && spare.app_id == app_id => Some(*conn),
+            Owner::Spare(_) | Owner::Negotiating { .. } | Owner::Shared => None,
         })
     }
 

@@ -17,8 +17,9 @@ use bytes::{Bytes, BytesMut};
 use crate::crypto::RoomToken;
 use crate::ids::{PeerId, RoomKey};
 use crate::limits;
+use crate::room::LEAVE;
 use crate::time::{Deadline, Time};
-use crate::wire::Frame;
+use crate::wire::{Chunk, Frame};
 
 use early::EarlyFrames;
 pub(crate) use outbox::{Outbox, OutboxEvent, Outgoing};
@@ -72,14 +73,21 @@ impl Peer {
     pub(crate) fn on_presence(&mut self, token: &RoomToken, is_present: bool) {
         if !is_present {
             self.remote_rooms.remove(token);
+            self.early.take(token);
         } else if self.remote_rooms.len() < limits::REMOTE_ROOMS_MAX {
             self.remote_rooms.insert(token.clone());
         }
     }
 
-    /// Keeps a chunk for a room that is not attached yet.
+    /// Keeps a chunk for a room that is not attached yet. A goodbye is not kept: it ends what was
+    /// said before it, and would end a later visit if it were read then.
     pub(crate) fn hold(&mut self, token: RoomToken, chunk: Bytes) {
-        self.early.push(token, chunk);
+        if Chunk::parse(&chunk).is_ok_and(|chunk| chunk.action.as_str() == LEAVE) {
+            self.early.take(&token);
+            self.remote_rooms.remove(&token);
+        } else {
+            self.early.push(token, chunk);
+        }
     }
 
     /// Tells the other side that we are in a room, or are there no longer. False if nothing

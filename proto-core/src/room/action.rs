@@ -11,8 +11,8 @@ use crate::wire::{ActionName, Transmission};
 /// The protocol's own actions.
 ///
 /// spec: docs/protocol.md, section 4
-pub(super) mod internal {
-    pub(in crate::room) const LEAVE: &str = "@_leave";
+pub(crate) mod internal {
+    pub(crate) const LEAVE: &str = "@_leave";
     pub(in crate::room) const HANDSHAKE_DATA: &str = "@_hsdata";
     pub(in crate::room) const HANDSHAKE_READY: &str = "@_hsready";
     pub(in crate::room) const PING: &str = "@_ping";
@@ -45,10 +45,12 @@ pub enum SendError {
     #[error("this room was left")]
     RoomGone,
     /// The payload is too large.
-    #[error("a payload has at most {} bytes, and this one has {size}", limits::PAYLOAD_BYTES_MAX)]
+    #[error("a payload of this kind has at most {max} bytes, and this one has {size}")]
     PayloadTooLarge {
         /// Its size in bytes.
         size: usize,
+        /// The most that JSON, or anything else, may have.
+        max: usize,
     },
     /// The metadata is too large.
     #[error(
@@ -131,8 +133,10 @@ impl Actions {
 
 pub(super) fn check_size(transmission: &Transmission) -> Result<(), SendError> {
     let size = transmission.payload_bytes();
-    if size > limits::PAYLOAD_BYTES_MAX {
-        return Err(SendError::PayloadTooLarge { size });
+    let max =
+        if transmission.is_json() { limits::JSON_BYTES_MAX } else { limits::PAYLOAD_BYTES_MAX };
+    if size > max {
+        return Err(SendError::PayloadTooLarge { size, max });
     }
     let size = transmission.metadata_bytes();
     if size > limits::METADATA_BYTES_MAX {

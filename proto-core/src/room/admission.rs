@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::action::internal;
 use crate::crypto::password_proof;
 use crate::join_failure::JoinFailure;
-use crate::rng::Rng;
 use crate::signaling::RoomNames;
 use crate::time::Time;
 use crate::wire::Payload;
@@ -19,7 +18,7 @@ use crate::wire::Payload;
 /// The key that marks a password message among the application's handshake data.
 const MARK: &str = "__trystero_pw";
 /// The length of a challenge, in characters.
-const CHALLENGE_LENGTH: usize = 36;
+pub(super) const CHALLENGE_LENGTH: usize = 36;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -54,15 +53,17 @@ impl Admission {
     }
 
     /// Takes the first step.
-    pub(super) fn begin(&mut self, names: &RoomNames, rng: &mut Rng) -> Vec<AdmissionOutput> {
+    ///
+    /// `challenge` is the same each time for one peer in one visit to a room. Admission may be
+    /// repeated over a connection, and the answer to an earlier one may still be on its way.
+    pub(super) fn begin(&mut self, names: &RoomNames, challenge: &str) -> Vec<AdmissionOutput> {
         if names.password.is_empty() {
             return self.become_ready();
         }
         if !self.is_initiator {
             return Vec::new();
         }
-        let challenge = rng.alphanumeric(CHALLENGE_LENGTH);
-        let expected = password_proof(&challenge, &names.password, &names.app_id, &names.room_id);
+        let expected = password_proof(challenge, &names.password, &names.app_id, &names.room_id);
         self.own = Step::AwaitingProof { expected };
         let message = json!({ MARK: "challenge", "c": challenge });
         vec![AdmissionOutput::Say(internal::HANDSHAKE_DATA, Payload::Json(message))]
@@ -73,7 +74,10 @@ impl Admission {
         let Payload::Json(message) = payload else { return Vec::new() };
         let text = |key: &str| message.get(key).and_then(Value::as_str);
         match (&self.own, text(MARK)) {
-            (Step::AwaitingChallenge, Some("challenge")) => {
+            // The other side may have begun anew, so it gets an answer as often as it asks.
+            (Step::AwaitingChallenge | Step::Ready, Some("challenge"))
+                if self.may_be_asked(names) =>
+            {
                 let Some(challenge) = text("c") else { return Vec::new() };
                 let proof =
                     password_proof(challenge, &names.password, &names.app_id, &names.room_id);
@@ -100,6 +104,10 @@ impl Admission {
             Step::Ready if !was_ready => vec![AdmissionOutput::Admit],
             Step::Ready | Step::AwaitingChallenge | Step::AwaitingProof { .. } => Vec::new(),
         }
+    }
+
+    fn may_be_asked(&self, names: &RoomNames) -> bool {
+        !self.is_initiator && !names.password.is_empty()
     }
 
     pub(super) fn deadline(&self) -> Time {

@@ -17,7 +17,7 @@ mod reassembly;
 mod send_ledger;
 mod unclaimed;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -27,14 +27,15 @@ use tracing::debug;
 use crate::engine::CloseReason;
 use crate::ids::{PeerId, RoomKey, SendId};
 use crate::join_failure::JoinFailure;
-use crate::rng::Rng;
+use crate::rng::Seed;
 use crate::signaling::RoomNames;
 use crate::time::{Deadline, DueSet, Time};
 use crate::wire::{ActionName, Chunk, Frame, Payload, Transmission};
 
+pub(crate) use action::internal::LEAVE;
 pub use action::{ActionOptions, RegisterError, SendError, SendFailure, SendOptions};
 use action::{Actions, internal};
-use admission::{Admission, AdmissionOutput};
+use admission::{Admission, AdmissionOutput, CHALLENGE_LENGTH};
 use member::{Member, Phase};
 use reassembly::Progressed;
 use send_ledger::SendLedger;
@@ -65,7 +66,7 @@ pub struct Message {
     pub payload: Payload,
     /// What was sent along; JSON `null` is not the same as nothing.
     pub metadata: Option<Value>,
-    /// What payload and metadata took on the wire, in bytes.
+    /// About what payload and metadata take in memory, in bytes.
     pub size: usize,
 }
 
@@ -128,7 +129,8 @@ pub(crate) struct Room {
     actions: Actions,
     unclaimed: Unclaimed,
     sends: SendLedger,
-    rng: Rng,
+    /// What challenges are made from.
+    secret: Seed,
     outputs: VecDeque<RoomOutput>,
     dropped: u64,
 }
@@ -139,7 +141,7 @@ impl Room {
         self_id: PeerId,
         names: RoomNames,
         handshake_timeout: Duration,
-        rng: Rng,
+        secret: Seed,
     ) -> Self {
         Room {
             key,
@@ -151,7 +153,7 @@ impl Room {
             actions: Actions::default(),
             unclaimed: Unclaimed::default(),
             sends: SendLedger::default(),
-            rng,
+            secret,
             outputs: VecDeque::new(),
             dropped: 0,
         }
@@ -162,7 +164,7 @@ impl Room {
         let is_initiator = self.self_id < *peer;
         let deadline = now + self.handshake_timeout;
         let mut admission = Admission::new(is_initiator, deadline);
-        let said = admission.begin(&self.names, &mut self.rng);
+        let said = admission.begin(&self.names, &self.challenge(peer));
         self.members.insert(peer.clone(), Member::pending(admission));
         self.act_on_admission(peer, said);
         self.note_deadline(peer);
@@ -217,13 +219,13 @@ impl Room {
             Transmission::new(action.clone(), nonce, payload, options.metadata.as_ref());
         action::check_size(&transmission)?;
         let active = |peer: &PeerId| self.members.get(peer).is_some_and(Member::is_active);
-        let (targets, absent): (Vec<PeerId>, Vec<PeerId>) = match &options.targets {
-            None => (self.peers().cloned().collect(), Vec::new()),
+        let (targets, absent): (BTreeSet<PeerId>, BTreeSet<PeerId>) = match &options.targets {
+            None => (self.peers().cloned().collect(), BTreeSet::new()),
             Some(targets) => targets.iter().cloned().partition(active),
         };
         let absent = absent.into_iter().map(|peer| (peer, SendFailure::NotInRoom)).collect();
         let wants_progress = options.progress;
-        self.sends.begin(send, targets.iter().cloned().collect(), absent);
+        self.sends.begin(send, targets.clone(), absent);
         for peer in targets {
             let transmission = transmission.clone();
             let output = RoomOutput::Transmit { peer, send, transmission, wants_progress };
@@ -384,6 +386,11 @@ impl Room {
         if let Some(report) = self.sends.take_settled(send) {
             self.outputs.push_back(RoomOutput::Sent { send, report });
         }
+    }
+
+    /// What this peer is asked to prove the password with.
+    fn challenge(&self, peer: &PeerId) -> String {
+        self.secret.rng(peer.as_str()).alphanumeric(CHALLENGE_LENGTH)
     }
 
     fn admission(&mut self, peer: &PeerId) -> Option<&mut Admission> {

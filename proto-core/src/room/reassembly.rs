@@ -26,7 +26,8 @@ pub(super) struct Reassembly {
 struct Partial {
     metadata: Option<Value>,
     pieces: Vec<Bytes>,
-    bytes: usize,
+    /// What the pieces take in memory.
+    cost: usize,
     /// The progress that the last chunk claimed, in 255ths.
     progress: u8,
     last_heard: Time,
@@ -54,14 +55,14 @@ impl Reassembly {
         if let Err(why) = partial.push(&chunk, now) {
             return Progressed::Dropped(why);
         }
-        if partial.bytes > bytes_max {
+        if partial.cost > bytes_max {
             return Progressed::Dropped("larger than a transmission may be");
         }
         if chunk.tag.has(Tag::LAST) {
             return partial.finish(chunk);
         }
         let fraction = f64::from(chunk.progress) / 255.0;
-        self.bytes += partial.bytes;
+        self.bytes += partial.cost;
         self.partials.insert(key.clone(), partial);
         self.make_room(&key, bytes_max);
         Progressed::Partial { action: chunk.action, nonce: chunk.nonce, fraction }
@@ -76,7 +77,7 @@ impl Reassembly {
     pub(super) fn expire(&mut self, now: Time) -> u64 {
         let before = self.partials.len();
         self.partials.retain(|_, partial| now.since(partial.last_heard) < limits::PARTIAL_IDLE_MAX);
-        self.bytes = self.partials.values().map(|partial| partial.bytes).sum();
+        self.bytes = self.partials.values().map(|partial| partial.cost).sum();
         (before - self.partials.len()) as u64
     }
 
@@ -87,7 +88,7 @@ impl Reassembly {
 
     fn take(&mut self, key: &Key) -> Option<Partial> {
         let partial = self.partials.remove(key)?;
-        self.bytes -= partial.bytes;
+        self.bytes -= partial.cost;
         Some(partial)
     }
 
@@ -104,7 +105,7 @@ impl Reassembly {
 
 impl Partial {
     fn new(now: Time) -> Self {
-        Partial { metadata: None, pieces: Vec::new(), bytes: 0, progress: 0, last_heard: now }
+        Partial { metadata: None, pieces: Vec::new(), cost: 0, progress: 0, last_heard: now }
     }
 
     /// Whether this can't be the beginning of the transmission that the chunk belongs to.
@@ -116,12 +117,16 @@ impl Partial {
     fn push(&mut self, chunk: &Chunk, now: Time) -> Result<(), &'static str> {
         self.last_heard = now;
         self.progress = chunk.progress;
+        self.cost += chunk.payload.len() + limits::CHUNK_COST;
         if chunk.tag.has(Tag::META) {
-            let metadata = serde_json::from_slice(&chunk.payload);
-            self.metadata = Some(metadata.map_err(|_| "metadata that is not JSON")?);
-            self.bytes += chunk.payload.len();
+            if chunk.payload.len() > limits::REMOTE_METADATA_BYTES_MAX {
+                return Err("metadata that is too large");
+            }
+            let metadata: Value =
+                serde_json::from_slice(&chunk.payload).map_err(|_| "metadata that is not JSON")?;
+            self.cost += memory_of(&metadata);
+            self.metadata = Some(metadata);
         } else if !chunk.payload.is_empty() {
-            self.bytes += chunk.payload.len();
             self.pieces.push(chunk.payload.clone());
         } else if !chunk.tag.has(Tag::LAST) {
             return Err("a chunk that carries nothing");
@@ -134,11 +139,17 @@ impl Partial {
             0 => Bytes::new(),
             1 => self.pieces.remove(0),
             _ => {
-                let mut whole = BytesMut::with_capacity(self.bytes);
+                let length = self.pieces.iter().map(Bytes::len).sum();
+                let mut whole = BytesMut::with_capacity(length);
                 self.pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
                 whole.freeze()
             }
         };
+        let is_json = last.tag.has(Tag::JSON) && !last.tag.has(Tag::BINARY);
+        if is_json && bytes.len() > limits::JSON_BYTES_MAX {
+            return Progressed::Dropped("JSON that is too large");
+        }
+        let length = bytes.len();
         let is_empty_json = bytes.is_empty() && !last.tag.has(Tag::BINARY);
         // Only a string can be empty; JavaScript sends its metadata as the one and last chunk.
         let payload = if is_empty_json {
@@ -147,13 +158,78 @@ impl Partial {
             Payload::parse(last.tag, bytes)
         };
         match payload {
-            Ok(payload) => Progressed::Complete(Message {
-                action: last.action,
-                payload,
-                metadata: self.metadata,
-                size: self.bytes,
-            }),
+            Ok(payload) => {
+                let size = match &payload {
+                    Payload::Json(value) => memory_of(value),
+                    Payload::Text(_) | Payload::Binary(_) => length,
+                } + self.metadata.as_ref().map_or(0, memory_of);
+                let (action, metadata) = (last.action, self.metadata);
+                Progressed::Complete(Message { action, payload, metadata, size })
+            }
             Err(_) => Progressed::Dropped("a payload that is not what its tag says"),
         }
+    }
+}
+
+/// About what a value takes in memory, in bytes. serde_json reads at most 128 levels, so this ends.
+fn memory_of(value: &Value) -> usize {
+    let own = size_of::<Value>();
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => own,
+        Value::String(text) => own + text.len(),
+        Value::Array(items) => own + items.iter().map(memory_of).sum::<usize>(),
+        Value::Object(entries) => {
+            let entry = |(key, value): (&String, &Value)| own + key.len() + memory_of(value);
+            own + entries.iter().map(entry).sum::<usize>()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(tag: u8, payload: Vec<u8>) -> Chunk {
+        let action = ActionName::new("a").unwrap();
+        Chunk { action, nonce: 0, tag: Tag(tag), progress: 1, payload: payload.into() }
+    }
+
+    #[test]
+    fn tiny_chunks_count_as_what_they_take_in_memory() {
+        let mut reassembly = Reassembly::default();
+        let bound = 1024 * 1024;
+        let mut taken = 0;
+        while let Progressed::Partial { .. } = reassembly.push(chunk(0, vec![1]), bound, Time::ZERO)
+        {
+            taken += 1;
+        }
+        assert_eq!(taken, bound / (limits::CHUNK_COST + 1));
+    }
+
+    #[test]
+    fn json_that_would_fill_the_memory_is_not_read() {
+        let mut json = "[0".to_owned();
+        json.push_str(&",0".repeat(limits::JSON_BYTES_MAX / 2));
+        json.push(']');
+        let mut reassembly = Reassembly::default();
+        let pushed = reassembly.push(
+            chunk(Tag::LAST | Tag::JSON, json.into_bytes()),
+            limits::PARTIAL_BYTES_MAX,
+            Time::ZERO,
+        );
+        assert!(matches!(pushed, Progressed::Dropped("JSON that is too large")), "{pushed:?}");
+    }
+
+    #[test]
+    fn a_message_says_what_its_json_takes_in_memory() {
+        let mut reassembly = Reassembly::default();
+        let json = format!("[0{}]", ",0".repeat(999));
+        let pushed = reassembly.push(
+            chunk(Tag::LAST | Tag::JSON, json.into_bytes()),
+            limits::PARTIAL_BYTES_MAX,
+            Time::ZERO,
+        );
+        let Progressed::Complete(message) = pushed else { panic!("{pushed:?}") };
+        assert_eq!(message.size, 1_001 * size_of::<Value>());
     }
 }

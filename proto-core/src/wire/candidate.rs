@@ -25,8 +25,10 @@ pub struct CandidateInit {
 impl CandidateInit {
     /// Reads a candidate's JSON; `None` if it is not one, or is longer than any.
     pub fn parse(json: &str) -> Option<Self> {
-        let candidate: Self = serde_json::from_str(json).ok()?;
-        (candidate.candidate.len() <= limits::CANDIDATE_BYTES_MAX).then_some(candidate)
+        if json.len() > limits::CANDIDATE_BYTES_MAX {
+            return None;
+        }
+        serde_json::from_str(json).ok()
     }
 
     /// Writes the JSON.
@@ -52,6 +54,8 @@ mod tests {
         assert_eq!(candidate.sdp_m_line_index, None);
         assert_eq!(CandidateInit::parse(&candidate.emit()), Some(candidate));
         assert!(CandidateInit::parse(r#"{"candidate":""}"#).unwrap().is_end());
+        let long = format!(r#"{{"candidate":"x","sdpMid":"{}"}}"#, "m".repeat(4096));
+        assert_eq!(CandidateInit::parse(&long), None);
         for json in ["", "7", "null", r#"{"candidate":7}"#, r#"{"sdpMLineIndex":-1}"#] {
             assert_eq!(CandidateInit::parse(json), None, "{json}");
         }

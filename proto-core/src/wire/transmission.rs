@@ -58,6 +58,11 @@ impl Transmission {
         self.cut as f64 / self.total as f64
     }
 
+    /// Whether the payload is JSON, and neither a string nor binary.
+    pub fn is_json(&self) -> bool {
+        self.kind == Tag::JSON
+    }
+
     /// The size of the payload, in bytes.
     pub fn payload_bytes(&self) -> usize {
         self.payload.len()

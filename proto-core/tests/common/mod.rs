@@ -310,7 +310,7 @@ impl World {
                 Output::SendLink { link, frame } => self.on_relay_frame(who, link, frame),
                 Output::CloseLink { link } => {
                     self.subscriptions.values_mut().for_each(|subscribers| {
-                        subscribers.retain(|(_, other)| *other != link);
+                        subscribers.retain(|other| *other != (who, link));
                     });
                 }
                 Output::Transmit(transmit) => {
