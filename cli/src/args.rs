@@ -64,12 +64,12 @@ pub(crate) struct ChatArguments {
     #[arg(long = "relay", value_name = "URL", required = true)]
     pub(crate) relays: Vec<String>,
 
-    /// The room's password; better in the environment, where other users can't see it
-    #[arg(long, env = "TRISTERO_PASSWORD", hide_env_values = true)]
+    /// The room's password; better in TRISTERO_PASSWORD, where other users can't see it
+    #[arg(long)]
     pub(crate) password: Option<String>,
 
     /// Asks for the password, without showing it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "password")]
     pub(crate) ask_password: bool,
 
     /// How long to wait for the first relay before giving up with status 3
@@ -187,6 +187,8 @@ const CHAT_EXAMPLES: &str = "\
 Messages, joins and leaves go to stdout, notes to stderr. A line goes to everyone who is in the
 room when it is entered; there is no history. Ctrl-C or the end of input leaves the room.
 
+Peers with different passwords don't meet, and possibly only one of the two is told.
+
 Examples:
   tristero relay                   in one terminal, then in two others:
   tristero chat lobby --app my-app --relay ws://127.0.0.1:8080
@@ -279,6 +281,14 @@ mod tests {
             assert_eq!(parsed.unwrap_err().kind(), ErrorKind::ValueValidation, "{limit}");
             assert!(Arguments::try_parse_from(["tristero", "relay", limit, "1"]).is_ok());
         }
+    }
+
+    #[test]
+    fn a_password_is_given_or_asked_for() {
+        let chat = ["tristero", "chat", "lobby", "--app", "a", "--relay", "ws://x"];
+        let both = chat.iter().chain(&["--password", "sesame", "--ask-password"]);
+        let parsed = Arguments::try_parse_from(both);
+        assert_eq!(parsed.unwrap_err().kind(), ErrorKind::ArgumentConflict);
     }
 
     #[test]

@@ -36,9 +36,30 @@ fn a_relay_url_that_is_none_is_one_sentence() {
 #[test]
 fn an_empty_name_is_one_sentence() {
     let ended = run(&["chat", "lobby", "--app", "", "--relay", "ws://127.0.0.1:9"]);
-    assert_eq!(one_sentence(&ended, 2), "error: the appId is empty");
+    assert_eq!(one_sentence(&ended, 2), "error: the application's name, --app, is empty");
     let ended = run(&["chat", "", "--app", "a", "--relay", "ws://127.0.0.1:9"]);
-    assert_eq!(one_sentence(&ended, 2), "error: the roomId is empty");
+    assert_eq!(one_sentence(&ended, 2), "error: the room's name, ROOM, is empty");
+}
+
+#[test]
+fn a_password_of_a_relay_is_not_shown() {
+    for url in ["http://me:sesame@127.0.0.1:9", "ws://me:sesame@127.0.0.1:9"] {
+        let ended = run(&["chat", "lobby", "--app", "a", "--relay", url, "--wait", "0.1"]);
+        let told = ended.stderr.join("\n");
+        assert!(told.contains("me:***@127.0.0.1:9") && !told.contains("sesame"), "{told}");
+    }
+}
+
+#[test]
+fn an_empty_password_is_one_sentence() {
+    let arguments = ["chat", "lobby", "--app", "a", "--relay", "ws://127.0.0.1:9"];
+    let given = run(&[&arguments[..], &["--password", ""]].concat());
+    let mut set = Program::start(tristero().args(arguments).env("TRISTERO_PASSWORD", ""));
+    set.close_stdin();
+    for ended in [given, set.ended()] {
+        let error = one_sentence(&ended, 2);
+        assert!(error.starts_with("error: the password is empty; leave it out"), "{error}");
+    }
 }
 
 #[test]
@@ -98,6 +119,17 @@ fn the_password_may_come_from_the_environment() {
     let (told_id, set_id) = (self_id(&mut told), self_id(&mut set));
     told.line_with(&format!("* {set_id} joined"));
     set.line_with(&format!("* {told_id} joined"));
+}
+
+#[test]
+fn different_passwords_are_said_to_be_that() {
+    let relay = Relay::start();
+    let mut left = chat(&relay, &["--password", "sesame"]);
+    let mut right = chat(&relay, &["--password", "simsim"]);
+    let (left_id, right_id) = (self_id(&mut left), self_id(&mut right));
+    // Of the two the one with the larger id gets the offer that it can't read.
+    let (mut told, other) = if left_id < right_id { (right, left_id) } else { (left, right_id) };
+    told.note_with(&format!("{other} and you have different passwords, so you don't meet"));
 }
 
 #[test]

@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tristero_tokio::{
-    Action, PeerId, Received, RelayState, RelayStatus, Room, RoomEvent, RoomEvents, SendBuilder,
-    SendError, Sent,
+    Action, JoinFailure, PeerId, Received, RelayState, RelayStatus, Room, RoomEvent, RoomEvents,
+    SendBuilder, SendError, Sent,
 };
 
-use super::text::{describe, printable};
+use super::introductions::Introductions;
+use super::text::{describe, printable, without_passwords};
 use super::{CHAT_ACTION, NODE_ENDED};
 use crate::exit::Failure;
 use crate::lines::StdinLines;
@@ -36,6 +37,7 @@ pub(crate) struct Conversation {
     action: Action,
     on_end: OnEnd,
     greeting: Option<String>,
+    introductions: Introductions,
     /// The relays that are out of reach, so that each is complained about once.
     lost_relays: BTreeSet<String>,
     /// What is on its way. It is bounded by what the room takes for a peer.
@@ -49,6 +51,7 @@ impl Conversation {
             action: room.action(CHAT_ACTION).map_err(Failure::running)?,
             on_end,
             greeting: None,
+            introductions: Introductions::default(),
             lost_relays: BTreeSet::new(),
             sending: JoinSet::new(),
         })
@@ -72,7 +75,7 @@ impl Conversation {
                 }
                 message = self.action.recv() => {
                     let message = message.ok_or_else(|| Failure::running(NODE_ENDED))?;
-                    hear(&message)?;
+                    self.hear(message)?;
                 }
                 Some(sent) = self.sending.join_next() => report(sent),
                 line = lines.next(), if has_lines => match (line, self.on_end) {
@@ -91,14 +94,21 @@ impl Conversation {
         match event {
             RoomEvent::PeerJoined { peer } => {
                 print_line(&format!("* {} joined", printable(peer.as_str())))?;
+                for line in self.introductions.join(&peer) {
+                    print_line(&line)?;
+                }
                 self.greet(&peer);
             }
             RoomEvent::PeerLeft { peer, .. } => {
+                // What was said before is there by now.
+                while let Some(message) = self.action.try_recv() {
+                    self.hear(message)?;
+                }
+                self.introductions.leave(&peer);
                 print_line(&format!("* {} left", printable(peer.as_str())))?;
             }
             RoomEvent::JoinFailed { peer, failure } => {
-                let failure = failure.to_string();
-                eprintln!("{} could not join: {}", printable(peer.as_str()), printable(&failure));
+                eprintln!("{}", describe_failure(&peer, &failure));
             }
             RoomEvent::Relay(relay) => self.on_relay(&relay),
             _ => {}
@@ -106,15 +116,23 @@ impl Conversation {
         Ok(())
     }
 
+    fn hear(&mut self, message: Received) -> Result<(), Failure> {
+        let Received { peer, payload, .. } = message;
+        let line = format!("{}: {}", printable(peer.as_str()), describe(&payload));
+        self.introductions.say(peer, line).map_or(Ok(()), |line| print_line(&line))
+    }
+
     fn on_relay(&mut self, relay: &RelayStatus) {
         let url = relay.url.as_str();
+        let shown = without_passwords(url);
         match relay.state {
             RelayState::Open if self.lost_relays.remove(url) => {
-                eprintln!("connected to the relay {url} again");
+                eprintln!("connected to the relay {shown} again");
             }
             RelayState::BackingOff { .. } if self.lost_relays.insert(url.to_owned()) => {
                 let why = relay.last_error.as_deref().unwrap_or("it hung up");
-                eprintln!("the relay {url} is out of reach: {}", printable(why));
+                let why = without_passwords(why);
+                eprintln!("the relay {shown} is out of reach: {}", printable(&why));
             }
             _ => {}
         }
@@ -156,9 +174,15 @@ impl Conversation {
     }
 }
 
-fn hear(message: &Received) -> Result<(), Failure> {
-    let peer = printable(message.peer.as_str());
-    print_line(&format!("{peer}: {}", describe(&message.payload)))
+/// A wrong password in the words of people; it shows in three ways on the wire.
+fn describe_failure(peer: &PeerId, failure: &JoinFailure) -> String {
+    let peer = printable(peer.as_str());
+    match failure {
+        JoinFailure::OfferPassword | JoinFailure::AnswerPassword | JoinFailure::PasswordProof => {
+            format!("{peer} and you have different passwords, so you don't meet")
+        }
+        failure => format!("{peer} could not join: {}", printable(&failure.to_string())),
+    }
 }
 
 fn report(sent: Result<Result<Sent, SendError>, JoinError>) {
@@ -177,5 +201,5 @@ fn report(sent: Result<Result<Sent, SendError>, JoinError>) {
 fn print_line(line: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-    written.map_err(|error| Failure::running(format!("nobody reads what is printed: {error}")))
+    written.map_err(Failure::unwritten)
 }

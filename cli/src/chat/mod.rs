@@ -4,9 +4,11 @@
 //! the program has to say about itself goes to stderr.
 
 mod conversation;
+mod introductions;
 mod text;
 
 use std::collections::BTreeSet;
+use std::env::{self, VarError};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -27,7 +29,9 @@ pub(crate) async fn run(arguments: ChatArguments) -> Result<(), Failure> {
     let config = config(&arguments)?;
     let mut signals = StopSignals::listen()?;
     let node = node::start(Options { loopback: arguments.loopback, ..Options::default() })?;
-    let room = node.join(&config, &arguments.room).map_err(Failure::usage)?;
+    let room = node
+        .join(&config, &arguments.room)
+        .map_err(|error| Failure::usage(text::without_passwords(&error.to_string())))?;
     eprintln!("you are {} in {}", room.self_id(), text::printable(&arguments.room));
 
     let mut events = room.events();
@@ -46,15 +50,40 @@ pub(crate) async fn run(arguments: ChatArguments) -> Result<(), Failure> {
 }
 
 fn config(arguments: &ChatArguments) -> Result<Config, Failure> {
-    let password = if arguments.ask_password {
-        Some(rpassword::prompt_password("Password: ").map_err(|error| {
-            Failure::usage(format!("the password can't be asked for without a terminal: {error}"))
-        })?)
-    } else {
-        arguments.password.clone()
-    };
+    if arguments.app.is_empty() {
+        return Err(Failure::usage("the application's name, --app, is empty"));
+    }
+    if arguments.room.is_empty() {
+        return Err(Failure::usage("the room's name, ROOM, is empty"));
+    }
     let config = arguments.relays.iter().fold(Config::new(&arguments.app), Config::relay);
-    Ok(config.password(password.unwrap_or_default()))
+    match password(arguments)? {
+        // Trystero takes it for none, and whoever gave one would be in an open room.
+        Some(empty) if empty.is_empty() => Err(Failure::usage(
+            "the password is empty; leave it out, also from TRISTERO_PASSWORD, for an open room",
+        )),
+        Some(password) => Ok(config.password(password)),
+        None => Ok(config),
+    }
+}
+
+/// What was asked for, or given, or is in the environment.
+fn password(arguments: &ChatArguments) -> Result<Option<String>, Failure> {
+    if arguments.ask_password {
+        return rpassword::prompt_password("Password: ").map(Some).map_err(|error| {
+            Failure::usage(format!("the password can't be asked for without a terminal: {error}"))
+        });
+    }
+    if arguments.password.is_some() {
+        return Ok(arguments.password.clone());
+    }
+    match env::var(PASSWORD_VARIABLE) {
+        Ok(password) => Ok(Some(password)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Failure::usage(format!("{PASSWORD_VARIABLE} is not UTF-8")))
+        }
+    }
 }
 
 /// Waits until a relay is reached, and says what it is waiting for.
@@ -65,13 +94,15 @@ async fn first_relay(events: &mut RoomEvents, patience: Duration) -> Result<(), 
         loop {
             let event = events.recv().await.ok_or_else(|| Failure::running(NODE_ENDED))?;
             let RoomEvent::Relay(relay) = event else { continue };
+            let url = text::without_passwords(relay.url.as_str());
             if relay.state == RelayState::Open {
-                eprintln!("connected to the relay {}", relay.url);
+                eprintln!("connected to the relay {url}");
                 return Ok(());
             }
-            let mut waiting = format!("the relay {}", relay.url);
+            let mut waiting = format!("the relay {url}");
             if let Some(why) = &relay.last_error {
-                waiting = format!("{waiting}: {}", text::printable(why));
+                let why = text::without_passwords(why);
+                waiting = format!("{waiting}: {}", text::printable(&why));
                 trouble = Some(waiting.clone());
             }
             if !said.contains(&waiting) {
@@ -90,6 +121,9 @@ async fn first_relay(events: &mut RoomEvents, patience: Duration) -> Result<(), 
         }
     }
 }
+
+/// Where the password is when it is on nobody's screen.
+const PASSWORD_VARIABLE: &str = "TRISTERO_PASSWORD";
 
 /// What is left to say when the driver is gone.
 const NODE_ENDED: &str = "the peer has ended by itself, which is a bug";

@@ -20,6 +20,26 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The text without the passwords of the URLs in it, which are for the relays only.
+pub(crate) fn without_passwords(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str("://");
+        let end = part.find(['/', '?', '#', '"', ' ']).unwrap_or(part.len());
+        let (authority, rest) = part.split_at(end);
+        match authority
+            .rsplit_once('@')
+            .and_then(|(who, host)| Some((who.split_once(':')?.0, host)))
+        {
+            Some((user, host)) => shown.extend([user, ":***@", host]),
+            None => shown.push_str(authority),
+        }
+        shown.push_str(rest);
+    }
+    shown
+}
+
 /// A payload as a line.
 pub(crate) fn describe(payload: &Payload) -> String {
     match payload {
@@ -42,6 +62,20 @@ mod tests {
     fn a_text_can_neither_move_the_cursor_nor_begin_a_line() {
         assert_eq!(printable("a\u{1b}[2Jb\r\nc\u{202e}d"), r"a\u{1b}[2Jb\r\nc\u{202e}d");
         assert_eq!(printable("grüß dich 🦀"), "grüß dich 🦀");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        for (text, shown) in [
+            ("ws://me:sesame@host:80/@x:y@z", "ws://me:***@host:80/@x:y@z"),
+            ("\"http://:a@b@host\" and ws://c:d@e", "\"http://:***@host\" and ws://c:***@e"),
+            ("ws://me@host:80/", "ws://me@host:80/"),
+            ("ws://[::1]:80?a:b@c", "ws://[::1]:80?a:b@c"),
+            ("no URL: a@b", "no URL: a@b"),
+            ("", ""),
+        ] {
+            assert_eq!(without_passwords(text), shown);
+        }
     }
 
     #[test]
