@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -21,9 +22,11 @@ use crate::tls;
 /// relay does not keep up, and what is said there soon is worth nothing.
 const OUTBOUND_MAX: usize = 1_024;
 /// Events of all links that wait for the node. Links wait while there are more.
-const INBOUND_MAX: usize = 1_024;
+const INBOUND_MAX: usize = 64;
 /// The largest message that is taken from a relay, in bytes.
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// A relay that takes nothing for this long is given up.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A link that closes may take this long for what it still has to send.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -133,7 +136,7 @@ async fn run(
         return "closed".to_owned();
     }
     let ended = exchange(link, &mut socket, &mut frames, events).await;
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, socket.close(None)).await;
+    let _ = timeout(CLOSE_TIMEOUT, socket.close(None)).await;
     ended.map_or_else(|error| describe(&error), str::to_owned)
 }
 
@@ -171,11 +174,10 @@ async fn exchange(
         let message = tokio::select! {
             frame = frames.recv() => {
                 let Some(frame) = frame else { return Ok("closed") };
-                socket.feed(to_message(frame)).await?;
-                while let Ok(frame) = frames.try_recv() {
-                    socket.feed(to_message(frame)).await?;
-                }
-                socket.flush().await?;
+                let Ok(written) = timeout(WRITE_TIMEOUT, write(socket, frame, frames)).await else {
+                    return Ok("the relay does not keep up");
+                };
+                written?;
                 continue;
             }
             message = socket.next() => message,
@@ -191,6 +193,19 @@ async fn exchange(
             return Ok("closed");
         }
     }
+}
+
+/// Writes a message, and those that wait behind it.
+async fn write(
+    socket: &mut WebSocket,
+    frame: LinkFrame,
+    frames: &mut mpsc::Receiver<LinkFrame>,
+) -> Result<(), Error> {
+    socket.feed(to_message(frame)).await?;
+    while let Ok(frame) = frames.try_recv() {
+        socket.feed(to_message(frame)).await?;
+    }
+    socket.flush().await
 }
 
 fn to_message(frame: LinkFrame) -> Message {

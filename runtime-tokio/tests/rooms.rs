@@ -137,6 +137,33 @@ async fn a_room_ends_for_all_its_handles_when_it_is_left() {
 }
 
 #[tokio::test]
+async fn what_is_being_sent_ends_when_the_room_is_left() {
+    let config = Config::new("app").relay(relay().await);
+    let (a, b) = met(&config).await;
+    let files = a.action("file").unwrap();
+    let sending = tokio::spawn(files.send(vec![0; 300_000_000]).into_future());
+    soon(a.leave()).await;
+    let sent = soon(sending).await.unwrap();
+    assert!(matches!(sent, Err(SendError::RoomLeft | SendError::Invalid(_))), "{sent:?}");
+    drop(b);
+}
+
+#[tokio::test]
+async fn a_room_that_was_joined_twice_is_left_with_the_last_handle() {
+    let config = Config::new("app").relay(relay().await);
+    let node = peer();
+    let (first, second) =
+        (node.join(&config, "room").unwrap(), node.join(&config, "room").unwrap());
+    drop(second);
+    assert!(first.action("chat").is_ok());
+    soon(first.clone().leave()).await;
+    assert!(first.action("chat").is_err());
+    let again = node.join(&config, "room").unwrap();
+    drop(first);
+    assert!(again.action("chat").is_ok(), "an old handle means nothing to a new visit");
+}
+
+#[tokio::test]
 async fn a_node_ends_with_its_last_handle() {
     let config = Config::new("app").relay(relay().await);
     let (a, b) = met(&config).await;

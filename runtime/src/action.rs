@@ -225,12 +225,14 @@ impl IntoFuture for SendBuilder {
             let _sender = sender;
             let Sending { mut done, progress } = begun?;
             let SendReport { delivered, failed } = std::future::poll_fn(|cx| {
+                let done = Pin::new(&mut done).poll(cx);
+                // Asked after the end, so that the last step is told before it.
                 while let Poll::Ready(Some((peer, fraction))) = progress.poll_next(cx) {
                     if let Some(on_progress) = &mut on_progress {
                         on_progress(&peer, fraction);
                     }
                 }
-                Pin::new(&mut done).poll(cx)
+                done
             })
             .await
             .map_err(|_| SendError::RoomLeft)?;

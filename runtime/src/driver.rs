@@ -11,7 +11,7 @@ use tristero_proto::{Input, Node, Output};
 
 use crate::handle::NodeHandle;
 use crate::io::{Io, IoEvent};
-use crate::shared::Shared;
+use crate::shared::{Life, Shared};
 
 /// How many events are taken before other tasks get their turn.
 const EVENTS_PER_TURN: usize = 256;
@@ -59,7 +59,7 @@ impl<I: Io, E: Engine> Driver<I, E> {
             }
         }
         state.on_performed();
-        state.is_over
+        state.life == Life::ShutDown
     }
 
     /// Waits for one event and feeds it to the node.

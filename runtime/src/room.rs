@@ -132,7 +132,7 @@ impl fmt::Debug for Room {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.node.backend().leave(self.key);
+        self.node.backend().release(self.key);
     }
 }
 

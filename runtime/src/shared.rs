@@ -29,6 +29,8 @@ pub(crate) trait Backend: Send + Sync {
     fn self_id(&self) -> PeerId;
     fn join(&self, config: RoomConfig) -> Result<RoomKey, JoinError>;
     fn leave(&self, room: RoomKey);
+    /// One handle of the room, as [`join`](Self::join) gives them, is gone.
+    fn release(&self, room: RoomKey);
     fn peers(&self, room: RoomKey) -> Vec<PeerId>;
     fn relays(&self, room: RoomKey) -> Vec<RelayStatus>;
     fn connection_info(&self, room: RoomKey, peer: &PeerId) -> Option<ConnectionInfo>;
@@ -75,16 +77,27 @@ pub(crate) struct State<E> {
     pub(crate) node: Node<E>,
     /// What the driver has to perform.
     pub(crate) outputs: VecDeque<Output>,
-    rooms: BTreeMap<RoomKey, Listeners>,
-    sends: BTreeMap<SendId, (oneshot::Sender<SendReport>, Outlet<Progress>)>,
+    rooms: BTreeMap<RoomKey, Occupied>,
     flushes: Vec<oneshot::Sender<()>>,
     ends: Vec<oneshot::Sender<()>>,
-    pub(crate) is_over: bool,
+    pub(crate) life: Life,
 }
 
-/// Who reads what of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Running,
+    /// The node is shut down, and the driver does what is left to do.
+    ShutDown,
+    /// The driver has ended, or is gone.
+    Ended,
+}
+
+/// A room that was not left: who reads what of it, and what is being sent there. All of it ends
+/// with this.
 #[derive(Default)]
-struct Listeners {
+struct Occupied {
+    handles: usize,
+    sends: BTreeMap<SendId, (oneshot::Sender<SendReport>, Outlet<Progress>)>,
     events: Vec<Outlet<RoomEvent>>,
     messages: BTreeMap<ActionName, Vec<Outlet<Received>>>,
     receiving: BTreeMap<ActionName, Vec<Outlet<Receiving>>>,
@@ -96,10 +109,9 @@ impl<E: Engine> Shared<E> {
             node,
             outputs: VecDeque::new(),
             rooms: BTreeMap::new(),
-            sends: BTreeMap::new(),
             flushes: Vec::new(),
             ends: Vec::new(),
-            is_over: false,
+            life: Life::Running,
         };
         Shared { state: Mutex::new(state), clock, driver: AtomicWaker::new() }
     }
@@ -129,9 +141,8 @@ impl<E> Shared<E> {
 impl<E> State<E> {
     /// The driver ends: nobody is to wait for anything any more.
     pub(crate) fn end(&mut self) {
-        self.is_over = true;
+        self.life = Life::Ended;
         self.rooms.clear();
-        self.sends.clear();
         self.flushes.clear();
         self.ends.clear();
     }
@@ -169,34 +180,36 @@ impl<E: Engine> State<E> {
                 let size = message.size;
                 let received =
                     Received { peer, payload: message.payload, metadata: message.metadata };
-                let listeners = self.rooms.get_mut(&room);
-                let readers = listeners.and_then(|l| l.messages.get_mut(&message.action));
+                let occupied = self.rooms.get_mut(&room);
+                let readers = occupied.and_then(|o| o.messages.get_mut(&message.action));
                 push_all(readers, &received, size);
             }
             Event::Receiving { room, peer, action, fraction, metadata } => {
-                let listeners = self.rooms.get_mut(&room);
-                let readers = listeners.and_then(|l| l.receiving.get_mut(&action));
+                let occupied = self.rooms.get_mut(&room);
+                let readers = occupied.and_then(|o| o.receiving.get_mut(&action));
                 push_all(readers, &Receiving { peer, fraction, metadata }, 0);
             }
-            Event::Sending { send, peer, fraction, .. } => {
-                if let Some((_, progress)) = self.sends.get(&send) {
+            Event::Sending { room, send, peer, fraction } => {
+                let occupied = self.rooms.get(&room);
+                if let Some((_, progress)) = occupied.and_then(|o| o.sends.get(&send)) {
                     progress.push((peer, fraction), 0);
                 }
             }
-            Event::Sent { send, report, .. } => {
-                if let Some((done, _)) = self.sends.remove(&send) {
+            Event::Sent { room, send, report } => {
+                let occupied = self.rooms.get_mut(&room);
+                if let Some((done, _)) = occupied.and_then(|o| o.sends.remove(&send)) {
                     // Whoever sent may not have waited.
                     let _ = done.send(report);
                 }
             }
             Event::Relay { room, status } => self.tell(room, &RoomEvent::Relay(status)),
-            Event::ShutDown => self.is_over = true,
+            Event::ShutDown => self.life = Life::ShutDown,
             _ => {}
         }
     }
 
     fn tell(&mut self, room: RoomKey, event: &RoomEvent) {
-        push_all(self.rooms.get_mut(&room).map(|listeners| &mut listeners.events), event, 0);
+        push_all(self.rooms.get_mut(&room).map(|occupied| &mut occupied.events), event, 0);
     }
 }
 
@@ -207,11 +220,11 @@ impl<E: Engine + Send> Backend for Shared<E> {
 
     fn join(&self, config: RoomConfig) -> Result<RoomKey, JoinError> {
         self.call(|state, now| {
-            if state.is_over {
+            if state.life != Life::Running {
                 return Err(JoinError::ShutDown);
             }
             let room = state.node.join(config, now)?;
-            state.rooms.entry(room).or_default();
+            state.rooms.entry(room).or_default().handles += 1;
             Ok(room)
         })
     }
@@ -220,6 +233,17 @@ impl<E: Engine + Send> Backend for Shared<E> {
         self.call(|state, now| {
             state.node.leave(room, now);
             state.rooms.remove(&room);
+        });
+    }
+
+    fn release(&self, room: RoomKey) {
+        self.call(|state, now| {
+            let Some(occupied) = state.rooms.get_mut(&room) else { return };
+            occupied.handles -= 1;
+            if occupied.handles == 0 {
+                state.rooms.remove(&room);
+                state.node.leave(room, now);
+            }
         });
     }
 
@@ -244,8 +268,8 @@ impl<E: Engine + Send> Backend for Shared<E> {
         for event in relays.chain(joined).collect::<Vec<_>>() {
             outlet.push(event, 0);
         }
-        if let Some(listeners) = state.rooms.get_mut(&room) {
-            listeners.events.push(outlet);
+        if let Some(occupied) = state.rooms.get_mut(&room) {
+            occupied.events.push(outlet);
         }
         inbox
     }
@@ -256,11 +280,11 @@ impl<E: Engine + Send> Backend for Shared<E> {
         action: &ActionName,
     ) -> Result<Inbox<Received>, RegisterError> {
         self.call(|state, now| {
-            let listeners = state.rooms.get_mut(&room).ok_or(RegisterError::RoomGone)?;
-            let has_progress = listeners.receiving.contains_key(action);
+            let occupied = state.rooms.get_mut(&room).ok_or(RegisterError::RoomGone)?;
+            let has_progress = occupied.receiving.contains_key(action);
             let options = ActionOptions { progress: has_progress };
             let (inbox, outlet) = Inbox::new();
-            listeners.messages.entry(action.clone()).or_default().push(outlet);
+            occupied.messages.entry(action.clone()).or_default().push(outlet);
             state.node.register(room, action, options, now)?;
             Ok(inbox)
         })
@@ -272,9 +296,9 @@ impl<E: Engine + Send> Backend for Shared<E> {
         action: &ActionName,
     ) -> Result<Inbox<Receiving>, RegisterError> {
         self.call(|state, now| {
-            let listeners = state.rooms.get_mut(&room).ok_or(RegisterError::RoomGone)?;
+            let occupied = state.rooms.get_mut(&room).ok_or(RegisterError::RoomGone)?;
             let (inbox, outlet) = Inbox::new();
-            listeners.receiving.entry(action.clone()).or_default().push(outlet);
+            occupied.receiving.entry(action.clone()).or_default().push(outlet);
             state.node.register(room, action, ActionOptions { progress: true }, now)?;
             Ok(inbox)
         })
@@ -288,13 +312,11 @@ impl<E: Engine + Send> Backend for Shared<E> {
         options: &SendOptions,
     ) -> Result<Sending, SendError> {
         self.call(|state, now| {
-            if state.is_over {
-                return Err(SendError::RoomGone);
-            }
+            let occupied = state.rooms.get_mut(&room).ok_or(SendError::RoomGone)?;
             let send = state.node.send(room, action, payload, options, now)?;
             let (sender, done) = oneshot::channel();
             let (progress, outlet) = Inbox::new();
-            state.sends.insert(send, (sender, outlet));
+            occupied.sends.insert(send, (sender, outlet));
             Ok(Sending { done, progress })
         })
     }
@@ -306,7 +328,7 @@ impl<E: Engine + Send> Backend for Shared<E> {
     fn ended(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.lock();
-        if !state.is_over {
+        if state.life != Life::Ended {
             state.ends.push(sender);
         }
         receiver
@@ -315,7 +337,7 @@ impl<E: Engine + Send> Backend for Shared<E> {
     fn flushed(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.call(|state, _| {
-            if !state.is_over {
+            if state.life != Life::Ended {
                 state.flushes.push(sender);
             }
         });
