@@ -178,7 +178,8 @@ fn cross_and_return(config: &RoomConfig, pauses: [u64; 2]) -> (World, [Who; 2]) 
     for (who, key) in [a, b].into_iter().zip(keys) {
         world.leave(who, key);
     }
-    [a, b].map(|who| world.take_events(who));
+    world.take_events(a);
+    world.take_events(b);
     let start = world.now;
     let mut returns = [(pauses[0], a), (pauses[1], b)];
     returns.sort_unstable();
