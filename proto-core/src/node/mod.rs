@@ -147,7 +147,9 @@ impl<E: Engine> Node<E> {
         let options = ConnOptions { trickle: config.trickles() };
         let rng = self.seed.rng(&format!("signaling {}", key.0));
         let signaling = Signaling::new(self.self_id.clone(), names.clone(), options, rng);
-        let secret = self.seed.fork(&format!("room {}", key.0));
+        // By name, so that answers to the challenges of an earlier visit are still right.
+        let name = format!("challenges of {}@{}", config.app_id, config.room_id);
+        let secret = self.seed.fork(&name);
         let room = Room::new(key, self.self_id.clone(), names, config.handshake_timeout, secret);
         info!(room = ?key, relays = config.relays.len(), "joined a room");
         let relays = config.relays.clone();

@@ -54,8 +54,8 @@ impl Admission {
 
     /// Takes the first step.
     ///
-    /// `challenge` is the same each time for one peer in one visit to a room. Admission may be
-    /// repeated over a connection, and the answer to an earlier one may still be on its way.
+    /// `challenge` is the same each time for one peer and room, also on a later visit. Admission may
+    /// be repeated over a connection, and the answer to an earlier one may still be on its way.
     pub(super) fn begin(&mut self, names: &RoomNames, challenge: &str) -> Vec<AdmissionOutput> {
         if names.password.is_empty() {
             return self.become_ready();

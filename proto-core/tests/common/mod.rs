@@ -17,7 +17,7 @@ use tristero_proto::testing::MemoryEngine;
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
     ActionOptions, Clock, Event, Input, LinkId, Message, Node, NodeConfig, Output, PeerId,
-    RelayConfig, RoomConfig, RoomKey, Seed, SendOptions, Time,
+    RelayConfig, Rng, RoomConfig, RoomKey, Seed, SendOptions, Time,
 };
 
 pub const RELAY: &str = "ws://relay.example/";
@@ -54,6 +54,9 @@ pub struct World {
     pub published: Vec<(Who, String, Value)>,
     pub relay_is_down: bool,
     pub network_is_cut: bool,
+    /// How much longer than the shortest way something may take, each link and connection in order.
+    pub jitter: Option<(Rng, Duration)>,
+    last_arrivals: BTreeMap<(Who, Vec<u8>), Time>,
     /// What the relay says of every frame; all delivered by default.
     pub is_lost: Option<IsLost>,
     /// All outputs, to compare runs.
@@ -362,7 +365,22 @@ impl World {
 
     fn schedule(&mut self, who: Who, arrival: Arrival) {
         self.sequence += 1;
-        self.arrivals.insert((self.now + LATENCY, self.sequence), (who, arrival));
+        let at = self.arrival_time(who, &arrival);
+        self.arrivals.insert((at, self.sequence), (who, arrival));
+    }
+
+    fn arrival_time(&mut self, who: Who, arrival: &Arrival) -> Time {
+        let Some((rng, jitter)) = &mut self.jitter else { return self.now + LATENCY };
+        let at = self.now + LATENCY + rng.duration_below(*jitter);
+        let way = match arrival {
+            Arrival::Opened(link) | Arrival::Refused(link) | Arrival::Frame(link, _) => {
+                link.number().to_be_bytes().to_vec()
+            }
+            Arrival::Datagram(transmit) => transmit.bytes[..8].to_vec(),
+        };
+        let last = self.last_arrivals.entry((who, way)).or_default();
+        *last = at.max(*last);
+        *last
     }
 }
 
