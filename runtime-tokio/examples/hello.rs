@@ -27,7 +27,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 RoomEvent::PeerJoined { peer } => {
                     number += 1;
                     let greeting = Greeting { text: "hello, you".to_owned(), number };
-                    hello.send(Payload::json(&greeting)?).to(&peer).await?;
+                    if let Err(error) = hello.send(Payload::json(&greeting)?).to(&peer).await {
+                        println!("{error}");
+                    }
                 }
                 RoomEvent::PeerLeft { peer, reason } => println!("{peer}: {reason}"),
                 _ => {}

@@ -10,7 +10,7 @@
 //! loop {
 //!     tokio::select! {
 //!         Some(event) = events.recv() => if let RoomEvent::PeerJoined { peer } = event {
-//!             chat.send("hello, you").to(&peer).await?;
+//!             chat.send("hello, you").to(&peer).await.ok(); // it may have left
 //!         },
 //!         Some(message) = chat.recv() => println!("{}: {:?}", message.peer, message.payload),
 //!         else => break, // the room was left
