@@ -212,7 +212,10 @@ mod tests {
         for (text, why) in cases {
             assert_eq!(parse(text), Err(why), "{text}");
         }
-        let long = format!("candidate:1 1 udp 1 192.0.2.1 5000 typ host {}", "x".repeat(CANDIDATE_BYTES_MAX));
+        let long = format!(
+            "candidate:1 1 udp 1 192.0.2.1 5000 typ host {}",
+            "x".repeat(CANDIDATE_BYTES_MAX)
+        );
         assert_eq!(parse(&long), Err(Unusable::Malformed));
     }
 
