@@ -69,7 +69,7 @@ impl Room {
 
     /// What happens in the room from now on. It begins with the relays as they are, and with a
     /// [`PeerJoined`](RoomEvent::PeerJoined) for each peer that is in the room already, so that
-    /// nobody is missed.
+    /// nobody is missed. The first one begins with the failures to join that came before it, too.
     ///
     /// Messages come by other streams, one for each action. Between two streams there is no order:
     /// who selects over both may read that a peer left before its last message.

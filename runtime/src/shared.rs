@@ -66,6 +66,9 @@ pub(crate) struct Sending {
     pub(crate) progress: Inbox<Progress>,
 }
 
+/// Failures to join that are kept for the first reader of events. The oldest is dropped.
+const UNHEARD_MAX: usize = 64;
+
 /// See the [module](self).
 pub(crate) struct Shared<E> {
     state: Mutex<State<E>>,
@@ -97,6 +100,8 @@ pub(crate) enum Life {
 #[derive(Default)]
 struct Occupied {
     handles: usize,
+    /// Failures that came before anyone read events; all else can be asked for later.
+    unheard: VecDeque<RoomEvent>,
     sends: BTreeMap<SendId, (oneshot::Sender<SendReport>, Outlet<Progress>)>,
     events: Vec<Outlet<RoomEvent>>,
     messages: BTreeMap<ActionName, Vec<Outlet<Received>>>,
@@ -209,7 +214,15 @@ impl<E: Engine> State<E> {
     }
 
     fn tell(&mut self, room: RoomKey, event: &RoomEvent) {
-        push_all(self.rooms.get_mut(&room).map(|occupied| &mut occupied.events), event, 0);
+        let Some(occupied) = self.rooms.get_mut(&room) else { return };
+        let is_failure = matches!(event, RoomEvent::JoinFailed { .. });
+        if is_failure && occupied.events.is_empty() {
+            occupied.unheard.push_back(event.clone());
+            if occupied.unheard.len() > UNHEARD_MAX {
+                occupied.unheard.pop_front();
+            }
+        }
+        push_all(Some(&mut occupied.events), event, 0);
     }
 }
 
@@ -269,6 +282,9 @@ impl<E: Engine + Send> Backend for Shared<E> {
             outlet.push(event, 0);
         }
         if let Some(occupied) = state.rooms.get_mut(&room) {
+            for event in occupied.unheard.drain(..) {
+                outlet.push(event, 0);
+            }
             occupied.events.push(outlet);
         }
         inbox
@@ -348,5 +364,39 @@ impl<E: Engine + Send> Backend for Shared<E> {
 fn push_all<T: Clone>(readers: Option<&mut Vec<Outlet<T>>>, item: &T, size: usize) {
     if let Some(readers) = readers {
         readers.retain(|reader| reader.push(item.clone(), size));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tristero_proto::testing::MemoryEngine;
+    use tristero_proto::{Clock, JoinFailure, NodeConfig, Seed};
+
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn a_failure_before_anyone_reads_events_is_not_lost() {
+        let seed = Seed::from_number(1);
+        let clock = Clock { now: Time::ZERO, unix: Duration::ZERO };
+        let engine = MemoryEngine::new(&seed);
+        let node = Node::new(NodeConfig::default(), engine, seed, clock);
+        let shared = Shared::new(node, Arc::new(|| Time::ZERO));
+        let config = Config::new("app").relay("ws://localhost").room("room").unwrap();
+        let room = shared.join(config).unwrap();
+        let peer = PeerId::new("peer").unwrap();
+        let failure = JoinFailure::OfferPassword;
+        let event = Event::JoinFailed { room, peer: peer.clone(), failure: failure.clone() };
+        shared.lock().dispatch(event);
+        let told = RoomEvent::JoinFailed { peer, failure };
+        let read = |events: &Inbox<RoomEvent>| -> Vec<RoomEvent> {
+            std::iter::from_fn(|| events.try_next()).collect()
+        };
+        let events = shared.events(room);
+        assert!(read(&events).contains(&told));
+        assert!(!read(&shared.events(room)).contains(&told), "it is told once");
     }
 }
