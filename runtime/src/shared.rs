@@ -154,6 +154,11 @@ impl<E> State<E> {
 }
 
 impl<E: Engine> State<E> {
+    fn leave(&mut self, room: RoomKey, now: Time) {
+        self.node.leave(room, now);
+        self.rooms.remove(&room);
+    }
+
     /// Tells the readers what the node says, and keeps what is to be performed.
     pub(crate) fn drain(&mut self) {
         while let Some(output) = self.node.poll_output() {
@@ -243,10 +248,7 @@ impl<E: Engine + Send> Backend for Shared<E> {
     }
 
     fn leave(&self, room: RoomKey) {
-        self.call(|state, now| {
-            state.node.leave(room, now);
-            state.rooms.remove(&room);
-        });
+        self.call(|state, now| state.leave(room, now));
     }
 
     fn release(&self, room: RoomKey) {
@@ -254,8 +256,7 @@ impl<E: Engine + Send> Backend for Shared<E> {
             let Some(occupied) = state.rooms.get_mut(&room) else { return };
             occupied.handles -= 1;
             if occupied.handles == 0 {
-                state.rooms.remove(&room);
-                state.node.leave(room, now);
+                state.leave(room, now);
             }
         });
     }

@@ -217,13 +217,6 @@ impl Relay {
         }
     }
 
-    /// Closes the link, if there is one. The relay is not to be used after this.
-    pub(crate) fn close(&mut self) {
-        if let Some(link) = self.current_link() {
-            self.outputs.push_back(RelayOutput::CloseLink { link });
-        }
-    }
-
     pub(crate) fn poll_output(&mut self) -> Option<RelayOutput> {
         self.outputs.pop_front()
     }
