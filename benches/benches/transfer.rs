@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use tristero_relay::{Config as RelayConfig, Relay};
-use tristero_tokio::{Config, Options, Payload, Room, RoomEvent, node};
+use tristero_tokio::{Config, Options, Payload, RawAction, Room, RoomEvent, node};
 
 const ROUNDS: usize = 5;
 const BYTES: usize = 32 * 1024 * 1024;
@@ -19,14 +19,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = || Options { loopback: true, ..Options::default() };
     let (a, b) = (node(options())?.join(&config, "room")?, node(options())?.join(&config, "room")?);
     tokio::join!(met(&a), met(&b));
-    let (files, mut inbox) = (a.action("file")?, b.action("file")?);
+    let (files, mut inbox): (RawAction, RawAction) = (a.action("file")?, b.action("file")?);
     let mut rates = Vec::new();
     for _ in 0..ROUNDS {
         let payload = vec![7u8; BYTES];
         let start = Instant::now();
         let (sent, received) = tokio::join!(files.send(payload).into_future(), inbox.recv());
         sent?;
-        let Some(Payload::Binary(bytes)) = received.map(|received| received.payload) else {
+        let Some(Payload::Binary(bytes)) = received.transpose()?.map(|received| received.value)
+        else {
             return Err("the room was left".into());
         };
         assert_eq!(bytes.len(), BYTES);

@@ -6,7 +6,7 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
-use tristero_tokio::{Config, Payload, RoomEvent, join};
+use tristero_tokio::{Action, Config, RoomEvent, join};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Greeting {
@@ -18,7 +18,8 @@ struct Greeting {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let relay = std::env::args().nth(1).ok_or("say where the relay is: ws://…")?;
     let room = join(&Config::new("hello-example").relay(relay), "lobby")?;
-    let (mut hello, mut events) = (room.action("hello")?, room.events());
+    let mut hello: Action<Greeting> = room.action("hello")?;
+    let mut events = room.events();
     println!("I am {}; press Ctrl-C to leave", room.self_id());
     let mut number = 0;
     loop {
@@ -27,16 +28,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 RoomEvent::PeerJoined { peer } => {
                     number += 1;
                     let greeting = Greeting { text: "hello, you".to_owned(), number };
-                    if let Err(error) = hello.send(Payload::json(&greeting)?).to(&peer).await {
+                    if let Err(error) = hello.send(greeting).to(&peer).await {
                         println!("{error}");
                     }
                 }
                 RoomEvent::PeerLeft { peer, reason } => println!("{peer}: {reason}"),
                 _ => {}
             },
-            Some(message) = hello.recv() => match message.payload.decode::<Greeting>() {
-                Ok(greeting) => println!("{}: {greeting:?}", message.peer),
-                Err(error) => println!("{}: not a greeting: {error}", message.peer),
+            Some(message) = hello.recv() => match message {
+                Ok(message) => println!("{}: {:?}", message.peer, message.value),
+                Err(error) => println!("{error}"),
             },
             _ = tokio::signal::ctrl_c() => break,
         }

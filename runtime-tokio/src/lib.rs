@@ -3,16 +3,19 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use tristero_tokio::{Config, RoomEvent, join};
+//! use tristero_tokio::{Action, Config, RoomEvent, join};
 //!
 //! let room = join(&Config::new("my-app").relay("wss://relay.example"), "lobby")?;
-//! let (mut chat, mut events) = (room.action("chat")?, room.events());
+//! let (mut chat, mut events): (Action<String>, _) = (room.action("chat")?, room.events());
 //! loop {
 //!     tokio::select! {
 //!         Some(event) = events.recv() => if let RoomEvent::PeerJoined { peer } = event {
 //!             chat.send("hello, you").to(&peer).await.ok(); // it may have left
 //!         },
-//!         Some(message) = chat.recv() => println!("{}: {:?}", message.peer, message.payload),
+//!         Some(message) = chat.recv() => match message {
+//!             Ok(message) => println!("{}: {}", message.peer, message.value),
+//!             Err(error) => println!("{error}"),
+//!         },
 //!         else => break, // the room was left
 //!     }
 //! }
@@ -33,7 +36,7 @@ mod udp;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 pub use tristero::*;
-use tristero_proto::{Clock, Node, NodeConfig, Seed, Time};
+use tristero_proto::{Clock, NodeConfig, Seed, Time};
 use tristero_str0m::Str0mEngine;
 
 use io::TokioIo;
@@ -46,6 +49,8 @@ pub struct Options {
     /// Whether peers on this machine may reach the node at its loopback addresses. Without it
     /// they are used only if there are no others.
     pub loopback: bool,
+    /// How much may wait to be read before something is dropped.
+    pub unread: Unread,
 }
 
 /// Why a node or a room could not be made.
@@ -88,7 +93,8 @@ pub fn node(options: Options) -> std::io::Result<NodeHandle> {
     let clock = Clock { now: Time::ZERO, unix };
     let engine = Str0mEngine::new(&seed.fork("engine"), epoch);
     let config = NodeConfig { self_id: options.self_id };
-    let (handle, driver) = drive(Node::new(config, engine, seed, clock), io);
+    let parts = Parts { config, engine, seed, clock, unread: options.unread };
+    let (handle, driver) = drive(parts, io);
     tokio::spawn(driver);
     Ok(handle)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tristero_relay::{Config as RelayConfig, Relay};
 use tristero_tokio::{
-    Action, Config, JoinError, LeaveReason, NodeHandle, Options, Payload, Room, RoomEvent,
+    Config, JoinError, LeaveReason, NodeHandle, Options, Payload, Raw, RawAction, Room, RoomEvent,
     RoomEvents, SendError, node,
 };
 
@@ -66,19 +66,23 @@ async fn met(config: &Config) -> (Room, Room) {
     (a, b)
 }
 
-async fn recv(action: &mut Action) -> Payload {
-    soon(action.recv()).await.expect("the room is not left").payload
+fn raw(room: &Room, name: &str) -> RawAction {
+    room.action(name).unwrap()
+}
+
+async fn recv(action: &mut RawAction) -> Payload {
+    soon(action.recv()).await.expect("the room is not left").unwrap().value
 }
 
 #[tokio::test]
 async fn peers_meet_exchange_messages_and_see_each_other_leave() {
     let config = Config::new("app").relay(relay().await);
     let (a, b) = met(&config).await;
-    let (from_a, mut at_b) = (a.action("chat").unwrap(), b.action("chat").unwrap());
+    let (from_a, mut at_b) = (raw(&a, "chat"), raw(&b, "chat"));
     soon(from_a.send("hello — 世界").metadata(json!({ "n": 1 }))).await.unwrap();
-    let received = soon(at_b.recv()).await.unwrap();
+    let received = soon(at_b.recv()).await.unwrap().unwrap();
     assert_eq!(received.peer, *a.self_id());
-    assert_eq!(received.payload, Payload::from("hello — 世界"));
+    assert_eq!(received.value, Payload::from("hello — 世界"));
     assert_eq!(received.metadata, Some(json!({ "n": 1 })));
     soon(from_a.send(json!({ "answer": 42 })).to(b.self_id())).await.unwrap();
     assert_eq!(recv(&mut at_b).await, Payload::from(json!({ "answer": 42 })));
@@ -92,7 +96,7 @@ async fn peers_meet_exchange_messages_and_see_each_other_leave() {
 async fn a_large_payload_arrives_whole_and_its_progress_is_told() {
     let config = Config::new("app").relay(relay().await).password("secret");
     let (a, b) = met(&config).await;
-    let (from_a, mut at_b) = (a.action("file").unwrap(), b.action("file").unwrap());
+    let (from_a, mut at_b) = (raw(&a, "file"), raw(&b, "file"));
     let mut receiving = at_b.receiving().unwrap();
     let file: Vec<u8> = (0..8_000_000u32).map(|n| n.to_le_bytes()[(n % 3) as usize]).collect();
     let (told, mut progress) = tokio::sync::mpsc::unbounded_channel();
@@ -118,7 +122,7 @@ async fn sending_to_someone_who_is_not_here_is_an_error_that_says_so() {
     let config = Config::new("app").relay(relay().await);
     let room = peer().join(&config, "room").unwrap();
     let nobody = peer().self_id().clone();
-    let chat = room.action("chat").unwrap();
+    let chat = raw(&room, "chat");
     assert_eq!(soon(chat.send("alone")).await, Ok(Default::default()));
     let sent = soon(chat.send("hi").to(&nobody)).await;
     assert!(matches!(sent, Err(SendError::Undelivered(failed)) if failed[0].0 == nobody));
@@ -128,19 +132,19 @@ async fn sending_to_someone_who_is_not_here_is_an_error_that_says_so() {
 async fn a_room_ends_for_all_its_handles_when_it_is_left() {
     let config = Config::new("app").relay(relay().await);
     let room = peer().join(&config, "room").unwrap();
-    let (mut events, mut chat) = (room.events(), room.action("chat").unwrap());
+    let (mut events, mut chat) = (room.events(), raw(&room, "chat"));
     soon(room.clone().leave()).await;
     soon(async { while events.recv().await.is_some() {} }).await;
     assert_eq!(soon(chat.recv()).await, None);
     assert!(matches!(soon(chat.send("late")).await, Err(SendError::Invalid(_))));
-    assert!(room.action("more").is_err());
+    assert!(room.action::<Payload, Raw>("more").is_err());
 }
 
 #[tokio::test]
 async fn what_is_being_sent_ends_when_the_room_is_left() {
     let config = Config::new("app").relay(relay().await);
     let (a, b) = met(&config).await;
-    let files = a.action("file").unwrap();
+    let files = raw(&a, "file");
     let sending = tokio::spawn(files.send(vec![0; 300_000_000]).into_future());
     soon(a.leave()).await;
     let sent = soon(sending).await.unwrap();
@@ -155,12 +159,15 @@ async fn a_room_that_was_joined_twice_is_left_with_the_last_handle() {
     let (first, second) =
         (node.join(&config, "room").unwrap(), node.join(&config, "room").unwrap());
     drop(second);
-    assert!(first.action("chat").is_ok());
+    assert!(first.action::<Payload, Raw>("chat").is_ok());
     soon(first.clone().leave()).await;
-    assert!(first.action("chat").is_err());
+    assert!(first.action::<Payload, Raw>("chat").is_err());
     let again = node.join(&config, "room").unwrap();
     drop(first);
-    assert!(again.action("chat").is_ok(), "an old handle means nothing to a new visit");
+    assert!(
+        again.action::<Payload, Raw>("chat").is_ok(),
+        "an old handle means nothing to a new visit"
+    );
 }
 
 #[tokio::test]
@@ -177,7 +184,7 @@ async fn shutting_down_resolves_when_everything_is_closed() {
     let config = Config::new("app").relay(relay().await);
     let (a, b) = met(&config).await;
     let mut events = b.events();
-    let chat = a.action("chat").unwrap();
+    let chat = raw(&a, "chat");
     soon(a.node().shut_down()).await;
     soon(a.node().shut_down()).await;
     assert_eq!(left(&mut events).await, LeaveReason::Left);
@@ -190,7 +197,7 @@ fn handles_outlive_the_runtime_that_drove_them() {
     let config = Config::new("app").relay("ws://127.0.0.1:9");
     let (room, chat, mut events) = runtime().block_on(async {
         let room = peer().join(&config, "room").unwrap();
-        let chat = room.action("chat").unwrap();
+        let chat = raw(&room, "chat");
         let events = room.events();
         (room, chat, events)
     });

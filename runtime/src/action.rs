@@ -1,25 +1,31 @@
-//! Sending and receiving under a name.
+//! Receiving under a name, and the two halves of an action.
 
-use std::future::{Future, IntoFuture};
+use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use serde_json::Value;
 use tristero_proto::wire::{ActionName, InvalidActionName, Payload};
-use tristero_proto::{PeerId, RegisterError, SendFailure, SendOptions, SendReport};
+use tristero_proto::{PeerId, RegisterError};
 
+use crate::format::{Format, Json, Raw, WrongType};
 use crate::inbox::Inbox;
 use crate::room::Room;
-use crate::shared::Sending;
+use crate::send::SendBuilder;
 
-/// A name under which the members of a room send each other messages. Also a [`Stream`] of what is
-/// received.
-#[derive(Debug)]
-pub struct Action {
-    sender: Sender,
-    inbox: Inbox<Received>,
+/// A name under which the members of a room send each other values of one type. Also a
+/// [`Stream`] of what is received.
+///
+/// `T` is any type that the format `F` knows; [`Json`] knows what serde does.
+pub struct Action<T, F = Json> {
+    sender: Sender<T, F>,
+    inbox: Inbox<Received<Payload>>,
 }
+
+/// An action whose messages are [`Payload`]s as they come: text, JSON or bytes.
+pub type RawAction = Action<Payload, Raw>;
 
 /// Why a name can't be used for an action.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +34,7 @@ pub enum ActionError {
     /// The name is not valid.
     #[error(transparent)]
     Name(#[from] InvalidActionName),
-    /// The room takes no more actions.
+    /// The room takes no such action.
     #[error(transparent)]
     Register(#[from] RegisterError),
 }
@@ -36,11 +42,11 @@ pub enum ActionError {
 /// A message of a peer.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Received {
+pub struct Received<T> {
     /// Who sent it.
     pub peer: PeerId,
     /// What.
-    pub payload: Payload,
+    pub value: T,
     /// What was sent along; JSON `null` is not the same as nothing.
     pub metadata: Option<Value>,
 }
@@ -62,80 +68,49 @@ pub struct Receiving {
 pub struct ReceivingStream(Inbox<Receiving>);
 
 /// The sending half of an action. Clones send under the same name.
-#[derive(Clone, Debug)]
-pub struct Sender {
+pub struct Sender<T, F = Json> {
     room: Room,
     name: ActionName,
+    types: PhantomData<fn(T, F)>,
 }
 
-/// Why something was not sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// It can't be sent at all.
-    #[error(transparent)]
-    Invalid(#[from] tristero_proto::SendError),
-    /// Some of the peers that it was sent to by name did not get it.
-    #[error("not sent to all: {}", describe(.0))]
-    Undelivered(
-        /// Who, and why.
-        Vec<(PeerId, SendFailure)>,
-    ),
-    /// The room was left, or the node shut down, before all was handed over.
-    #[error("the room was left before all was sent")]
-    RoomLeft,
-}
-
-/// What became of something that was sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Sent {
-    /// Peers that all of it was handed over for; 0 if nobody else was in the room.
-    pub delivered: usize,
-    /// Members of the room that left, or could not take it, before they had all of it.
-    pub failed: Vec<(PeerId, SendFailure)>,
-}
-
-type OnProgress = Box<dyn FnMut(&PeerId, f64) + Send>;
-
-/// A message that is being put together; `.await` sends it. Made by [`Sender::send`].
-#[must_use = "nothing is sent before this is awaited"]
-pub struct SendBuilder {
-    sender: Sender,
-    payload: Payload,
-    options: SendOptions,
-    on_progress: Option<OnProgress>,
-}
-
-impl Action {
-    pub(crate) fn new(room: Room, name: ActionName, inbox: Inbox<Received>) -> Self {
-        Action { sender: Sender { room, name }, inbox }
-    }
-
+impl<T, F: Format<T>> Action<T, F> {
     /// Sends to everyone who is in the room now, or to some by [`SendBuilder::to`]. See
     /// [`Sender::send`].
-    pub fn send(&self, payload: impl Into<Payload>) -> SendBuilder {
-        self.sender.send(payload)
+    pub fn send(&self, value: impl Into<T>) -> SendBuilder {
+        self.sender.send(value)
     }
 
-    /// The next message; `None` once the room was left.
-    pub async fn recv(&mut self) -> Option<Received> {
-        std::future::poll_fn(|cx| self.inbox.poll_next(cx)).await
+    /// The next message, or what came in its place; `None` once the room was left.
+    ///
+    /// Nothing is lost if its future is dropped.
+    pub async fn recv(&mut self) -> Option<Result<Received<T>, WrongType>> {
+        self.inbox.next().await.map(decode::<T, F>)
     }
 
-    /// The next message, if there is one now.
-    pub fn try_recv(&mut self) -> Option<Received> {
-        self.inbox.try_next()
+    /// The next message, or what came in its place, if there is one now.
+    pub fn try_recv(&mut self) -> Option<Result<Received<T>, WrongType>> {
+        self.inbox.try_next().map(decode::<T, F>)
+    }
+}
+
+impl<T, F> Action<T, F> {
+    pub(crate) fn new(room: Room, name: ActionName, inbox: Inbox<Received<Payload>>) -> Self {
+        Action { sender: Sender { room, name, types: PhantomData }, inbox }
     }
 
     /// How messages of more than one chunk (16 KiB) arrive, from now on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the room was left.
     pub fn receiving(&self) -> Result<ReceivingStream, ActionError> {
-        let Sender { room, name } = &self.sender;
-        Ok(ReceivingStream(room.node().backend().receiving(room.key(), name)?))
+        let Sender { room, name, .. } = &self.sender;
+        Ok(ReceivingStream(room.read_receiving(name)?))
     }
 
     /// A sending half of its own.
-    pub fn sender(&self) -> Sender {
+    pub fn sender(&self) -> Sender<T, F> {
         self.sender.clone()
     }
 
@@ -144,25 +119,31 @@ impl Action {
         self.sender.name.as_str()
     }
 
-    /// Messages that were dropped, oldest first, because they were not received in time: 65,536
-    /// messages or 256 MiB wait at most.
+    /// Messages that were dropped, oldest first, because they were not received in time: see
+    /// [`Unread`](crate::Unread).
     pub fn dropped(&self) -> u64 {
         self.inbox.dropped()
     }
 }
 
-impl Stream for Action {
-    type Item = Received;
+impl<T, F: Format<T>> Stream for Action<T, F> {
+    type Item = Result<Received<T>, WrongType>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Received>> {
-        self.inbox.poll_next(cx)
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(ready!(self.inbox.poll_next(cx)).map(decode::<T, F>))
+    }
+}
+
+impl<T, F> fmt::Debug for Action<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Action").field("sender", &self.sender).finish_non_exhaustive()
     }
 }
 
 impl ReceivingStream {
-    /// The next step; `None` once the room was left.
+    /// The next step; `None` once the room was left. Nothing is lost if its future is dropped.
     pub async fn recv(&mut self) -> Option<Receiving> {
-        std::future::poll_fn(|cx| self.0.poll_next(cx)).await
+        self.0.next().await
     }
 }
 
@@ -174,77 +155,34 @@ impl Stream for ReceivingStream {
     }
 }
 
-impl Sender {
+impl<T, F: Format<T>> Sender<T, F> {
     /// Sends to everyone who is in the room now, or to some by [`SendBuilder::to`].
     ///
     /// Who joins later does not get it, and with nobody there it succeeds at once; wait for
-    /// [`RoomEvent::PeerJoined`](crate::RoomEvent::PeerJoined) to greet. It resolves when all was handed over to the connections; how fast that goes is how fast the
-    /// slowest target takes it. What is sent by one action to one peer arrives in that order.
-    pub fn send(&self, payload: impl Into<Payload>) -> SendBuilder {
-        SendBuilder {
-            sender: self.clone(),
-            payload: payload.into(),
-            options: SendOptions::default(),
-            on_progress: None,
-        }
+    /// [`RoomEvent::PeerJoined`](crate::RoomEvent::PeerJoined) to greet. It resolves when all was
+    /// handed over to the connections; how fast that goes is how fast the slowest target takes
+    /// it. What is sent by one action to one peer arrives in that order.
+    pub fn send(&self, value: impl Into<T>) -> SendBuilder {
+        SendBuilder::new(self.room.clone(), self.name.clone(), F::encode(&value.into()))
     }
 }
 
-impl SendBuilder {
-    /// Sends to this peer alone, or to one more.
-    pub fn to(mut self, peer: &PeerId) -> Self {
-        self.options.targets.get_or_insert_default().push(peer.clone());
-        self
-    }
-
-    /// Sends this JSON along: up to 65,433 bytes.
-    pub fn metadata(mut self, metadata: impl Into<Value>) -> Self {
-        self.options.metadata = Some(metadata.into());
-        self
-    }
-
-    /// Calls this with how much was handed over for each target, from 0 to 1.
-    pub fn on_progress(mut self, on_progress: impl FnMut(&PeerId, f64) + Send + 'static) -> Self {
-        self.options.progress = true;
-        self.on_progress = Some(Box::new(on_progress));
-        self
+impl<T, F> Clone for Sender<T, F> {
+    fn clone(&self) -> Self {
+        Sender { room: self.room.clone(), name: self.name.clone(), types: PhantomData }
     }
 }
 
-impl IntoFuture for SendBuilder {
-    type Output = Result<Sent, SendError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let SendBuilder { sender, payload, options, mut on_progress } = self;
-        let Sender { room, name } = &sender;
-        let is_targeted = options.targets.is_some();
-        let begun = room.node().backend().send(room.key(), name, payload, &options);
-        Box::pin(async move {
-            // The room is not left while something of it is being sent.
-            let _sender = sender;
-            let Sending { mut done, progress } = begun?;
-            let SendReport { delivered, failed } = std::future::poll_fn(|cx| {
-                let done = Pin::new(&mut done).poll(cx);
-                // Asked after the end, so that the last step is told before it.
-                while let Poll::Ready(Some((peer, fraction))) = progress.poll_next(cx) {
-                    if let Some(on_progress) = &mut on_progress {
-                        on_progress(&peer, fraction);
-                    }
-                }
-                done
-            })
-            .await
-            .map_err(|_| SendError::RoomLeft)?;
-            if is_targeted && !failed.is_empty() {
-                return Err(SendError::Undelivered(failed));
-            }
-            Ok(Sent { delivered, failed })
-        })
+impl<T, F> fmt::Debug for Sender<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Sender { room, name, types: _ } = self;
+        f.debug_struct("Sender").field("room", room).field("name", name).finish()
     }
 }
 
-fn describe(failed: &[(PeerId, SendFailure)]) -> String {
-    let each = failed.iter().map(|(peer, failure)| format!("{peer}: {failure}"));
-    each.collect::<Vec<_>>().join(", ")
+fn decode<T, F: Format<T>>(received: Received<Payload>) -> Result<Received<T>, WrongType> {
+    match F::decode(&received.value) {
+        Ok(value) => Ok(Received { peer: received.peer, value, metadata: received.metadata }),
+        Err(why) => Err(WrongType { received: Box::new(received), why }),
+    }
 }

@@ -3,27 +3,44 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tracing::debug;
 use tristero_proto::engine::{Engine, EngineInput};
-use tristero_proto::{Input, Node, Output};
+use tristero_proto::{Clock, Input, Node, NodeConfig, Output, Seed};
 
+use crate::engine::AnyEngine;
 use crate::handle::NodeHandle;
 use crate::io::{Io, IoEvent};
-use crate::shared::{Life, Shared};
+use crate::shared::{Shared, State};
+use crate::unread::Unread;
 
 /// How many events are taken before other tasks get their turn.
 const EVENTS_PER_TURN: usize = 256;
 
+/// What a node is made of; for those who write a runtime.
+#[derive(Clone, Debug)]
+pub struct Parts<E> {
+    /// What the node is told.
+    pub config: NodeConfig,
+    /// WebRTC.
+    pub engine: E,
+    /// All its random numbers come of this.
+    pub seed: Seed,
+    /// The two clocks now, the first of which is the one of the [`Io`].
+    pub clock: Clock,
+    /// How much may wait to be read.
+    pub unread: Unread,
+}
+
 /// Drives a node until it is shut down.
 ///
 /// A runtime spawns this future; it ends once the last handle is gone, or after
-/// [`NodeHandle::shut_down`], when all goodbyes were sent.
+/// [`NodeHandle::shut_down`], when all goodbyes were sent. Dropping it ends the node at once.
 #[must_use = "a node does nothing unless its driver is polled"]
-pub struct Driver<I, E> {
+pub struct Driver<I> {
     io: I,
-    shared: Arc<Shared<E>>,
+    shared: Arc<Shared>,
     phase: Phase,
 }
 
@@ -35,66 +52,70 @@ enum Phase {
 }
 
 /// Puts a node between handles and a driver.
-pub fn drive<I, E>(node: Node<E>, io: I) -> (NodeHandle, Driver<I, E>)
+pub fn drive<I, E>(parts: Parts<E>, io: I) -> (NodeHandle, Driver<I>)
 where
     I: Io,
     E: Engine + Send + 'static,
 {
-    let shared = Arc::new(Shared::new(node, io.clock()));
+    let Parts { config, engine, seed, clock, unread } = parts;
+    let node = Node::new(config, AnyEngine::new(engine), seed, clock);
+    let shared = Arc::new(Shared::new(node, io.clock(), unread));
     let handle = NodeHandle::new(shared.clone());
     (handle, Driver { io, shared, phase: Phase::Running })
 }
 
-impl<I: Io, E: Engine> Driver<I, E> {
+impl<I: Io> Driver<I> {
     /// Performs all outputs. True if the node is shut down.
     fn perform(&mut self) -> bool {
-        let mut state = self.shared.lock();
-        while let Some(output) = state.outputs.pop_front() {
-            match output {
-                Output::OpenLink { link, target } => self.io.open_link(link, target),
-                Output::SendLink { link, frame } => self.io.send_link(link, frame),
-                Output::CloseLink { link } => self.io.close_link(link),
-                Output::Transmit(transmit) => self.io.transmit(&transmit),
-                other => debug!(?other, "this runtime does not know what to do"),
+        let Driver { io, shared, .. } = self;
+        shared.with(|state| {
+            while let Some(output) = state.outputs.pop_front() {
+                match output {
+                    Output::OpenLink { link, target } => io.open_link(link, target),
+                    Output::SendLink { link, frame } => io.send_link(link, frame),
+                    Output::CloseLink { link } => io.close_link(link),
+                    Output::Transmit(transmit) => io.transmit(&transmit),
+                    other => debug!(?other, "this runtime does not know what to do"),
+                }
             }
-        }
-        state.on_performed();
-        state.life == Life::ShutDown
+            state.on_performed()
+        })
     }
 
     /// Waits for one event and feeds it to the node.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.shared.lock().node.poll_timeout();
-        let event = match self.io.poll_event(deadline.map(|deadline| deadline.at), cx) {
-            Poll::Ready(event) => event,
-            Poll::Pending => return Poll::Pending,
-        };
-        let now = self.shared.now();
-        let mut state = self.shared.lock();
-        let input = match event {
-            IoEvent::Datagram(datagram) => Input::Engine(EngineInput::Datagram(datagram)),
-            IoEvent::AddressAdded(address) => Input::Engine(EngineInput::AddressAdded(address)),
-            IoEvent::AddressRemoved(address) => Input::Engine(EngineInput::AddressRemoved(address)),
-            IoEvent::LinkOpened(link) => Input::LinkOpened(link),
-            IoEvent::LinkFrame(link, frame) => Input::LinkFrame(link, frame),
-            IoEvent::LinkClosed(link, why) => {
-                state.node.handle_input(Input::LinkClosed(link, &why), now);
-                state.drain();
-                return Poll::Ready(());
+        let Driver { io, shared, .. } = self;
+        let deadline = shared.with(|state| state.node.poll_timeout());
+        let event = ready!(io.poll_event(deadline.map(|deadline| deadline.at), cx));
+        let now = shared.now();
+        shared.with(|state| {
+            let State { node, .. } = state;
+            match event {
+                IoEvent::Datagram(datagram) => {
+                    node.handle_input(Input::Engine(EngineInput::Datagram(datagram)), now);
+                }
+                IoEvent::AddressAdded(address) => {
+                    node.handle_input(Input::Engine(EngineInput::AddressAdded(address)), now);
+                }
+                IoEvent::AddressRemoved(address) => {
+                    node.handle_input(Input::Engine(EngineInput::AddressRemoved(address)), now);
+                }
+                IoEvent::LinkOpened(link) => node.handle_input(Input::LinkOpened(link), now),
+                IoEvent::LinkFrame(link, frame) => {
+                    node.handle_input(Input::LinkFrame(link, frame), now);
+                }
+                IoEvent::LinkClosed(link, why) => {
+                    node.handle_input(Input::LinkClosed(link, &why), now);
+                }
+                IoEvent::Deadline => node.handle_timeout(now),
             }
-            IoEvent::Deadline => {
-                state.node.handle_timeout(now);
-                state.drain();
-                return Poll::Ready(());
-            }
-        };
-        state.node.handle_input(input, now);
-        state.drain();
+            state.drain();
+        });
         Poll::Ready(())
     }
 }
 
-impl<I: Io + Unpin, E: Engine> Future for Driver<I, E> {
+impl<I: Io + Unpin> Future for Driver<I> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -113,7 +134,7 @@ impl<I: Io + Unpin, E: Engine> Future for Driver<I, E> {
                     if this.io.poll_shut_down(cx).is_pending() {
                         return Poll::Pending;
                     }
-                    this.shared.lock().end();
+                    this.shared.with(State::end);
                     this.phase = Phase::Over;
                 }
                 Phase::Over => return Poll::Ready(()),
@@ -124,9 +145,9 @@ impl<I: Io + Unpin, E: Engine> Future for Driver<I, E> {
     }
 }
 
-impl<I, E> Drop for Driver<I, E> {
+impl<I> Drop for Driver<I> {
     fn drop(&mut self) {
         // A runtime that goes away takes its tasks with it; nobody is to wait for this one.
-        self.shared.lock().end();
+        self.shared.with(State::end);
     }
 }

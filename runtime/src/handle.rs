@@ -7,7 +7,7 @@ use tristero_proto::PeerId;
 
 use crate::config::{Config, JoinError};
 use crate::room::Room;
-use crate::shared::Backend;
+use crate::shared::Shared;
 
 /// One local peer: one id, and one connection to each remote peer, for all its rooms.
 ///
@@ -19,14 +19,14 @@ pub struct NodeHandle {
 }
 
 struct Inner {
-    backend: Arc<dyn Backend>,
+    shared: Arc<Shared>,
     self_id: PeerId,
 }
 
 impl NodeHandle {
-    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        let self_id = backend.self_id();
-        NodeHandle { inner: Arc::new(Inner { backend, self_id }) }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let self_id = shared.with(|state| state.node.self_id().clone());
+        NodeHandle { inner: Arc::new(Inner { shared, self_id }) }
     }
 
     /// Joins a room. This is local and done at once: relays are dialled and peers met from now
@@ -34,7 +34,7 @@ impl NodeHandle {
     ///
     /// A room that was joined already with the same configuration is given again.
     pub fn join(&self, config: &Config, room_id: &str) -> Result<Room, JoinError> {
-        let key = self.inner.backend.join(config.room(room_id)?)?;
+        let key = self.inner.shared.join(config.room(room_id)?)?;
         Ok(Room::new(self.clone(), key))
     }
 
@@ -44,19 +44,19 @@ impl NodeHandle {
     }
 
     /// Leaves all rooms and closes all connections, and resolves when that is done: about 0.1 s.
+    /// Dropping the future once it was polled only stops waiting.
     pub async fn shut_down(&self) {
-        self.inner.backend.shut_down();
+        self.inner.shared.shut_down();
         self.ended().await;
     }
 
     /// Resolves when the node is shut down, by whomever.
     pub async fn ended(&self) {
-        // The sender is dropped at the end; nothing is ever sent.
-        let _ = self.inner.backend.ended().await;
+        self.inner.shared.ended().await;
     }
 
-    pub(crate) fn backend(&self) -> &dyn Backend {
-        &*self.inner.backend
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.inner.shared
     }
 }
 
@@ -68,6 +68,6 @@ impl fmt::Debug for NodeHandle {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.backend.shut_down();
+        self.shared.shut_down();
     }
 }

@@ -24,23 +24,30 @@
 
 mod action;
 mod config;
+mod desk;
 mod driver;
+mod engine;
+mod format;
 mod handle;
 mod inbox;
 mod io;
 mod room;
+mod send;
 mod shared;
+mod unread;
+mod waiting;
 
-pub use action::{
-    Action, ActionError, Received, Receiving, ReceivingStream, SendBuilder, SendError, Sender, Sent,
-};
+pub use action::{Action, ActionError, RawAction, Received, Receiving, ReceivingStream, Sender};
 pub use config::{Config, JoinError};
-pub use driver::{Driver, drive};
+pub use driver::{Driver, Parts, drive};
+pub use format::{Format, FormatError, Json, Postcard, Raw, WrongType};
 pub use handle::NodeHandle;
 pub use io::{Io, IoEvent, ReadClock};
 pub use room::{Room, RoomEvent, RoomEvents};
+pub use send::{SendBuilder, SendError, Sending, Sent};
 pub use tristero_proto as proto;
 pub use tristero_proto::engine::ConnectionInfo;
 pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;
 pub use tristero_proto::{JoinFailure, LeaveReason, PeerId, SendFailure};
+pub use unread::Unread;

@@ -1,5 +1,6 @@
 //! A room: who is in it, and what happens there.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,11 +10,15 @@ use futures_core::Stream;
 use tristero_proto::engine::ConnectionInfo;
 use tristero_proto::signaling::RelayStatus;
 use tristero_proto::wire::ActionName;
-use tristero_proto::{JoinFailure, LeaveReason, PeerId, RoomKey};
+use tristero_proto::{
+    ActionOptions, JoinFailure, LeaveReason, PeerId, RegisterError, RoomKey, Time,
+};
 
-use crate::action::{Action, ActionError};
+use crate::action::{Action, ActionError, Receiving};
+use crate::format::Format;
 use crate::handle::NodeHandle;
-use crate::inbox::Inbox;
+use crate::inbox::{Bounds, Inbox};
+use crate::shared::State;
 
 /// A room that this node is in.
 ///
@@ -74,30 +79,51 @@ impl Room {
     /// Messages come by other streams, one for each action. Between two streams there is no order:
     /// who selects over both may read that a peer left before its last message.
     pub fn events(&self) -> RoomEvents {
-        RoomEvents(self.inner.node.backend().events(self.inner.key))
+        let bounds = self.bounds();
+        RoomEvents(self.call(|state, key, _| {
+            let Some((node, desk)) = state.room(key) else { return Inbox::ended() };
+            let relays = node.relays(key).into_iter().map(RoomEvent::Relay);
+            let joined = node.peers(key).map(|peer| RoomEvent::PeerJoined { peer: peer.clone() });
+            desk.read_events(bounds, relays.chain(joined).collect())
+        }))
     }
 
-    /// Sends and receives under this name, of 1 to 32 bytes. Messages that came before are
-    /// received first. Of several actions with one name, each receives all that comes from then.
-    pub fn action(&self, name: &str) -> Result<Action, ActionError> {
+    /// Sends and receives values of one type under this name, of 1 to 32 bytes. Messages that came
+    /// before are received first. Of several actions with one name, each receives all that comes
+    /// from then.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the name is not valid, if the room was left, or has too many actions.
+    pub fn action<T, F: Format<T>>(&self, name: &str) -> Result<Action<T, F>, ActionError> {
         let name = ActionName::new(name)?;
-        let inbox = self.inner.node.backend().messages(self.inner.key, &name)?;
+        let bounds = self.bounds();
+        let inbox = self.call(|state, key, now| {
+            let (node, desk) = state.room(key).ok_or(RegisterError::RoomGone)?;
+            let options = ActionOptions { progress: desk.receiving.contains_key(&name) };
+            node.register(key, &name, options, now)?;
+            Ok::<_, RegisterError>(desk.messages.entry(name.clone()).or_default().add(bounds))
+        })?;
         Ok(Action::new(self.clone(), name, inbox))
     }
 
-    /// The peers that are in the room now, without us, in the order of their ids.
-    pub fn peers(&self) -> Vec<PeerId> {
-        self.inner.node.backend().peers(self.inner.key)
+    /// The peers that are in the room now, without us, and what is known of the connections to
+    /// them.
+    pub fn peers(&self) -> BTreeMap<PeerId, ConnectionInfo> {
+        self.call(|state, key, _| {
+            let info = |peer: &PeerId| state.node.connection_info(key, peer).unwrap_or_default();
+            state.node.peers(key).map(|peer| (peer.clone(), info(peer))).collect()
+        })
     }
 
     /// How the room's relays are doing now.
     pub fn relays(&self) -> Vec<RelayStatus> {
-        self.inner.node.backend().relays(self.inner.key)
+        self.call(|state, key, _| state.node.relays(key))
     }
 
     /// What is known of the connection to a peer of the room.
     pub fn connection_info(&self, peer: &PeerId) -> Option<ConnectionInfo> {
-        self.inner.node.backend().connection_info(self.inner.key, peer)
+        self.call(|state, key, _| state.node.connection_info(key, peer))
     }
 
     /// Our own id, by which the others know us.
@@ -111,35 +137,67 @@ impl Room {
     }
 
     /// Leaves the room for all its handles. The others see it at once; this resolves when the
-    /// goodbyes were handed to the network.
+    /// goodbyes were handed to the network. Dropping the future before it was polled leaves the
+    /// room only if this was the last handle; after that it only stops waiting.
     pub async fn leave(self) {
-        let backend = self.inner.node.backend();
-        backend.leave(self.inner.key);
-        // An error means that the driver has ended, and with it the room.
-        let _ = backend.flushed().await;
+        let shared = self.inner.node.shared();
+        shared.leave(self.inner.key);
+        shared.flushed().await;
     }
 
-    pub(crate) fn key(&self) -> RoomKey {
-        self.inner.key
+    /// Calls the node about this room.
+    pub(crate) fn call<T>(&self, call: impl FnOnce(&mut State, RoomKey, Time) -> T) -> T {
+        self.inner.node.shared().call(|state, now| call(state, self.inner.key, now))
+    }
+
+    /// How messages of an action arrive.
+    pub(crate) fn read_receiving(
+        &self,
+        action: &ActionName,
+    ) -> Result<Inbox<Receiving>, RegisterError> {
+        let bounds = self.bounds();
+        self.call(|state, key, now| {
+            let (node, desk) = state.room(key).ok_or(RegisterError::RoomGone)?;
+            node.register(key, action, ActionOptions { progress: true }, now)?;
+            Ok(desk.receiving.entry(action.clone()).or_default().add(bounds))
+        })
+    }
+
+    /// What may wait for a reader of messages or events.
+    fn bounds(&self) -> Bounds {
+        self.inner.node.shared().unread().messages()
     }
 }
 
 impl fmt::Debug for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Room").field("self_id", self.self_id()).field("key", &self.key()).finish()
+        f.debug_struct("Room")
+            .field("self_id", self.self_id())
+            .field("key", &self.inner.key)
+            .finish()
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.node.backend().release(self.key);
+        self.node.shared().release(self.key);
     }
 }
 
 impl RoomEvents {
-    /// The next event; `None` once the room was left.
+    /// The next event; `None` once the room was left. Nothing is lost if its future is dropped.
     pub async fn recv(&mut self) -> Option<RoomEvent> {
-        std::future::poll_fn(|cx| self.0.poll_next(cx)).await
+        self.0.next().await
+    }
+
+    /// The next event, if there is one now.
+    pub fn try_recv(&mut self) -> Option<RoomEvent> {
+        self.0.try_next()
+    }
+
+    /// As [`recv`](Self::recv), for those who write futures by hand.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<RoomEvent>> {
+        self.0.poll_next(cx)
     }
 }
 

@@ -9,17 +9,17 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tristero_tokio::{Action, Payload, Received, Receiving, ReceivingStream, Room, Sender};
+use tristero_tokio::{Payload, RawAction, Received, Receiving, ReceivingStream, Room};
 
 use super::Refusal;
 use super::command::RegisterOrder;
 use super::events::{Fields, unix_ms};
 use super::payload::{describe, payload_bytes};
-use super::room::Teller;
+use super::room::{RawSender, Teller};
 
 /// An action of a room. It may be sent on without being registered; what comes then waits.
 pub(crate) struct ActionEntry {
-    sender: Sender,
+    sender: RawSender,
     phase: Phase,
     registration: Arc<Mutex<Registration>>,
     /// Gives the listener what tells of messages that are arriving, once.
@@ -27,7 +27,7 @@ pub(crate) struct ActionEntry {
 }
 
 enum Phase {
-    Unregistered(Action, mpsc::Receiver<ReceivingStream>),
+    Unregistered(RawAction, mpsc::Receiver<ReceivingStream>),
     /// A task tells of what comes.
     Registered,
 }
@@ -59,7 +59,7 @@ struct Tally {
 }
 
 impl ActionEntry {
-    pub(crate) fn new(action: Action) -> Self {
+    pub(crate) fn new(action: RawAction) -> Self {
         let (progress, streams) = mpsc::channel(1);
         let registration = Registration { manner: Manner::default(), tally: Tally::default() };
         ActionEntry {
@@ -70,7 +70,7 @@ impl ActionEntry {
         }
     }
 
-    pub(crate) fn sender(&self) -> Sender {
+    pub(crate) fn sender(&self) -> RawSender {
         self.sender.clone()
     }
 
@@ -89,7 +89,7 @@ impl ActionEntry {
     ) -> Result<(), Refusal> {
         let RegisterOrder { action: name, print, hash, progress, expect, save, .. } = order;
         if progress && let Some(streams) = self.progress.take() {
-            let stream = room.action(&name).and_then(|action| action.receiving());
+            let stream = room.action(&name).and_then(|action: RawAction| action.receiving());
             // There is room for the one stream, and a listener that is gone needs none.
             let _ = streams.try_send(stream.map_err(Refusal::new)?);
         }
@@ -116,7 +116,7 @@ struct Listener {
 
 impl Listener {
     /// Until the room is left.
-    async fn listen(mut self, mut action: Action, mut streams: mpsc::Receiver<ReceivingStream>) {
+    async fn listen(mut self, mut action: RawAction, mut streams: mpsc::Receiver<ReceivingStream>) {
         let mut receiving = None;
         loop {
             tokio::select! {
@@ -128,7 +128,8 @@ impl Listener {
                     None => receiving = None,
                 },
                 message = action.recv() => match message {
-                    Some(message) => self.on_message(message).await,
+                    Some(Ok(message)) => self.on_message(message).await,
+                    Some(Err(_)) => {} // there is no payload that is not raw
                     None => return,
                 },
             }
@@ -144,8 +145,8 @@ impl Listener {
         }
     }
 
-    async fn on_message(&mut self, message: Received) {
-        let Received { peer, payload, metadata, .. } = message;
+    async fn on_message(&mut self, message: Received<Payload>) {
+        let Received { peer, value: payload, metadata, .. } = message;
         let manner = self.manner();
         // Whoever has been told of a message finds it counted.
         let done = lock(&self.registration).count(&payload);

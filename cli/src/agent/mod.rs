@@ -41,7 +41,8 @@ const RUNNING_MAX: usize = 4096;
 pub(crate) async fn run(arguments: AgentArguments) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
     let self_id = arguments.self_id.clone();
-    let node = node::start(Options { self_id, loopback: arguments.loopback })?;
+    let node =
+        node::start(Options { self_id, loopback: arguments.loopback, ..Options::default() })?;
     let (events, writer) = Events::to_stdout();
     let version = format!("tristero {}", env!("CARGO_PKG_VERSION"));
     let ready = Fields::new().with("selfId", node.self_id().as_str()).with("version", version);

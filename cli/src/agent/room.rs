@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tristero_tokio::proto::signaling::RelayUrl;
 use tristero_tokio::{
-    Config, ConnectionInfo, NodeHandle, RelayState, RelayStatus, Room, RoomEvent, RoomEvents,
-    Sender,
+    Config, ConnectionInfo, NodeHandle, Payload, Raw, RelayState, RelayStatus, Room, RoomEvent,
+    RoomEvents, Sender,
 };
 
 use super::Refusal;
@@ -27,6 +27,9 @@ pub(crate) struct AgentRoom {
     /// What tells of the room's events and messages. All of it ends when the room is left.
     tellers: JoinSet<()>,
 }
+
+/// What sends under one name.
+pub(crate) type RawSender = Sender<Payload, Raw>;
 
 /// Tells of things that happen in one room.
 #[derive(Clone, Debug)]
@@ -99,7 +102,7 @@ impl AgentRoom {
     }
 
     /// What sends under a name.
-    pub(crate) fn sender(&mut self, action: &str) -> Result<Sender, Refusal> {
+    pub(crate) fn sender(&mut self, action: &str) -> Result<RawSender, Refusal> {
         Ok(entry(&mut self.actions, &self.room, action)?.sender())
     }
 
@@ -109,15 +112,17 @@ impl AgentRoom {
 
     pub(crate) fn peers(&self) -> Fields {
         let peers = self.room.peers();
-        let peers = peers.iter().map(|peer| peer.as_str().into()).collect::<Vec<Value>>();
+        let peers = peers.keys().map(|peer| peer.as_str().into()).collect::<Vec<Value>>();
         Fields::new().with("peers", peers)
     }
 
     /// The addresses by which the peers are connected.
     pub(crate) fn pairs(&self) -> Fields {
-        let pairs = self.room.peers().iter().fold(Fields::new(), |pairs, peer| {
-            pairs.with_option(peer.as_str(), self.room.connection_info(peer).map(|i| pair(&i)))
-        });
+        let pairs = self
+            .room
+            .peers()
+            .iter()
+            .fold(Fields::new(), |pairs, (peer, info)| pairs.with(peer.as_str(), pair(info)));
         Fields::new().with("pairs", pairs)
     }
 

@@ -4,12 +4,12 @@ use std::future::IntoFuture;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tristero_tokio::{Payload, PeerId, SendBuilder, SendError, SendFailure, Sender, Sent};
+use tristero_tokio::{Payload, PeerId, SendBuilder, SendError, SendFailure, Sent};
 
 use super::command::{SendManyOrder, SendOrder, Targets};
 use super::events::{Fields, unix_ms};
 use super::payload::{describe, payload_bytes};
-use super::room::{AgentRoom, Teller};
+use super::room::{AgentRoom, RawSender, Teller};
 use super::{Begun, Outcome, Refusal};
 
 /// The number of the first message of `sendMany`: all have as many digits.
@@ -70,7 +70,7 @@ pub(crate) fn send_many(room: &mut AgentRoom, order: SendManyOrder) -> Result<Be
     })))
 }
 
-async fn send_all(sender: &Sender, order: &SendManyOrder) -> Outcome {
+async fn send_all(sender: &RawSender, order: &SendManyOrder) -> Outcome {
     let pad = "x".repeat(order.size.saturating_sub(MANY_OVERHEAD));
     let message = |i: u32| Payload::Json(json!({"n": MANY_FIRST + u64::from(i), "pad": pad}));
     let mut failed = Failed::default();

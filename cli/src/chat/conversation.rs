@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tristero_tokio::{
-    Action, JoinFailure, PeerId, Received, RelayState, RelayStatus, Room, RoomEvent, RoomEvents,
-    SendBuilder, SendError, Sent,
+    JoinFailure, Payload, PeerId, RawAction, Received, RelayState, RelayStatus, Room, RoomEvent,
+    RoomEvents, SendBuilder, SendError, Sent,
 };
 
 use super::introductions::Introductions;
@@ -34,7 +34,7 @@ pub(crate) enum OnEnd {
 /// See the [module](self).
 pub(crate) struct Conversation {
     room: Room,
-    action: Action,
+    action: RawAction,
     on_end: OnEnd,
     greeting: Option<String>,
     introductions: Introductions,
@@ -75,7 +75,9 @@ impl Conversation {
                 }
                 message = self.action.recv() => {
                     let message = message.ok_or_else(|| Failure::running(NODE_ENDED))?;
-                    self.hear(message)?;
+                    if let Ok(message) = message {
+                        self.hear(message)?;
+                    }
                 }
                 Some(sent) = self.sending.join_next() => report(sent),
                 line = lines.next(), if has_lines => match (line, self.on_end) {
@@ -101,7 +103,7 @@ impl Conversation {
             }
             RoomEvent::PeerLeft { peer, .. } => {
                 // What was said before is there by now.
-                while let Some(message) = self.action.try_recv() {
+                while let Some(Ok(message)) = self.action.try_recv() {
                     self.hear(message)?;
                 }
                 self.introductions.leave(&peer);
@@ -116,8 +118,8 @@ impl Conversation {
         Ok(())
     }
 
-    fn hear(&mut self, message: Received) -> Result<(), Failure> {
-        let Received { peer, payload, .. } = message;
+    fn hear(&mut self, message: Received<Payload>) -> Result<(), Failure> {
+        let Received { peer, value: payload, .. } = message;
         let line = format!("{}: {}", printable(peer.as_str()), describe(&payload));
         self.introductions.say(peer, line).map_or(Ok(()), |line| print_line(&line))
     }

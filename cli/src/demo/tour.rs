@@ -8,7 +8,7 @@ use bytes::Bytes;
 use indicatif::ProgressBar;
 use serde_json::json;
 use tristero_tokio::{
-    Action, Config, NodeHandle, Options, Payload, PeerId, Received, ReceivingStream, Room,
+    Config, NodeHandle, Options, Payload, PeerId, RawAction, Received, ReceivingStream, Room,
     RoomEvent, RoomEvents, SendBuilder,
 };
 
@@ -75,7 +75,7 @@ impl Guest {
         Ok(Guest { name, node, room, events })
     }
 
-    fn action(&self, name: &str) -> Result<Action, Failure> {
+    fn action(&self, name: &str) -> Result<RawAction, Failure> {
         self.room.action(name).map_err(Failure::running)
     }
 
@@ -174,9 +174,9 @@ async fn part(alice: Guest, mut bob: Guest) -> Result<((), String), Failure> {
 /// Sends, and waits until it has come as it was sent.
 async fn transfer(
     send: SendBuilder,
-    to: &mut Action,
+    to: &mut RawAction,
     payload: &Payload,
-) -> Result<Received, Failure> {
+) -> Result<Received<Payload>, Failure> {
     let sent = async {
         let sent = send.await.map_err(Failure::running)?;
         match sent.failed.first() {
@@ -186,10 +186,11 @@ async fn transfer(
     };
     let received = async {
         let received = to.recv().await;
-        received.ok_or_else(|| Failure::running("the room was lost"))
+        let received = received.ok_or_else(|| Failure::running("the room was lost"))?;
+        received.map_err(Failure::running)
     };
     let ((), received) = tokio::try_join!(sent, received)?;
-    if received.payload != *payload {
+    if received.value != *payload {
         return Err(Failure::running("something else came than was sent"));
     }
     Ok(received)

@@ -1,0 +1,108 @@
+//! The desk of a room: who reads what of it, and who waits for what there.
+//!
+//! It takes what the node says of the room and hands it to inboxes. All of them end with it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tristero_proto::wire::{ActionName, Payload};
+use tristero_proto::{Event, PeerId, SendId, SendReport};
+
+use crate::action::{Received, Receiving};
+use crate::inbox::{Bounds, Wakes};
+use crate::room::RoomEvent;
+use crate::waiting::{Readers, Waiters};
+
+/// Failures to join that are kept for the first reader of events. The oldest is dropped.
+const UNHEARD_MAX: usize = 64;
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    /// Handles of the room as [`NodeHandle::join`](crate::NodeHandle::join) gives them.
+    pub(crate) handles: usize,
+    /// Failures that came before anyone read events; all else can be asked for later.
+    unheard: VecDeque<RoomEvent>,
+    events: Readers<RoomEvent>,
+    pub(crate) messages: BTreeMap<ActionName, Readers<Received<Payload>>>,
+    pub(crate) receiving: BTreeMap<ActionName, Readers<Receiving>>,
+    pub(crate) sends: Waiters<SendId, SendStep>,
+    pub(crate) progress: Waiters<SendId, Progress>,
+}
+
+/// What is told of a call of `send`.
+#[derive(Debug)]
+pub(crate) enum SendStep {
+    /// It is over.
+    Sent(SendReport),
+}
+
+/// A part of what is sent to one peer was handed over.
+pub(crate) type Progress = (PeerId, f64);
+
+impl Desk {
+    pub(crate) fn on_event(&mut self, event: Event, wakes: &mut Wakes) {
+        match event {
+            Event::PeerJoined { peer, .. } => self.tell(RoomEvent::PeerJoined { peer }, wakes),
+            Event::PeerLeft { peer, reason, .. } => {
+                self.tell(RoomEvent::PeerLeft { peer, reason }, wakes);
+            }
+            Event::JoinFailed { peer, failure, .. } => {
+                self.on_join_failed(RoomEvent::JoinFailed { peer, failure }, wakes);
+            }
+            Event::Relay { status, .. } => self.tell(RoomEvent::Relay(status), wakes),
+            Event::Message { peer, message, .. } => {
+                if let Some(readers) = self.messages.get_mut(&message.action) {
+                    let value = message.payload;
+                    let received = Received { peer, value, metadata: message.metadata };
+                    readers.tell(received, message.size, wakes);
+                }
+            }
+            Event::Receiving { peer, action, fraction, metadata, .. } => {
+                if let Some(readers) = self.receiving.get_mut(&action) {
+                    readers.tell(Receiving { peer, fraction, metadata }, 0, wakes);
+                }
+            }
+            Event::Sending { send, peer, fraction, .. } => {
+                self.progress.tell(&send, (peer, fraction), wakes);
+            }
+            Event::Sent { send, report, .. } => {
+                self.progress.end_one(&send, wakes);
+                self.sends.finish(&send, SendStep::Sent(report), wakes);
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds a reader of events that begins with these, and with what nobody has heard.
+    pub(crate) fn read_events(
+        &mut self,
+        bounds: Bounds,
+        begin: Vec<RoomEvent>,
+    ) -> crate::inbox::Inbox<RoomEvent> {
+        self.events.add_with(bounds, begin.into_iter().chain(self.unheard.drain(..)))
+    }
+
+    /// Nothing of the room follows.
+    pub(crate) fn end(self, wakes: &mut Wakes) {
+        let Desk { handles: _, unheard: _, events, messages, receiving, sends, progress } = self;
+        events.end(wakes);
+        messages.into_values().for_each(|readers| readers.end(wakes));
+        receiving.into_values().for_each(|readers| readers.end(wakes));
+        progress.end(wakes);
+        sends.end(wakes);
+    }
+
+    fn on_join_failed(&mut self, failed: RoomEvent, wakes: &mut Wakes) {
+        if !self.events.is_empty() {
+            return self.tell(failed, wakes);
+        }
+        self.unheard.push_back(failed);
+        if self.unheard.len() > UNHEARD_MAX {
+            self.unheard.pop_front();
+        }
+    }
+
+    fn tell(&mut self, event: RoomEvent, wakes: &mut Wakes) {
+        self.events.tell(event, 0, wakes);
+    }
+}
