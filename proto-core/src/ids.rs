@@ -127,8 +127,35 @@ number_id! {
     SendId
 }
 number_id! {
+    /// A request of ours, answered by one `Response` event unless it is aborted.
+    RequestId
+}
+number_id! {
+    /// A request of a peer, to be answered once.
+    CallId
+}
+number_id! {
+    /// A ping of ours, answered by one `Pong` event.
+    PingId
+}
+number_id! {
+    /// One run of the application's handshake with a peer.
+    HandshakeId
+}
+number_id! {
+    /// Something that arrives piece by piece.
+    TransferId
+}
+number_id! {
     /// A WebRTC connection, from the first offer to its end.
     ConnId
+}
+
+impl RequestId {
+    /// What `Sending` events call the sending of the request.
+    pub const fn send_id(self) -> SendId {
+        SendId(self.0)
+    }
 }
 
 impl ConnId {

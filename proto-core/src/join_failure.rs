@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Why no room came about with a peer. The text is JavaScript Trystero's.
+/// Why no room came about with a peer. The text is JavaScript Trystero's, where it has one.
 ///
 /// spec: docs/protocol.md, sections 2 and 5
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,4 +39,25 @@ pub enum JoinFailure {
         /// The time it was given.
         after: Duration,
     },
+    /// It is connected, and the application's handshake refused it.
+    #[error("{reason}")]
+    HandshakeRefused {
+        /// Why, in the application's words.
+        reason: String,
+    },
+}
+
+impl JoinFailure {
+    /// A short name that stays the same, for logs and programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            JoinFailure::OfferPassword => "offer-password",
+            JoinFailure::AnswerPassword => "answer-password",
+            JoinFailure::Description(_) => "description",
+            JoinFailure::NotConnected { .. } => "not-connected",
+            JoinFailure::PasswordProof => "password-proof",
+            JoinFailure::HandshakeTimedOut { .. } => "handshake-timed-out",
+            JoinFailure::HandshakeRefused { .. } => "handshake-refused",
+        }
+    }
 }

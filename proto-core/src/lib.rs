@@ -27,15 +27,17 @@
 //! - [`signaling`]: relays, strategies, announcing and negotiating; [`strategies`]: the codecs
 //! - [`engine`]: the trait behind which WebRTC is
 //! - `peer`: one connection and what waits on it; `room`: members, actions and messages
-//! - `node`: all of them together
+//! - `node`: all of them together; [`Event`]: what it tells
 //! - [`limits`]: every bound, and what happens there
 //!
 //! The protocol is described in `docs/protocol.md`; comments cite its sections.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod conduct;
 pub mod crypto;
 pub mod engine;
+mod event;
 mod ids;
 mod join_failure;
 pub mod limits;
@@ -50,15 +52,21 @@ pub mod testing;
 mod time;
 pub mod wire;
 
-pub use ids::{ConnId, InvalidPeerId, LinkId, PeerId, RelayId, RoomKey, SendId};
+pub use conduct::Offence;
+pub use event::Event;
+pub use ids::{
+    CallId, ConnId, HandshakeId, InvalidPeerId, LinkId, PeerId, PingId, RelayId, RequestId,
+    RoomKey, SendId, TransferId,
+};
 pub use join_failure::JoinFailure;
 pub use node::{
-    Command, Event, Input, JoinError, Node, NodeConfig, Output, RelayConfig, Reply, RoomConfig,
+    Command, Input, JoinError, Node, NodeConfig, Output, RelayConfig, Reply, RoomConfig,
 };
 pub use peer::IDLE_TTL;
 pub use rng::{Rng, Seed};
 pub use room::{
-    ActionOptions, HANDSHAKE_TIMEOUT, LeaveReason, Message, RegisterError, SendError, SendFailure,
-    SendOptions, SendReport,
+    ActionKind, ActionOptions, HANDSHAKE_TIMEOUT, HandshakeError, LeaveReason, Message, PingError,
+    RegisterError, Request, RequestError, RequestFailure, RequestOptions, RespondError, Response,
+    SendError, SendFailure, SendOptions, SendReport, TransferFailure,
 };
 pub use time::{Clock, Deadline, Time};

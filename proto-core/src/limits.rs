@@ -5,6 +5,70 @@
 
 use std::time::Duration;
 
+/// The bounds that an application may want to move. The others are part of the protocol.
+///
+/// ```
+/// # use tristero_proto::limits::Limits;
+/// let mut limits = Limits::default();
+/// limits.rooms = 1;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// [`ROOMS_MAX`].
+    pub rooms: usize,
+    /// [`PEERS_MAX`].
+    pub peers: usize,
+    /// [`SESSIONS_PER_ROOM_MAX`].
+    pub sessions_per_room: usize,
+    /// [`REMOTE_CANDIDATES_MAX`].
+    pub candidates_per_session: usize,
+    /// [`EARLY_FRAMES_MAX`].
+    pub early_frames: usize,
+    /// [`EARLY_FRAME_BYTES_MAX`].
+    pub early_frame_bytes: usize,
+    /// [`PARTIAL_TRANSMISSIONS_MAX`].
+    pub partial_transmissions: usize,
+    /// [`PARTIAL_BYTES_MAX`].
+    pub partial_bytes_per_peer: usize,
+    /// [`ROOM_PARTIAL_BYTES_MAX`].
+    pub partial_bytes_per_room: usize,
+    /// [`UNCLAIMED_MESSAGES_MAX`].
+    pub unclaimed_messages: usize,
+    /// [`UNCLAIMED_BYTES_MAX`].
+    pub unclaimed_bytes: usize,
+    /// [`REQUESTS_MAX`].
+    pub requests: usize,
+    /// [`CALLS_MAX`].
+    pub calls_per_peer: usize,
+    /// [`PINGS_MAX`].
+    pub pings_per_peer: usize,
+    /// [`OUTBOX_TRANSMISSIONS_MAX`].
+    pub outbox_transmissions: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            rooms: ROOMS_MAX,
+            peers: PEERS_MAX,
+            sessions_per_room: SESSIONS_PER_ROOM_MAX,
+            candidates_per_session: REMOTE_CANDIDATES_MAX,
+            early_frames: EARLY_FRAMES_MAX,
+            early_frame_bytes: EARLY_FRAME_BYTES_MAX,
+            partial_transmissions: PARTIAL_TRANSMISSIONS_MAX,
+            partial_bytes_per_peer: PARTIAL_BYTES_MAX,
+            partial_bytes_per_room: ROOM_PARTIAL_BYTES_MAX,
+            unclaimed_messages: UNCLAIMED_MESSAGES_MAX,
+            unclaimed_bytes: UNCLAIMED_BYTES_MAX,
+            requests: REQUESTS_MAX,
+            calls_per_peer: CALLS_MAX,
+            pings_per_peer: PINGS_MAX,
+            outbox_transmissions: OUTBOX_TRANSMISSIONS_MAX,
+        }
+    }
+}
+
 /// The longest id of a remote peer, in bytes. A signal from a longer one is malformed.
 pub const PEER_ID_BYTES_MAX: usize = 128;
 
@@ -59,12 +123,18 @@ pub const EARLY_FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Room frames held for one peer until the room they name is attached. The oldest is dropped.
 pub const EARLY_FRAMES_MAX: usize = 256;
 
-/// Transmissions of one peer in one room that have begun and not ended. The oldest is dropped.
-pub const PARTIAL_TRANSMISSIONS_MAX: usize = 256;
+/// Transmissions of one peer in one room that have begun and not ended. JavaScript sends all that
+/// it is given at once, so an honest page may have very many. The oldest is dropped, which counts
+/// as an offence.
+pub const PARTIAL_TRANSMISSIONS_MAX: usize = 4_096;
 
 /// Bytes of one peer's unfinished transmissions in one room, each chunk counted with
 /// [`CHUNK_COST`]. The peer's largest transmission can't be larger; the oldest is dropped.
 pub const PARTIAL_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Bytes of unfinished transmissions of all peers of one room. The oldest of the peer that takes
+/// most is dropped.
+pub const ROOM_PARTIAL_BYTES_MAX: usize = 2 * 1024 * 1024 * 1024;
 
 /// What a chunk takes in memory beside its payload, in bytes: its headers, which are kept with it,
 /// and the bookkeeping.
@@ -108,3 +178,41 @@ pub const METADATA_BYTES_MAX: usize = 65_536 - 103;
 
 /// The largest payload of one call of `send`, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// A transmission of which a peer's connection takes nothing for this long is given up, as
+/// Trystero does.
+pub const SEND_STALL_MAX: Duration = Duration::from_secs(10);
+
+/// Chunks of what is sent as a stream that wait for the slowest target, at most about this many;
+/// more is asked for when it has fewer. At 16 KiB each, a connection does not run dry.
+pub const STREAM_WINDOW_CHUNKS: usize = 64;
+
+/// The longest id of a request that is taken from a peer, in bytes (Trystero's have 20).
+pub const WIRE_ID_BYTES_MAX: usize = 64;
+
+/// Requests of one peer in one room that were not answered yet. One more is rejected at once.
+pub const CALLS_MAX: usize = 1024;
+
+/// Requests of ours in one room that wait for their response. One more is an error.
+pub const REQUESTS_MAX: usize = 16_384;
+
+/// Pings of ours to one peer that wait for their pong. One more is an error.
+pub const PINGS_MAX: usize = 64;
+
+/// Handshake messages of one peer that wait for the application's handshake to begin. The oldest
+/// is dropped.
+pub const EARLY_HANDSHAKE_MAX: usize = 16;
+
+/// Offences of one peer beyond which it is cut, if they come faster than ten a second.
+pub const OFFENCES_MAX: u32 = 1_000;
+
+/// A chunk below this many bytes, with more to follow, is an offence: honest ones are full.
+pub const CHUNK_BYTES_MIN: usize = 1_024;
+
+/// The largest message of the application's handshake, in bytes: a receiver of ours takes no more
+/// from a peer that is pending, with what each chunk costs.
+pub const HANDSHAKE_BYTES_MAX: usize = 512 * 1024;
+
+/// The longest text that a request is rejected with, in bytes: it travels as metadata, where it
+/// may take six times as much. What is longer is cut off.
+pub const REJECTION_BYTES_MAX: usize = 8 * 1024;

@@ -13,7 +13,9 @@ use tristero_proto::crypto::{RoomToken, SignalKey, Topic};
 use tristero_proto::engine::EngineInput;
 use tristero_proto::signaling::LinkFrame;
 use tristero_proto::wire::{Frame, Payload};
-use tristero_proto::{Event, Input, JoinFailure, PeerId, RoomKey, Seed, limits};
+use tristero_proto::{
+    Event, Input, JoinFailure, LeaveReason, Offence, PeerId, RequestOptions, RoomKey, Seed, limits,
+};
 
 const LAST: u8 = 1;
 const META: u8 = 2;
@@ -132,7 +134,7 @@ fn broken_frames_and_unknown_kinds_on_the_channel_are_dropped() {
     for length in 0..=whole.len() - b"payload".len() - 1 {
         world.forge(b, a, &whole[..length]);
     }
-    for kind in 3..=255 {
+    for kind in 4..=255 {
         world.forge(b, a, &[kind, 1, 2, 3]);
     }
     world.forge(b, a, &[1, 0xff, 0xff]);
@@ -158,18 +160,143 @@ fn payloads_that_are_not_what_their_tag_says_are_dropped() {
 }
 
 #[test]
-fn transmissions_that_never_end_are_dropped_and_do_not_disturb_others() {
+fn transmissions_that_never_end_are_dropped_after_a_while() {
     let (mut world, a, b, key) = World::met(&room("app", "room"));
     world.register(a, key, "x");
-    for nonce in 0..u16::MAX {
-        world.forge(b, a, &frame("x", nonce, 0, 1, b"begun"));
+    for nonce in 0..100 {
+        world.forge(b, a, &frame("x", nonce, 0, 1, &[0; limits::CHUNK_BYTES_MIN]));
     }
     world.run_for(Duration::from_secs(1));
     still_talks(&mut world, b, a, key);
     let before = world.node(a).dropped(key);
     world.run_for(limits::PARTIAL_IDLE_MAX + Duration::from_secs(1));
-    let expired = world.node(a).dropped(key) - before;
-    assert_eq!(expired, limits::PARTIAL_TRANSMISSIONS_MAX as u64);
+    assert_eq!(world.node(a).dropped(key) - before, 100);
+    assert!(!world.has_left(a, b));
+}
+
+/// Three that are members of one room, all with an action `x`; the last one is to misbehave.
+fn three() -> (World, [Who; 3], RoomKey) {
+    let mut world = World::new();
+    let all = ["a", "b", "c"].map(|id| world.add(id));
+    let keys = all.map(|who| world.join(who, room("app", "room")));
+    world.run_until(|world| {
+        all.iter().all(|who| all.iter().all(|other| who == other || world.has_joined(*who, *other)))
+    });
+    all.iter().for_each(|who| world.register(*who, keys[0], "x"));
+    (world, all, keys[0])
+}
+
+/// Lets `c` misbehave towards `a`, and checks that it is cut for that and that `b` is not disturbed.
+fn is_cut_for(offence: Offence, misbehave: impl Fn(&mut World, Who, Who)) {
+    let (mut world, [a, b, c], key) = three();
+    misbehave(&mut world, c, a);
+    world.run_for(Duration::from_secs(1));
+    let (room, peer, reason) = (key, world.id(c), LeaveReason::Cut(offence));
+    let cut = Event::PeerLeft { room, peer, reason };
+    assert!(world.events(a).contains(&cut), "{:?}", world.events(a));
+    assert!(!world.has_left(a, b) && !world.has_left(b, c));
+    still_talks(&mut world, b, a, key);
+}
+
+#[test]
+fn a_peer_that_begins_far_too_many_transmissions_is_cut() {
+    is_cut_for(Offence::Unfinished, |world, c, a| {
+        for nonce in 0..u16::MAX / 8 {
+            world.forge(c, a, &frame("x", nonce, 0, 1, &[0; limits::CHUNK_BYTES_MIN]));
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_floods_tiny_chunks_is_cut() {
+    is_cut_for(Offence::TinyChunks, |world, c, a| {
+        for _ in 0..5_000 {
+            world.forge(c, a, &frame("x", 0, 0, 1, b"."));
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_keeps_sending_metadata_that_is_not_json_is_cut() {
+    is_cut_for(Offence::InvalidTransmission, |world, c, a| {
+        for nonce in 0..2_000 {
+            world.forge(c, a, &frame("x", nonce, META, 1, b"not json"));
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_answers_what_it_was_not_asked_is_cut_in_the_end() {
+    let response = frame("@_response", 0, META | LAST, 255, br#"{"r":"01234567890123456789"}"#);
+    is_cut_for(Offence::UnaskedResponse, move |world, c, a| {
+        (0..2_000).for_each(|_| world.forge(c, a, &response));
+    });
+    is_cut_for(Offence::UnaskedPong, |world, c, a| {
+        (0..2_000).for_each(|_| world.forge(c, a, &frame("@_pong", 0, LAST, 255, b"")));
+    });
+}
+
+#[test]
+fn a_peer_that_sends_broken_frames_without_end_is_cut() {
+    is_cut_for(Offence::Malformed, |world, c, a| {
+        (0..2_000).for_each(|_| world.forge(c, a, &[1, 0xff]));
+    });
+}
+
+#[test]
+fn a_few_offences_in_a_long_time_are_forgiven() {
+    let (mut world, [a, _, c], _) = three();
+    for _ in 0..3_000 {
+        world.forge(c, a, &[1, 0xff]);
+        world.run_for(Duration::from_millis(200));
+    }
+    assert!(!world.has_left(a, c));
+}
+
+#[test]
+fn a_page_that_sends_sixty_messages_a_second_to_nobody_does_no_wrong() {
+    let (mut world, [a, b, c], key) = three();
+    for n in 0..60 * 60 {
+        world.send(c, key, "position", "x, y");
+        if n % 60 == 0 {
+            world.run_for(Duration::from_secs(1));
+        }
+    }
+    assert!(!world.has_left(a, c) && !world.has_left(b, c));
+    assert!(world.node(a).dropped(key) > 2_000, "the oldest are dropped and counted");
+}
+
+#[test]
+fn a_response_of_anyone_but_the_one_that_was_asked_is_ignored() {
+    let (mut world, [a, b, c], key) = three();
+    world.register_requests(b, key, "ask");
+    let request = world.request(a, key, "ask", "?", RequestOptions::to(world.id(b)));
+    world.run_until(|world| !world.requests(b).is_empty());
+    let asked = world.sent_metadata(a, "ask").pop().unwrap();
+    let wire_id = asked["r"].as_str().unwrap().to_owned();
+    let claim = format!(r#"{{"r":"{wire_id}"}}"#);
+    world.forge(c, a, &frame("@_response", 0, META | LAST, 255, claim.as_bytes()));
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.responses(a), []);
+    let call = world.requests(b)[0].call;
+    world.respond(b, key, call, Ok("!".into()));
+    world.run_until(|world| !world.responses(a).is_empty());
+    let [(answered, Ok(response))] = &world.responses(a)[..] else { panic!() };
+    assert_eq!((*answered, &response.payload), (request, &Payload::from("!")));
+}
+
+#[test]
+fn the_protocols_own_actions_out_of_turn_do_nothing() {
+    let (mut world, [a, b, c], key) = three();
+    world.take_events(a);
+    for action in ["@_hsready", "@_hsdata", "@_stream", "@_signal", "@_nonsense"] {
+        world.forge(c, a, &frame(action, 0, LAST, 255, b""));
+        world.forge(c, a, &frame(action, 1, LAST | JSON, 255, br#"{"__trystero_pw":"challenge"}"#));
+    }
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.events(a), []);
+    assert!(!world.has_left(b, c));
+    still_talks(&mut world, c, a, key);
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn what_is_sent_is_answered_once_with_who_did_not_get_it() {
         })
         .collect();
     let failed = vec![(stranger, SendFailure::NotInRoom)];
-    assert_eq!(sent, [SendReport { delivered: 1, failed }]);
+    assert_eq!(sent, [SendReport { delivered: vec![world.id(b)], failed }]);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_target_that_is_named_twice_gets_one_message() {
     world.send_with(a, key, "x", "once", &options);
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.messages(b).len(), 1);
-    let report = SendReport { delivered: 1, failed: vec![] };
+    let report = SendReport { delivered: vec![world.id(b)], failed: vec![] };
     let is_sent = |e: &Event| matches!(e, Event::Sent { report: r, .. } if *r == report);
     assert!(world.events(a).iter().any(is_sent));
 }

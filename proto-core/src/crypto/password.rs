@@ -13,3 +13,15 @@ use super::token_text;
 pub fn password_proof(challenge: &str, password: &str, app_id: &str, room_id: &str) -> String {
     token_text(&Sha256::digest(format!("{challenge}:{password}:{app_id}:{room_id}")))
 }
+
+/// The answer that the initiator gives to a challenge of one of ours: bound to its id, so that
+/// nobody has his own challenge answered by asking it back.
+pub fn bound_password_proof(
+    challenge: &str,
+    password: &str,
+    app_id: &str,
+    room_id: &str,
+    prover: &str,
+) -> String {
+    token_text(&Sha256::digest(format!("{challenge}:{password}:{app_id}:{room_id}:{prover}")))
+}

@@ -8,16 +8,17 @@ use std::collections::VecDeque;
 use tracing::{debug, info};
 
 use super::routes::{Owner, Spare};
-use super::{Event, Joined, Node, Output, Part};
+use super::{Joined, Node, Output, Part};
+use crate::conduct::Offence;
 use crate::crypto::{RoomToken, Topic};
 use crate::engine::{CloseReason, Engine, EngineEvent, EngineOutput};
+use crate::event::Event;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
-use crate::limits;
 use crate::peer::{OutboxEvent, Outgoing, Peer};
-use crate::room::{RoomOutput, SendFailure};
+use crate::room::{LeaveReason, RoomOutput, SendFailure};
 use crate::signaling::{RelayOutput, SignalingOutput};
 use crate::time::Time;
-use crate::wire::Frame;
+use crate::wire::{Capabilities, Frame};
 
 impl<E: Engine> Node<E> {
     /// Drains what was touched, until nothing is.
@@ -105,17 +106,45 @@ impl<E: Engine> Node<E> {
             let Some(joined) = self.rooms.get_mut(&key) else { continue };
             let Some(signal) = joined.signaling.parse(topic, body) else { continue };
             let token = joined.room.names().token.clone();
-            if let Some(conn) = self.routes.shared(&joined.config.app_id, &signal.from) {
-                // It is connected already: by another room, or its admission here failed.
-                let is_here = self.peers.get(&conn).is_some_and(|peer| peer.is_present_in(&token));
-                if is_here {
-                    self.attach(key, conn, now);
-                }
+            self.touched.insert(Part::Signaling(key));
+            if !joined.signaling.wake(relay, &signal, now) {
                 continue;
             }
-            joined.signaling.on_signal(relay, signal, &mut self.next_conn, now);
-            self.touched.insert(Part::Signaling(key));
+            let Some(conn) = self.routes.shared(&joined.config.app_id, &signal.from) else {
+                joined.signaling.on_signal(relay, signal, &mut self.next_conn, now);
+                continue;
+            };
+            let seems_lost = joined.signaling.seems_to_have_lost_us(topic, &signal);
+            // It is connected already: by another room, or its admission here failed.
+            if self.peers.get(&conn).is_some_and(|peer| peer.is_present_in(&token)) {
+                self.attach(key, conn, now);
+            }
+            if seems_lost {
+                self.probe(conn, now);
+            }
         }
+    }
+
+    /// Asks a connected peer that looks for a connection whether it still hears us. One that
+    /// JavaScript has given up looks open and discards everything.
+    fn probe(&mut self, conn: ConnId, now: Time) {
+        let Some(peer) = self.peers.get_mut(&conn).filter(|peer| !peer.is_probed()) else { return };
+        let rooms: Vec<RoomKey> = peer.attached().collect();
+        let id = peer.id.clone();
+        let asked = rooms
+            .iter()
+            .find(|key| self.rooms.get_mut(key).is_some_and(|joined| joined.room.probe(&id, now)));
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        if let Some(key) = asked {
+            peer.on_probed(now);
+            self.touched.insert(Part::Room(*key));
+        } else if rooms.is_empty() {
+            debug!(peer = %id, "replaces a connection that no room uses");
+            self.engine.close(conn, now);
+            self.touched.insert(Part::Engine);
+        }
+        // Otherwise its admission is under way, and has a time limit of its own.
+        self.touched.insert(Part::Peer(conn));
     }
 
     pub(super) fn carry_signaling(&mut self, key: RoomKey, now: Time) {
@@ -155,8 +184,18 @@ impl<E: Engine> Node<E> {
                     self.routes.remove(conn);
                     self.engine.close(conn, now);
                 }
+                SignalingOutput::SubscribeSelf { relay } => {
+                    let topic =
+                        self.rooms.get(&key).map(|j| j.signaling.names().self_topic.clone());
+                    if let Some((topic, relay)) = topic.zip(self.relays.get_mut(&relay)) {
+                        relay.subscribe(&topic, key, now);
+                    }
+                    self.touched.insert(Part::Relay(relay));
+                }
+                SignalingOutput::Woke => self.greet_from(key, now),
+                SignalingOutput::FellAsleep => self.withdraw_from(key),
                 // Another room's negotiation may have led to a connection.
-                SignalingOutput::Failed { peer, .. } if self.is_connected(key, &peer) => {}
+                SignalingOutput::Failed { peer, .. } if self.conn_of(key, &peer).is_some() => {}
                 SignalingOutput::Failed { peer, failure } => {
                     let event = Event::JoinFailed { room: key, peer, failure };
                     self.outputs.push_back(Output::Event(event));
@@ -242,7 +281,7 @@ impl<E: Engine> Node<E> {
     }
 
     fn adopt(&mut self, conn: ConnId, key: RoomKey, id: &PeerId, app_id: String, now: Time) {
-        if self.peers.len() >= limits::PEERS_MAX {
+        if self.peers.len() >= self.limits.peers {
             debug!(peer = %id, "closed a connection: too many peers");
             self.routes.remove(conn);
             self.engine.close(conn, now);
@@ -251,10 +290,12 @@ impl<E: Engine> Node<E> {
         }
         info!(peer = %id, ?conn, "connected to a peer");
         self.routes.share(conn, &app_id, id);
-        let mut peer = Peer::new(id.clone(), app_id, now);
+        let mut peer = Peer::new(id.clone(), app_id, &self.limits, self.idle_ttl, now);
         for (other, joined) in &mut self.rooms {
             if joined.config.app_id == peer.app_id {
-                peer.say_presence(&joined.room.names().token, true);
+                if !joined.signaling.is_dormant() {
+                    peer.say_presence(&joined.room.names().token, true);
+                }
                 // Other rooms may have been about to connect to the same peer. The smaller id
                 // chose this connection by that; the larger one sees what becomes of the others.
                 if self.self_id < *id || *other == key {
@@ -273,11 +314,12 @@ impl<E: Engine> Node<E> {
         match Frame::parse(bytes) {
             Ok(Frame::Presence { token, is_present }) => {
                 peer.on_presence(&token, is_present);
-                let key = self.room_of_token(conn, &token);
-                if let Some(key) = key.filter(|_| is_present) {
+                let key = self.room_of_token(conn, &token).filter(|_| is_present);
+                if let Some(key) = key.filter(|key| !self.is_dormant(*key)) {
                     self.attach(key, conn, now);
                 }
             }
+            Ok(Frame::Hello(capabilities)) => self.on_hello(conn, capabilities),
             Ok(Frame::Room { token, chunk }) => {
                 let key = self.room_of_token(conn, &token);
                 let Some(peer) = self.peers.get_mut(&conn) else { return };
@@ -293,7 +335,31 @@ impl<E: Engine> Node<E> {
                 self.carry_room(key, now);
             }
             Ok(Frame::Unknown(kind)) => debug!(peer = %peer.id, kind, "ignored a frame"),
-            Err(error) => debug!(peer = %peer.id, %error, "dropped a frame"),
+            Err(error) => {
+                debug!(peer = %peer.id, %error, "dropped a frame");
+                self.on_offence(conn, Offence::Malformed, now);
+            }
+        }
+    }
+
+    fn on_hello(&mut self, conn: ConnId, capabilities: Capabilities) {
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        peer.on_hello(capabilities);
+        if peer.proves_too() {
+            for key in peer.attached() {
+                if let Some(joined) = self.rooms.get_mut(&key) {
+                    joined.room.on_hello(&peer.id);
+                }
+            }
+        }
+    }
+
+    fn on_offence(&mut self, conn: ConnId, offence: Offence, now: Time) {
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        if peer.on_offence(offence, now) {
+            info!(peer = %peer.id, %offence, "cut a peer");
+            self.engine.close(conn, now);
+            self.touched.insert(Part::Engine);
         }
     }
 
@@ -304,10 +370,11 @@ impl<E: Engine> Node<E> {
         let token = joined.room.names().token.clone();
         let Some(early) = peer.attach(key, &token) else { return };
         let id = peer.id.clone();
-        joined.room.attach(&id, now);
+        joined.room.attach(&id, peer.proves_too(), now);
         for chunk in early {
             joined.room.on_chunk(&id, &chunk, now);
         }
+        joined.signaling.on_company(true);
         self.touched.extend([Part::Room(key), Part::Peer(conn)]);
     }
 
@@ -328,6 +395,7 @@ impl<E: Engine> Node<E> {
         let Some(peer) = self.peers.remove(&conn) else { return };
         info!(peer = %peer.id, %reason, "lost the connection to a peer");
         self.routes.unshare(&peer.app_id, &peer.id);
+        let reason = peer.verdict().map_or(LeaveReason::Lost(reason), LeaveReason::Cut);
         for key in peer.attached() {
             if let Some(joined) = self.rooms.get_mut(&key) {
                 joined.room.on_lost(&peer.id, reason);
@@ -354,68 +422,93 @@ impl<E: Engine> Node<E> {
                 RoomOutput::Control { peer, frame } => {
                     self.with_peer(key, &peer, now, |peer| peer.outbox.push_control(frame));
                 }
-                RoomOutput::Transmit { peer, send, transmission, wants_progress } => {
+                RoomOutput::Transmit { peer, send, order, transmission, wants_progress } => {
                     let token = joined.room.names().token.clone();
-                    let room = key;
-                    let outgoing = Outgoing { room, token, send, transmission, wants_progress };
-                    let mut is_queued = false;
+                    let (id, room) = (peer, key);
+                    let outgoing =
+                        Outgoing { room, token, send, order, transmission, wants_progress };
+                    self.queue(&id, outgoing, now);
+                }
+                RoomOutput::Feed { peer, action, send, pieces, is_finished } => {
                     self.with_peer(key, &peer, now, |peer| {
-                        is_queued = peer.outbox.push(outgoing);
+                        peer.outbox.feed(key, &action, send, &pieces, is_finished);
                         true
                     });
-                    if !is_queued && let Some(joined) = self.rooms.get_mut(&key) {
-                        joined.room.on_sent(&peer, send, Some(SendFailure::QueueFull));
+                }
+                RoomOutput::Abort { peer, send } => {
+                    self.with_peer(key, &peer, now, |peer| {
+                        peer.outbox.abort(key, send);
+                        true
+                    });
+                }
+                RoomOutput::Detach { peer, has_left } => self.detach(key, &peer, has_left, now),
+                RoomOutput::Offence { peer, offence } => {
+                    if let Some(conn) = self.conn_of(key, &peer) {
+                        self.on_offence(conn, offence, now);
                     }
                 }
-                RoomOutput::Detach { peer, has_left } => {
-                    let token = joined.room.names().token.clone();
+                RoomOutput::Heard { peer } => {
                     self.with_peer(key, &peer, now, |peer| {
-                        peer.detach(key, &token, now);
-                        peer.outbox.drop_room(key);
-                        if has_left {
-                            peer.on_presence(&token, false);
-                        }
+                        peer.on_heard();
                         true
                     });
                 }
-                RoomOutput::Joined { peer } => self.event(Event::PeerJoined { room: key, peer }),
-                RoomOutput::Left { peer, reason } => {
-                    self.event(Event::PeerLeft { room: key, peer, reason });
-                }
-                RoomOutput::Failed { peer, failure } => {
-                    self.event(Event::JoinFailed { room: key, peer, failure });
-                }
-                RoomOutput::Message { peer, message } => {
-                    self.event(Event::Message { room: key, peer, message });
-                }
-                RoomOutput::Receiving { peer, action, fraction, metadata } => {
-                    self.event(Event::Receiving { room: key, peer, action, fraction, metadata });
-                }
-                RoomOutput::Sent { send, report } => {
-                    self.event(Event::Sent { room: key, send, report });
-                }
+                RoomOutput::Event(event) => self.event(event),
             }
         }
     }
 
+    fn queue(&mut self, peer: &PeerId, outgoing: Outgoing, now: Time) {
+        let (key, send) = (outgoing.room, outgoing.send);
+        let mut is_queued = false;
+        self.with_peer(key, peer, now, |peer| {
+            is_queued = peer.outbox.push(outgoing);
+            true
+        });
+        if !is_queued && let Some(joined) = self.rooms.get_mut(&key) {
+            joined.room.on_sent(peer, send, Some(SendFailure::QueueFull), now);
+        }
+    }
+
+    /// A peer is in the room no longer. The connection stays.
+    fn detach(&mut self, key: RoomKey, peer: &PeerId, has_left: bool, now: Time) {
+        let Some(joined) = self.rooms.get_mut(&key) else { return };
+        let token = joined.room.names().token.clone();
+        self.with_peer(key, peer, now, |peer| {
+            peer.detach(key, &token, now);
+            peer.outbox.drop_room(key);
+            if has_left {
+                peer.on_presence(&token, false);
+            }
+            true
+        });
+        self.rest_if_alone(key);
+    }
+
+    /// A passive room without company goes dormant.
+    pub(super) fn rest_if_alone(&mut self, key: RoomKey) {
+        let Some(joined) = self.rooms.get_mut(&key) else { return };
+        let has_company = joined.room.has_company();
+        joined.signaling.on_company(has_company);
+        self.touched.insert(Part::Signaling(key));
+    }
+
     fn carry_peer(&mut self, conn: ConnId, now: Time) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        peer.outbox.pump(&mut self.engine, conn, now, &mut self.outbox_events);
-        let id = peer.id.clone();
+        peer.outbox.pump(&mut self.engine, conn, now);
         self.touched.insert(Part::Engine);
-        while let Some(event) = self.outbox_events.pop_front() {
-            let (room, send, failure) = match event {
-                OutboxEvent::Progress { room, send, fraction } => {
-                    let peer = id.clone();
-                    self.event(Event::Sending { room, send, peer, fraction });
-                    continue;
+        while let Some(event) = peer.outbox.poll_event() {
+            let room = event.room();
+            let Some(joined) = self.rooms.get_mut(&room) else { continue };
+            self.touched.insert(Part::Room(room));
+            match event {
+                OutboxEvent::Chunk { send, fraction, wants_progress, .. } => {
+                    joined.room.on_chunk_sent(&peer.id, send, fraction, wants_progress);
                 }
-                OutboxEvent::Done { room, send } => (room, send, None),
-                OutboxEvent::Refused { room, send } => (room, send, Some(SendFailure::Refused)),
-            };
-            if let Some(joined) = self.rooms.get_mut(&room) {
-                joined.room.on_sent(&id, send, failure);
-                self.touched.insert(Part::Room(room));
+                OutboxEvent::Done { send, .. } => joined.room.on_sent(&peer.id, send, None, now),
+                OutboxEvent::Failed { send, failure, .. } => {
+                    joined.room.on_sent(&peer.id, send, Some(failure), now);
+                }
             }
         }
     }
@@ -439,8 +532,7 @@ impl<E: Engine> Node<E> {
         now: Time,
         act: impl FnOnce(&mut Peer) -> bool,
     ) {
-        let Some(joined) = self.rooms.get(&key) else { return };
-        let Some(conn) = self.routes.shared(&joined.config.app_id, id) else { return };
+        let Some(conn) = self.conn_of(key, id) else { return };
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         if !act(peer) {
             debug!(peer = %id, "cut a peer that takes nothing");
@@ -450,9 +542,13 @@ impl<E: Engine> Node<E> {
         self.touched.insert(Part::Peer(conn));
     }
 
-    fn is_connected(&self, key: RoomKey, peer: &PeerId) -> bool {
-        let app_id = self.rooms.get(&key).map(|joined| &joined.config.app_id);
-        app_id.is_some_and(|app_id| self.routes.shared(app_id, peer).is_some())
+    /// The connection to a room's peer.
+    fn conn_of(&self, key: RoomKey, peer: &PeerId) -> Option<ConnId> {
+        self.routes.shared(&self.rooms.get(&key)?.config.app_id, peer)
+    }
+
+    fn is_dormant(&self, key: RoomKey) -> bool {
+        self.rooms.get(&key).is_some_and(|joined| joined.signaling.is_dormant())
     }
 
     fn negotiation(&self, conn: ConnId) -> Option<(RoomKey, PeerId)> {

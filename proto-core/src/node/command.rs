@@ -1,23 +1,58 @@
 //! The calls of a node as data: for a runtime's channel, a simulator, a fuzzer and replay.
 
-use crate::ids::{RoomKey, SendId};
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::engine::Engine;
+use crate::ids::{CallId, HandshakeId, PeerId, PingId, RequestId, RoomKey, SendId};
+use crate::node::Node;
 use crate::node::config::{JoinError, RoomConfig};
-use crate::room::{ActionOptions, RegisterError, SendError, SendOptions};
+use crate::room::{
+    ActionOptions, HandshakeError, PingError, RegisterError, RequestError, RequestOptions,
+    RespondError, SendError, SendOptions,
+};
+use crate::time::Time;
 use crate::wire::{ActionName, Payload};
 
 /// A call of a node.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Command {
-    /// [`Node::join`](crate::Node::join).
+    /// [`Node::join`].
     Join(Box<RoomConfig>),
-    /// [`Node::leave`](crate::Node::leave).
+    /// [`Node::leave`].
     Leave(RoomKey),
-    /// [`Node::register`](crate::Node::register).
+    /// [`Node::register`].
     Register(RoomKey, ActionName, ActionOptions),
-    /// [`Node::send`](crate::Node::send).
+    /// [`Node::send`].
     Send(RoomKey, ActionName, Payload, SendOptions),
-    /// [`Node::shut_down`](crate::Node::shut_down).
+    /// [`Node::send_stream`].
+    SendStream(RoomKey, ActionName, SendOptions, Option<u64>),
+    /// [`Node::feed`].
+    Feed(RoomKey, SendId, Bytes),
+    /// [`Node::finish`].
+    Finish(RoomKey, SendId),
+    /// [`Node::abort`].
+    Abort(RoomKey, SendId),
+    /// [`Node::request`].
+    Request(RoomKey, ActionName, Payload, RequestOptions),
+    /// [`Node::abort_request`].
+    AbortRequest(RoomKey, RequestId),
+    /// [`Node::respond`].
+    Respond(RoomKey, CallId, Result<Payload, String>),
+    /// [`Node::ping`].
+    Ping(RoomKey, PeerId),
+    /// [`Node::handshake_send`].
+    HandshakeSend(RoomKey, HandshakeId, Payload, Option<Value>),
+    /// [`Node::handshake_accept`].
+    HandshakeAccept(RoomKey, HandshakeId),
+    /// [`Node::handshake_refuse`].
+    HandshakeRefuse(RoomKey, HandshakeId, String),
+    /// [`Node::pause_relays`].
+    PauseRelays,
+    /// [`Node::resume_relays`].
+    ResumeRelays,
+    /// [`Node::shut_down`].
     ShutDown,
 }
 
@@ -29,8 +64,62 @@ pub enum Reply {
     Joined(Result<RoomKey, JoinError>),
     /// To [`Command::Register`].
     Registered(Result<(), RegisterError>),
-    /// To [`Command::Send`].
+    /// To [`Command::Send`] and [`Command::SendStream`].
     Sending(Result<SendId, SendError>),
+    /// To [`Command::Request`].
+    Requested(Result<RequestId, RequestError>),
+    /// To [`Command::Respond`].
+    Responded(Result<SendId, RespondError>),
+    /// To [`Command::Ping`].
+    Pinged(Result<PingId, PingError>),
+    /// To the commands of a handshake.
+    Handshake(Result<(), HandshakeError>),
     /// To all others.
     Done,
+}
+
+impl<E: Engine> Node<E> {
+    /// Does what a [`Command`] says.
+    pub fn handle_command(&mut self, command: Command, now: Time) -> Reply {
+        match command {
+            Command::Join(config) => Reply::Joined(self.join(*config, now)),
+            Command::Leave(room) => done(self.leave(room, now)),
+            Command::Register(room, action, options) => {
+                Reply::Registered(self.register(room, &action, options, now))
+            }
+            Command::Send(room, action, payload, options) => {
+                Reply::Sending(self.send(room, &action, payload, &options, now))
+            }
+            Command::SendStream(room, action, options, length) => {
+                Reply::Sending(self.send_stream(room, &action, &options, length, now))
+            }
+            Command::Feed(room, send, bytes) => done(self.feed(room, send, bytes, now)),
+            Command::Finish(room, send) => done(self.finish(room, send, now)),
+            Command::Abort(room, send) => done(self.abort(room, send, now)),
+            Command::Request(room, action, payload, options) => {
+                Reply::Requested(self.request(room, &action, payload, options, now))
+            }
+            Command::AbortRequest(room, request) => done(self.abort_request(room, request, now)),
+            Command::Respond(room, call, result) => {
+                Reply::Responded(self.respond(room, call, result, now))
+            }
+            Command::Ping(room, peer) => Reply::Pinged(self.ping(room, &peer, now)),
+            Command::HandshakeSend(room, handshake, payload, metadata) => Reply::Handshake(
+                self.handshake_send(room, handshake, payload, metadata.as_ref(), now),
+            ),
+            Command::HandshakeAccept(room, handshake) => {
+                Reply::Handshake(self.handshake_accept(room, handshake, now))
+            }
+            Command::HandshakeRefuse(room, handshake, reason) => {
+                Reply::Handshake(self.handshake_refuse(room, handshake, reason, now))
+            }
+            Command::PauseRelays => done(self.pause_relays(now)),
+            Command::ResumeRelays => done(self.resume_relays(now)),
+            Command::ShutDown => done(self.shut_down(now)),
+        }
+    }
+}
+
+fn done((): ()) -> Reply {
+    Reply::Done
 }

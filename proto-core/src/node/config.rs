@@ -4,15 +4,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::PeerId;
-use crate::limits;
+use crate::limits::{self, Limits};
+use crate::peer::IDLE_TTL;
 use crate::room::HANDSHAKE_TIMEOUT;
 use crate::signaling::{RelayUrl, Strategy};
 
 /// What a node is told at its beginning.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct NodeConfig {
     /// The node's id; drawn from the seed if there is none. Two nodes with one id never meet.
     pub self_id: Option<PeerId>,
+    /// What may be open, held and waiting at once.
+    pub limits: Limits,
+    /// How long a connection is kept that no room uses; [`IDLE_TTL`] by default.
+    pub idle_ttl: Duration,
+    /// Whether only [`pause_relays`](crate::Node::pause_relays) and
+    /// [`resume_relays`](crate::Node::resume_relays) say when relays are dialled again. By default
+    /// they are also dialled at once when this machine gets a new address.
+    pub manual_reconnection: bool,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        NodeConfig {
+            self_id: None,
+            limits: Limits::default(),
+            idle_ttl: IDLE_TTL,
+            manual_reconnection: false,
+        }
+    }
 }
 
 /// A relay to meet over, and how to speak there.
@@ -43,6 +63,11 @@ pub struct RoomConfig {
     pub relays: Vec<RelayConfig>,
     /// Whether candidates may follow a description; `None` leaves it to the strategies.
     pub trickle: Option<bool>,
+    /// Whether this peer stays silent until an active one is heard, and two such peers ignore each
+    /// other. For those that wait to be of use, such as an archive.
+    pub passive: bool,
+    /// Whether the application decides who becomes a member, by [`Event::Handshake`](crate::Event).
+    pub handshake: bool,
     /// How long a connected peer may take to become a member.
     pub handshake_timeout: Duration,
 }
@@ -70,8 +95,11 @@ pub enum JoinError {
     #[error("a room has at most {} relays", limits::RELAYS_PER_ROOM_MAX)]
     TooManyRelays,
     /// There are too many rooms.
-    #[error("a node can be in {} rooms at once", limits::ROOMS_MAX)]
-    TooManyRooms,
+    #[error("this node can be in {0} rooms at once")]
+    TooManyRooms(
+        /// The limit.
+        usize,
+    ),
     /// The room was joined already, and not in the same way.
     #[error("this room was joined already, with another {0}")]
     Differs(
@@ -92,6 +120,8 @@ impl RoomConfig {
             password: String::new(),
             relays: Vec::new(),
             trickle: None,
+            passive: false,
+            handshake: false,
             handshake_timeout: HANDSHAKE_TIMEOUT,
         }
     }
@@ -123,6 +153,8 @@ impl RoomConfig {
             (self.password != other.password, "password"),
             (self.relays != other.relays, "list of relays"),
             (self.trickle != other.trickle, "choice of trickle ICE"),
+            (self.passive != other.passive, "choice of being passive"),
+            (self.handshake != other.handshake, "choice of a handshake"),
             (self.handshake_timeout != other.handshake_timeout, "handshake timeout"),
         ]
         .into_iter()

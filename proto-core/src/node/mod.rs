@@ -4,10 +4,10 @@
 //! engine, the engine to peers, peers to rooms. Each part is a state machine that knows none of
 //! the others. This file has the node's calls, `carry` what passes between the parts.
 
+mod calls;
 mod carry;
 mod command;
 mod config;
-mod event;
 mod input;
 mod output;
 mod routes;
@@ -19,20 +19,19 @@ use tracing::{debug, info};
 
 pub use command::{Command, Reply};
 pub use config::{JoinError, NodeConfig, RelayConfig, RoomConfig};
-pub use event::Event;
 pub use input::Input;
 pub use output::Output;
 
 use crate::crypto::RoomToken;
-use crate::engine::{ConnOptions, ConnectionInfo, Engine};
-use crate::ids::{ConnId, Counter, LinkId, PeerId, RelayId, RoomKey, SendId};
-use crate::limits;
-use crate::peer::{OutboxEvent, Peer};
+use crate::engine::{ConnOptions, ConnectionInfo, Engine, EngineInput};
+use crate::event::Event;
+use crate::ids::{ConnId, Counter, LinkId, PeerId, RelayId, RoomKey};
+use crate::limits::Limits;
+use crate::peer::Peer;
 use crate::rng::Seed;
-use crate::room::{ActionOptions, RegisterError, Room, SendError, SendOptions};
-use crate::signaling::{Relay, RelayStatus, RelayUrl, RoomNames, Signaling};
+use crate::room::{Room, RoomTerms};
+use crate::signaling::{Relay, RelayStatus, RelayUrl, RoomNames, Signaling, SignalingTerms};
 use crate::time::{Clock, Deadline, DueSet, Time};
-use crate::wire::{ActionName, Payload};
 use routes::Routes;
 
 /// The presence of a left room is withdrawn this long after the goodbye, as Trystero does.
@@ -46,6 +45,10 @@ const FAREWELL_DELAY: Duration = Duration::from_millis(99);
 pub struct Node<E> {
     self_id: PeerId,
     seed: Seed,
+    limits: Limits,
+    idle_ttl: Duration,
+    manual_reconnection: bool,
+    are_relays_paused: bool,
     engine: E,
     relays: BTreeMap<RelayId, Relay>,
     relay_ids: BTreeMap<(String, RelayUrl), RelayId>,
@@ -60,7 +63,6 @@ pub struct Node<E> {
     /// Parts that were touched and have not been drained since.
     touched: BTreeSet<Part>,
     outputs: VecDeque<Output>,
-    outbox_events: VecDeque<OutboxEvent>,
     next_room: Counter,
     next_relay: Counter,
     next_link: Counter,
@@ -104,6 +106,10 @@ impl<E: Engine> Node<E> {
         Node {
             self_id,
             seed,
+            limits: config.limits,
+            idle_ttl: config.idle_ttl,
+            manual_reconnection: config.manual_reconnection,
+            are_relays_paused: false,
             engine,
             relays: BTreeMap::new(),
             relay_ids: BTreeMap::new(),
@@ -116,7 +122,6 @@ impl<E: Engine> Node<E> {
             due: DueSet::new(),
             touched: BTreeSet::new(),
             outputs: VecDeque::new(),
-            outbox_events: VecDeque::new(),
             next_room: Counter::default(),
             next_relay: Counter::default(),
             next_link: Counter::default(),
@@ -138,19 +143,11 @@ impl<E: Engine> Node<E> {
                 .differs_in(&config)
                 .map_or(Ok(key), |w| Err(JoinError::Differs(w)));
         }
-        if self.rooms.len() >= limits::ROOMS_MAX {
-            return Err(JoinError::TooManyRooms);
+        if self.rooms.len() >= self.limits.rooms {
+            return Err(JoinError::TooManyRooms(self.limits.rooms));
         }
         let key = RoomKey(self.next_room.next());
-        let names =
-            RoomNames::new(&config.app_id, &config.room_id, &config.password, &self.self_id);
-        let options = ConnOptions { trickle: config.trickles() };
-        let rng = self.seed.rng(&format!("signaling {}", key.0));
-        let signaling = Signaling::new(self.self_id.clone(), names.clone(), options, rng);
-        // By name, so that answers to the challenges of an earlier visit are still right.
-        let name = format!("challenges of {}@{}", config.app_id, config.room_id);
-        let secret = self.seed.fork(&name);
-        let room = Room::new(key, self.self_id.clone(), names, config.handshake_timeout, secret);
+        let (signaling, room) = self.found(key, &config);
         info!(room = ?key, relays = config.relays.len(), "joined a room");
         let relays = config.relays.clone();
         self.rooms.insert(key, Joined { config, signaling, room });
@@ -162,42 +159,36 @@ impl<E: Engine> Node<E> {
         Ok(key)
     }
 
+    /// The parts of a new room.
+    fn found(&self, key: RoomKey, config: &RoomConfig) -> (Signaling, Room) {
+        let names =
+            RoomNames::new(&config.app_id, &config.room_id, &config.password, &self.self_id);
+        let signaling = Signaling::new(SignalingTerms {
+            self_id: self.self_id.clone(),
+            names: names.clone(),
+            options: ConnOptions { trickle: config.trickles() },
+            is_passive: config.passive,
+            limits: self.limits.clone(),
+            rng: self.seed.rng(&format!("signaling {}", key.0)),
+        });
+        let secret_name = format!("challenges of {}@{}", config.app_id, config.room_id);
+        let room = Room::new(RoomTerms {
+            key,
+            self_id: self.self_id.clone(),
+            names,
+            handshake_timeout: config.handshake_timeout,
+            handshake: config.handshake,
+            limits: self.limits.clone(),
+            secret: self.seed.fork(&secret_name),
+            rng: self.seed.rng(&format!("requests {}", key.0)),
+        });
+        (signaling, room)
+    }
+
     /// Leaves a room. No event of it follows. Connections stay for a while, for other rooms.
     pub fn leave(&mut self, room: RoomKey, now: Time) {
         self.leave_room(room, now);
         self.settle(now);
-    }
-
-    /// Makes the messages of an action arrive, from the ones that are held on.
-    pub fn register(
-        &mut self,
-        room: RoomKey,
-        action: &ActionName,
-        options: ActionOptions,
-        now: Time,
-    ) -> Result<(), RegisterError> {
-        let joined = self.rooms.get_mut(&room).ok_or(RegisterError::RoomGone)?;
-        joined.room.register(action, options)?;
-        self.touched.insert(Part::Room(room));
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Sends a payload to the members of a room, or to some. One [`Event::Sent`] answers.
-    pub fn send(
-        &mut self,
-        room: RoomKey,
-        action: &ActionName,
-        payload: Payload,
-        options: &SendOptions,
-        now: Time,
-    ) -> Result<SendId, SendError> {
-        let joined = self.rooms.get_mut(&room).ok_or(SendError::RoomGone)?;
-        let send = SendId(self.next_send.next());
-        joined.room.send(send, action, payload, options)?;
-        self.touched.insert(Part::Room(room));
-        self.settle(now);
-        Ok(send)
     }
 
     /// Leaves all rooms, and closes all connections once the goodbyes are on their way.
@@ -213,25 +204,19 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    /// Does what a [`Command`] says.
-    pub fn handle_command(&mut self, command: Command, now: Time) -> Reply {
-        match command {
-            Command::Join(config) => Reply::Joined(self.join(*config, now)),
-            Command::Register(room, action, options) => {
-                Reply::Registered(self.register(room, &action, options, now))
-            }
-            Command::Send(room, action, payload, options) => {
-                Reply::Sending(self.send(room, &action, payload, &options, now))
-            }
-            Command::Leave(room) => {
-                self.leave(room, now);
-                Reply::Done
-            }
-            Command::ShutDown => {
-                self.shut_down(now);
-                Reply::Done
-            }
-        }
+    /// Dials no relay any more that is not open; see [`resume_relays`](Self::resume_relays). Those
+    /// that are open stay so.
+    pub fn pause_relays(&mut self, now: Time) {
+        self.are_relays_paused = true;
+        self.with_all_relays(|relay| relay.pause());
+        self.settle(now);
+    }
+
+    /// Dials relays again, those that wait at once.
+    pub fn resume_relays(&mut self, now: Time) {
+        self.are_relays_paused = false;
+        self.with_all_relays(|relay| relay.resume(now));
+        self.settle(now);
     }
 
     /// Takes what happened outside.
@@ -250,6 +235,10 @@ impl<E: Engine> Node<E> {
             Input::Engine(input) => {
                 self.engine.handle_input(input, now);
                 self.touched.insert(Part::Engine);
+                let is_new_address = matches!(input, EngineInput::AddressAdded(_));
+                if is_new_address && !self.manual_reconnection && !self.are_relays_paused {
+                    self.with_all_relays(|relay| relay.resume(now));
+                }
             }
         }
         self.settle(now);
@@ -265,7 +254,7 @@ impl<E: Engine> Node<E> {
         if let Phase::ShuttingDown { close_at } = self.phase
             && close_at <= now
         {
-            self.finish(now);
+            self.close_all(now);
         }
     }
 
@@ -288,6 +277,11 @@ impl<E: Engine> Node<E> {
     /// The node's own id.
     pub fn self_id(&self) -> &PeerId {
         &self.self_id
+    }
+
+    /// Whether a room was joined as a passive peer.
+    pub fn is_passive(&self, room: RoomKey) -> bool {
+        self.rooms.get(&room).is_some_and(|joined| joined.config.passive)
     }
 
     /// The members of a room, in the order of their ids; empty if it was left.
@@ -342,7 +336,7 @@ impl<E: Engine> Node<E> {
                     joined.room.handle_timeout(now);
                 }
             }
-            Part::Peer(conn) => self.close_if_idle(conn, now),
+            Part::Peer(conn) => self.wake_peer(conn, now),
         }
         self.touched.insert(part);
     }
@@ -353,11 +347,20 @@ impl<E: Engine> Node<E> {
         let id = *self.relay_ids.entry(name).or_insert_with(|| RelayId(next_relay.next()));
         let (strategy, url) = (config.strategy.clone(), config.url.clone());
         let rng = self.seed.rng(&format!("relay {}", id.0));
-        let relay = self.relays.entry(id).or_insert_with(|| Relay::new(strategy, url, rng, now));
+        let is_paused = self.are_relays_paused;
+        let relay = self.relays.entry(id).or_insert_with(|| {
+            let mut relay = Relay::new(strategy, url, rng, now);
+            if is_paused {
+                relay.pause();
+            }
+            relay
+        });
         let Some(joined) = self.rooms.get_mut(&room) else { return };
         joined.signaling.add_relay(id);
         let names = joined.signaling.names();
-        relay.subscribe(&names.self_topic, room, now);
+        if !joined.config.passive {
+            relay.subscribe(&names.self_topic, room, now);
+        }
         relay.subscribe(&names.root_topic, room, now);
         self.touched.extend([Part::Relay(id), Part::Signaling(room)]);
     }
@@ -390,9 +393,13 @@ impl<E: Engine> Node<E> {
         info!(room = ?key, "left a room");
     }
 
-    /// Tells every peer of the app that we are in this room too, and meets those who are in it.
-    fn greet_from(&mut self, key: RoomKey, now: Time) {
+    /// Tells every peer of the app that we are in this room too, and meets those who are in it. A
+    /// passive room is not there while it is dormant.
+    pub(super) fn greet_from(&mut self, key: RoomKey, now: Time) {
         let Some(joined) = self.rooms.get(&key) else { return };
+        if joined.signaling.is_dormant() {
+            return;
+        }
         let names = joined.room.names();
         let mut present = Vec::new();
         for (conn, peer) in &mut self.peers {
@@ -403,6 +410,18 @@ impl<E: Engine> Node<E> {
             }
         }
         present.into_iter().for_each(|conn| self.attach(key, conn, now));
+    }
+
+    /// Tells every peer of the app that we are in this room no longer, for now.
+    pub(super) fn withdraw_from(&mut self, key: RoomKey) {
+        let Some(joined) = self.rooms.get(&key) else { return };
+        let names = joined.room.names();
+        for (conn, peer) in &mut self.peers {
+            if peer.app_id == names.app_id {
+                peer.say_presence(&names.token, false);
+                self.touched.insert(Part::Peer(*conn));
+            }
+        }
     }
 
     fn withdraw_presence(&mut self, now: Time) {
@@ -416,16 +435,17 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn close_if_idle(&mut self, conn: ConnId, now: Time) {
-        let Some(peer) = self.peers.get(&conn) else { return };
-        if peer.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
-            debug!(peer = %peer.id, "closed an idle connection");
+    fn wake_peer(&mut self, conn: ConnId, now: Time) {
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        peer.outbox.handle_timeout(now);
+        if let Some(why) = peer.is_over(now) {
+            debug!(peer = %peer.id, why, "closed a connection");
             self.engine.close(conn, now);
             self.touched.insert(Part::Engine);
         }
     }
 
-    fn finish(&mut self, now: Time) {
+    fn close_all(&mut self, now: Time) {
         let conns: Vec<ConnId> = self.peers.keys().copied().collect();
         for conn in conns {
             self.engine.close(conn, now);
@@ -442,6 +462,13 @@ impl<E: Engine> Node<E> {
         let is_same =
             |joined: &Joined| joined.config.app_id == app_id && joined.config.room_id == room_id;
         self.rooms.iter().find(|(_, joined)| is_same(joined)).map(|(key, joined)| (*key, joined))
+    }
+
+    fn with_all_relays(&mut self, mut act: impl FnMut(&mut Relay)) {
+        for (id, relay) in &mut self.relays {
+            act(relay);
+            self.touched.insert(Part::Relay(*id));
+        }
     }
 
     fn with_relay_of(&mut self, link: LinkId, act: impl FnOnce(&mut Relay)) {

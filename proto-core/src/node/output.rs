@@ -1,8 +1,8 @@
 //! What a node wants done outside.
 
 use crate::engine::Transmit;
+use crate::event::Event;
 use crate::ids::LinkId;
-use crate::node::event::Event;
 use crate::signaling::{LinkFrame, LinkTarget};
 
 /// Something to do, or to know.

@@ -5,22 +5,31 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::crypto::RoomToken;
-use crate::limits;
+use crate::limits::Limits;
 
 /// A bounded queue; the oldest is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct EarlyFrames {
     frames: VecDeque<(RoomToken, Bytes)>,
     bytes: usize,
+    frames_max: usize,
+    bytes_max: usize,
 }
 
 impl EarlyFrames {
+    pub(super) fn new(limits: &Limits) -> Self {
+        EarlyFrames {
+            frames: VecDeque::new(),
+            bytes: 0,
+            frames_max: limits.early_frames,
+            bytes_max: limits.early_frame_bytes,
+        }
+    }
+
     pub(super) fn push(&mut self, token: RoomToken, chunk: Bytes) {
         self.bytes += chunk.len();
         self.frames.push_back((token, chunk));
-        while self.frames.len() > limits::EARLY_FRAMES_MAX
-            || self.bytes > limits::EARLY_FRAME_BYTES_MAX
-        {
+        while self.frames.len() > self.frames_max || self.bytes > self.bytes_max {
             let Some((_, dropped)) = self.frames.pop_front() else { break };
             self.bytes -= dropped.len();
         }
@@ -39,11 +48,12 @@ impl EarlyFrames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits;
 
     #[test]
     fn frames_wait_for_their_own_room_and_the_oldest_are_dropped() {
         let (a, b) = (RoomToken::from_wire(b"a"), RoomToken::from_wire(b"b"));
-        let mut early = EarlyFrames::default();
+        let mut early = EarlyFrames::new(&Limits::default());
         early.push(a.clone(), Bytes::from_static(b"1"));
         early.push(b.clone(), Bytes::from_static(b"2"));
         early.push(a.clone(), Bytes::from_static(b"3"));

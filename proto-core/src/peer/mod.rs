@@ -14,18 +14,23 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::conduct::{Conduct, Offence};
 use crate::crypto::RoomToken;
 use crate::ids::{PeerId, RoomKey};
-use crate::limits;
+use crate::limits::{self, Limits};
 use crate::room::LEAVE;
 use crate::time::{Deadline, Time};
-use crate::wire::{Chunk, Frame};
+use crate::wire::{Capabilities, Chunk, Frame};
 
 use early::EarlyFrames;
-pub(crate) use outbox::{Outbox, OutboxEvent, Outgoing};
+pub(crate) use outbox::{Order, Outbox, OutboxEvent, Outgoing};
 
 /// A connection that no room uses is closed after this long, as Trystero does.
 pub const IDLE_TTL: Duration = Duration::from_millis(123_333);
+
+/// A peer that seems to have lost us, and does not say otherwise for this long when it is asked,
+/// is connected to anew.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(3_000);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -36,20 +41,90 @@ pub(crate) struct Peer {
     remote_rooms: BTreeSet<RoomToken>,
     attached: BTreeSet<RoomKey>,
     early: EarlyFrames,
+    /// Since when no room uses the connection, and how long that may be so.
     idle_since: Option<Time>,
+    idle_ttl: Duration,
+    capabilities: Capabilities,
+    conduct: Conduct,
+    /// What it is cut for.
+    verdict: Option<Offence>,
+    /// When it has to have shown that it hears us.
+    probe: Option<Time>,
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, app_id: String, now: Time) -> Self {
-        Peer {
+    pub(crate) fn new(
+        id: PeerId,
+        app_id: String,
+        limits: &Limits,
+        idle_ttl: Duration,
+        now: Time,
+    ) -> Self {
+        let mut peer = Peer {
             id,
             app_id,
-            outbox: Outbox::default(),
+            outbox: Outbox::new(limits.outbox_transmissions),
             remote_rooms: BTreeSet::new(),
             attached: BTreeSet::new(),
-            early: EarlyFrames::default(),
+            early: EarlyFrames::new(limits),
             idle_since: Some(now),
+            idle_ttl,
+            capabilities: Capabilities::default(),
+            conduct: Conduct::default(),
+            verdict: None,
+            probe: None,
+        };
+        let mut hello = BytesMut::new();
+        Frame::emit_hello(Capabilities::OURS, &mut hello);
+        peer.outbox.push_control(hello.freeze());
+        peer
+    }
+
+    /// The other side says that it is one of ours.
+    pub(crate) fn on_hello(&mut self, capabilities: Capabilities) {
+        self.capabilities = capabilities;
+    }
+
+    /// Whether it proves the passwords of rooms as we do.
+    pub(crate) fn proves_too(&self) -> bool {
+        self.capabilities.has(Capabilities::MUTUAL_PROOF)
+    }
+
+    /// Notes an offence. True if the peer is to be cut now.
+    pub(crate) fn on_offence(&mut self, offence: Offence, now: Time) -> bool {
+        let is_cut = self.conduct.note(now) && self.verdict.is_none();
+        if is_cut {
+            self.verdict = Some(offence);
         }
+        is_cut
+    }
+
+    /// What it was cut for.
+    pub(crate) fn verdict(&self) -> Option<Offence> {
+        self.verdict
+    }
+
+    /// It was asked whether it still hears us.
+    pub(crate) fn on_probed(&mut self, now: Time) {
+        self.probe = Some(now + PROBE_TIMEOUT);
+    }
+
+    /// It does.
+    pub(crate) fn on_heard(&mut self) {
+        self.probe = None;
+    }
+
+    pub(crate) fn is_probed(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// Whether the connection is of no use any more, and why.
+    pub(crate) fn is_over(&self, now: Time) -> Option<&'static str> {
+        if self.probe.is_some_and(|until| until <= now) {
+            return Some("it does not hear us any more");
+        }
+        let is_idle = self.idle_deadline().is_some_and(|until| until <= now);
+        is_idle.then_some("no room uses it")
     }
 
     /// Attaches a room, and gives what came for it before. False if it is attached already.
@@ -111,9 +186,14 @@ impl Peer {
         self.attached.iter().copied()
     }
 
-    /// When the connection is to be closed because no room uses it.
+    /// When [`is_over`](Self::is_over), or the outbox, has something new to say.
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
-        let since = self.idle_since?;
-        Some(Deadline::new(since + IDLE_TTL, "close an idle connection"))
+        let idle = self.idle_deadline().map(|at| Deadline::new(at, "close an idle connection"));
+        let probe = self.probe.map(|at| Deadline::new(at, "replace a connection"));
+        Deadline::earlier(self.outbox.poll_timeout(), Deadline::earlier(idle, probe))
+    }
+
+    fn idle_deadline(&self) -> Option<Time> {
+        self.idle_since.map(|since| since + self.idle_ttl)
     }
 }

@@ -1,6 +1,7 @@
 //! The actions of a room, and what can be wrong with using them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -17,13 +18,38 @@ pub(crate) mod internal {
     pub(in crate::room) const HANDSHAKE_READY: &str = "@_hsready";
     pub(in crate::room) const PING: &str = "@_ping";
     pub(in crate::room) const PONG: &str = "@_pong";
+    pub(in crate::room) const RESPONSE: &str = "@_response";
 }
 
 /// How an action is registered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ActionOptions {
-    /// Whether to say how much of a long transmission has arrived.
+    /// What the action is for.
+    pub kind: ActionKind,
+    /// Whether to say how much of a transmission has arrived.
     pub progress: bool,
+}
+
+/// What an action is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ActionKind {
+    /// Messages, told of when they are complete.
+    #[default]
+    Message,
+    /// Transfers, told of piece by piece: they may be larger than memory.
+    Transfer,
+    /// Requests, which are answered.
+    Request {
+        /// Whether there is a handler now. Without one a request is held for 500 ms and then
+        /// rejected.
+        handled: bool,
+    },
+}
+
+impl ActionKind {
+    fn is_like(self, other: ActionKind) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
 }
 
 /// How something is sent.
@@ -35,6 +61,84 @@ pub struct SendOptions {
     pub metadata: Option<Value>,
     /// Whether to say how much of it was handed over.
     pub progress: bool,
+}
+
+/// How a request is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestOptions {
+    /// Who is asked.
+    pub target: PeerId,
+    /// What goes along with it: any JSON value, up to [`limits::METADATA_BYTES_MAX`].
+    pub metadata: Option<Value>,
+    /// How long the response may take once the request was handed over. `None` waits until the
+    /// peer leaves.
+    pub timeout: Option<Duration>,
+    /// Whether to say how much of it was handed over.
+    pub progress: bool,
+}
+
+impl RequestOptions {
+    /// A request to this peer, with nothing else.
+    pub fn to(target: PeerId) -> Self {
+        RequestOptions { target, metadata: None, timeout: None, progress: false }
+    }
+}
+
+/// Why something can't be requested.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// It can't be sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// Too many requests wait for their response.
+    #[error("a room has at most {0} requests under way")]
+    TooMany(
+        /// The limit.
+        usize,
+    ),
+}
+
+/// Why a request can't be answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RespondError {
+    /// It was answered already, or the peer has left.
+    #[error("the request was answered already, or its sender left")]
+    Over,
+    /// The response can't be sent. The request is still to be answered.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+/// Why a peer can't be pinged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// The room was left.
+    #[error("this room was left")]
+    RoomGone,
+    /// The peer is not in the room.
+    #[error("it is not in the room")]
+    NotInRoom,
+    /// It has not answered many others yet.
+    #[error("{0} pings wait for an answer already")]
+    TooMany(
+        /// How many.
+        usize,
+    ),
+}
+
+/// Why a step of the application's handshake can't be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The handshake is over: the peer left, took too long, or was accepted or refused.
+    #[error("this handshake is over")]
+    Over,
+    /// The message can't be sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
 }
 
 /// Why something can't be sent.
@@ -79,6 +183,12 @@ pub enum SendFailure {
     /// The connection does not take it.
     #[error("the connection does not take it")]
     Refused,
+    /// The connection took nothing for 10 s.
+    #[error("its connection took nothing for too long")]
+    Stalled,
+    /// It was aborted by us.
+    #[error("it was aborted")]
+    Aborted,
 }
 
 /// Why an action can't be registered.
@@ -91,6 +201,9 @@ pub enum RegisterError {
     /// There are too many.
     #[error("a room has at most {} actions", limits::ACTIONS_MAX)]
     TooMany,
+    /// The name is that of another kind of action already.
+    #[error("this name is used for another kind of action in this room already")]
+    OtherKind,
 }
 
 /// What is known of a room's actions.
@@ -107,16 +220,24 @@ impl Actions {
         action: &ActionName,
         options: ActionOptions,
     ) -> Result<(), RegisterError> {
-        let is_known = self.registered.contains_key(action);
-        if !is_known && self.registered.len() >= limits::ACTIONS_MAX {
-            return Err(RegisterError::TooMany);
+        let is_full = self.registered.len() >= limits::ACTIONS_MAX;
+        match self.registered.get_mut(action) {
+            Some(known) if !known.kind.is_like(options.kind) => Err(RegisterError::OtherKind),
+            Some(known) => {
+                *known = options;
+                Ok(())
+            }
+            None if is_full => Err(RegisterError::TooMany),
+            None => {
+                self.registered.insert(action.clone(), options);
+                Ok(())
+            }
         }
-        self.registered.insert(action.clone(), options);
-        Ok(())
     }
 
-    pub(super) fn is_registered(&self, action: &ActionName) -> bool {
-        self.registered.contains_key(action)
+    /// What a registered action is for.
+    pub(super) fn kind(&self, action: &ActionName) -> Option<ActionKind> {
+        self.registered.get(action).map(|options| options.kind)
     }
 
     pub(super) fn wants_progress(&self, action: &ActionName) -> bool {
@@ -141,6 +262,16 @@ pub(super) fn check_size(transmission: &Transmission) -> Result<(), SendError> {
     let size = transmission.metadata_bytes();
     if size > limits::METADATA_BYTES_MAX {
         return Err(SendError::MetadataTooLarge { size });
+    }
+    Ok(())
+}
+
+/// Like [`check_size`], for what is held while a peer is pending.
+pub(super) fn check_handshake_size(transmission: &Transmission) -> Result<(), SendError> {
+    check_size(transmission)?;
+    let (size, max) = (transmission.payload_bytes(), limits::HANDSHAKE_BYTES_MAX);
+    if size > max {
+        return Err(SendError::PayloadTooLarge { size, max });
     }
     Ok(())
 }

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::action::internal;
 use super::admission::Admission;
-use super::reassembly::{Progressed, Reassembly};
-use crate::limits;
+use super::reassembly::{Mode, Progressed, Reassembly, ReassemblyLimits};
+use crate::ids::HandshakeId;
+use crate::limits::{self, Limits};
 use crate::time::{Deadline, Time};
 use crate::wire::{ActionName, Chunk};
 
@@ -33,6 +34,14 @@ impl Member {
         self.phase = Phase::Active;
     }
 
+    /// The run of the application's handshake that is under way.
+    pub(super) fn handshake(&self) -> Option<HandshakeId> {
+        match &self.phase {
+            Phase::Pending(admission) => admission.is_shaking(),
+            Phase::Active => None,
+        }
+    }
+
     /// Whether a chunk of this action may come now; others are dropped.
     pub(super) fn takes(&self, action: &ActionName) -> bool {
         match self.phase {
@@ -44,22 +53,33 @@ impl Member {
         }
     }
 
-    pub(super) fn receive(&mut self, chunk: Chunk, now: Time) -> Progressed {
-        let bytes_max = match self.phase {
+    pub(super) fn receive(
+        &mut self,
+        chunk: Chunk,
+        mode: Mode<'_>,
+        limits: &Limits,
+        now: Time,
+    ) -> Progressed {
+        let bytes = match self.phase {
             Phase::Pending(_) => limits::PENDING_PARTIAL_BYTES_MAX,
-            Phase::Active => limits::PARTIAL_BYTES_MAX,
+            Phase::Active => limits.partial_bytes_per_peer,
         };
-        self.reassembly.push(chunk, bytes_max, now)
+        let transmissions = limits.partial_transmissions;
+        self.reassembly.push(chunk, mode, ReassemblyLimits { bytes, transmissions }, now)
+    }
+
+    pub(super) fn reassembly(&mut self) -> &mut Reassembly {
+        &mut self.reassembly
+    }
+
+    /// What its unfinished transmissions take in memory.
+    pub(super) fn partial_bytes(&self) -> usize {
+        self.reassembly.bytes()
     }
 
     /// The metadata of a transmission that has begun.
     pub(super) fn metadata(&self, action: &ActionName, nonce: u16) -> Option<&Value> {
         self.reassembly.metadata(action, nonce)
-    }
-
-    /// Drops transmissions that got nothing for too long, and says how many.
-    pub(super) fn expire_partials(&mut self, now: Time) -> u64 {
-        self.reassembly.expire(now)
     }
 
     pub(super) fn is_active(&self) -> bool {

@@ -1,45 +1,66 @@
 //! What happens inside a room: who is in it, and what its members send each other.
 //!
-//! A room is told which peers are attached to it and gets their chunks. [`Admission`] decides
-//! when a peer becomes a member, [`Reassembly`] makes transmissions of chunks, [`Unclaimed`]
-//! holds messages for actions that are not registered yet, [`SendLedger`] knows which targets a
-//! call of `send` still waits for. Connections and relays are not known here.
+//! A room is told which peers are attached to it and gets their chunks. Connections and relays
+//! are not known here. Its parts:
 //!
-//! Requests, the application's own handshake, ping and media belong here too, each in a file
-//! beside these.
+//! - `admission` decides when a peer becomes a member, `greeting` acts on that
+//! - `reassembly` makes transmissions of chunks, `receiving` says what each is for; `unclaimed`
+//!   holds messages for actions that are not registered yet
+//! - `send_ledger` knows which targets a call of `send` still waits for, `streams` how much of a
+//!   stream waits for each; `sending` uses both
+//! - `requests` are ours, `calls` the peers'; `asking` matches them with responses
+//! - `pings` match pongs
 //!
-//! spec: docs/protocol.md, sections 4, 5 and 8
+//! spec: docs/protocol.md, sections 4, 5, 6 and 8
 
 mod action;
 mod admission;
+mod asking;
+mod calls;
+mod greeting;
 mod member;
+mod output;
+mod pings;
 mod reassembly;
+mod receiving;
+mod requests;
 mod send_ledger;
+mod sending;
+mod streams;
 mod unclaimed;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use serde_json::Value;
 use tracing::debug;
 
+use crate::conduct::Offence;
 use crate::engine::CloseReason;
-use crate::ids::{PeerId, RoomKey, SendId};
+use crate::event::Event;
+use crate::ids::{Counter, PeerId, PingId, RoomKey};
 use crate::join_failure::JoinFailure;
-use crate::rng::Seed;
+use crate::limits::Limits;
+use crate::rng::{Rng, Seed};
 use crate::signaling::RoomNames;
 use crate::time::{Deadline, DueSet, Time};
-use crate::wire::{ActionName, Chunk, Frame, Payload, Transmission};
+use crate::wire::{ActionName, Frame, Payload, Transmission};
 
 pub(crate) use action::internal::LEAVE;
-pub use action::{ActionOptions, RegisterError, SendError, SendFailure, SendOptions};
+pub use action::{
+    ActionKind, ActionOptions, HandshakeError, PingError, RegisterError, RequestError,
+    RequestOptions, RespondError, SendError, SendFailure, SendOptions,
+};
 use action::{Actions, internal};
-use admission::{Admission, AdmissionOutput, CHALLENGE_LENGTH};
+use calls::Calls;
 use member::{Member, Phase};
-use reassembly::Progressed;
+pub(crate) use output::RoomOutput;
+pub use output::{Message, Request, RequestFailure, Response, TransferFailure};
+use pings::{Asker, Pings};
+use requests::Requests;
 use send_ledger::SendLedger;
 pub use send_ledger::SendReport;
+use streams::Streams;
 use unclaimed::Unclaimed;
 
 /// A peer that did not become a member within this long failed to join, as in Trystero.
@@ -55,203 +76,99 @@ pub enum LeaveReason {
     /// The connection to it ended.
     #[error("the connection ended: {0}")]
     Lost(CloseReason),
+    /// It did too often what no honest peer does, and we closed the connection.
+    #[error("we closed the connection: {0}")]
+    Cut(Offence),
 }
 
-/// A message of a member.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Message {
-    /// The action it was sent on.
-    pub action: ActionName,
-    /// What was sent.
-    pub payload: Payload,
-    /// What was sent along; JSON `null` is not the same as nothing.
-    pub metadata: Option<Value>,
-    /// About what payload and metadata take in memory, in bytes.
-    pub size: usize,
-}
-
-/// What a room wants done or known.
+/// What a room is told at its beginning.
 #[derive(Debug)]
-pub(crate) enum RoomOutput {
-    /// Send a frame of the protocol's own.
-    Control {
-        peer: PeerId,
-        frame: Bytes,
-    },
-    /// Send a transmission.
-    Transmit {
-        peer: PeerId,
-        send: SendId,
-        transmission: Transmission,
-        wants_progress: bool,
-    },
-    /// The peer is no longer attached; it may have said that it left.
-    Detach {
-        peer: PeerId,
-        has_left: bool,
-    },
-    Joined {
-        peer: PeerId,
-    },
-    Left {
-        peer: PeerId,
-        reason: LeaveReason,
-    },
-    Failed {
-        peer: PeerId,
-        failure: JoinFailure,
-    },
-    Message {
-        peer: PeerId,
-        message: Message,
-    },
-    Receiving {
-        peer: PeerId,
-        action: ActionName,
-        fraction: f64,
-        metadata: Option<Value>,
-    },
-    Sent {
-        send: SendId,
-        report: SendReport,
-    },
+pub(crate) struct RoomTerms {
+    pub(crate) key: RoomKey,
+    pub(crate) self_id: PeerId,
+    pub(crate) names: RoomNames,
+    pub(crate) handshake_timeout: Duration,
+    /// Whether the application takes a step of its own before a peer is let in.
+    pub(crate) handshake: bool,
+    pub(crate) limits: Limits,
+    /// What challenges are made from. By name, so that it is the same on a later visit.
+    pub(crate) secret: Seed,
+    /// What the ids of requests are made from.
+    pub(crate) rng: Rng,
 }
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Room {
-    key: RoomKey,
-    self_id: PeerId,
-    names: RoomNames,
-    handshake_timeout: Duration,
+    terms: RoomTerms,
     members: BTreeMap<PeerId, Member>,
     due: DueSet<PeerId>,
     actions: Actions,
     unclaimed: Unclaimed,
     sends: SendLedger,
-    /// What challenges are made from.
-    secret: Seed,
+    streams: Streams,
+    requests: Requests,
+    calls: Calls,
+    pings: Pings,
+    /// What the unfinished transmissions of all members take in memory.
+    partial_bytes: usize,
+    next_ping: Counter,
+    next_handshake: Counter,
+    next_transfer: Counter,
     outputs: VecDeque<RoomOutput>,
     dropped: u64,
 }
 
 impl Room {
-    pub(crate) fn new(
-        key: RoomKey,
-        self_id: PeerId,
-        names: RoomNames,
-        handshake_timeout: Duration,
-        secret: Seed,
-    ) -> Self {
+    pub(crate) fn new(terms: RoomTerms) -> Self {
         Room {
-            key,
-            self_id,
-            names,
-            handshake_timeout,
+            terms,
             members: BTreeMap::new(),
             due: DueSet::new(),
             actions: Actions::default(),
             unclaimed: Unclaimed::default(),
             sends: SendLedger::default(),
-            secret,
+            streams: Streams::default(),
+            requests: Requests::new(),
+            calls: Calls::default(),
+            pings: Pings::default(),
+            partial_bytes: 0,
+            next_ping: Counter::default(),
+            next_handshake: Counter::default(),
+            next_transfer: Counter::default(),
             outputs: VecDeque::new(),
             dropped: 0,
         }
     }
 
-    /// A connection to this peer is there for the room: its admission begins.
-    pub(crate) fn attach(&mut self, peer: &PeerId, now: Time) {
-        let is_initiator = self.self_id < *peer;
-        let deadline = now + self.handshake_timeout;
-        let mut admission = Admission::new(is_initiator, deadline);
-        let said = admission.begin(&self.names, &self.challenge(peer));
-        self.members.insert(peer.clone(), Member::pending(admission));
-        self.act_on_admission(peer, said);
-        self.note_deadline(peer);
-    }
-
     /// The connection to this peer is gone.
-    pub(crate) fn on_lost(&mut self, peer: &PeerId, reason: CloseReason) {
-        self.remove(peer, LeaveReason::Lost(reason));
+    pub(crate) fn on_lost(&mut self, peer: &PeerId, reason: LeaveReason) {
+        self.remove(peer, reason);
     }
 
-    /// Takes a chunk that an attached peer sent to this room.
-    pub(crate) fn on_chunk(&mut self, peer: &PeerId, bytes: &Bytes, now: Time) {
-        let Some(member) = self.members.get_mut(peer) else { return };
-        let progressed = match Chunk::parse(bytes) {
-            Ok(chunk) if member.takes(&chunk.action) => member.receive(chunk, now),
-            Ok(_) => return,
-            Err(error) => {
-                self.dropped += 1;
-                debug!(%peer, %error, "dropped a chunk");
-                return;
-            }
-        };
-        match progressed {
-            Progressed::Complete(message) => self.on_received(peer, message),
-            Progressed::Partial { action, nonce, fraction } => {
-                if self.actions.wants_progress(&action) {
-                    let metadata = member.metadata(&action, nonce).cloned();
-                    let peer = peer.clone();
-                    let output = RoomOutput::Receiving { peer, action, fraction, metadata };
-                    self.outputs.push_back(output);
-                }
-            }
-            Progressed::Dropped(why) => {
-                self.dropped += 1;
-                debug!(%peer, why, "dropped a transmission");
-            }
+    /// Asks a member how long it takes to answer. A `Pong` event follows.
+    pub(crate) fn ping(&mut self, peer: &PeerId, now: Time) -> Result<PingId, PingError> {
+        if !self.is_member(peer) {
+            return Err(PingError::NotInRoom);
         }
-        self.note_deadline(peer);
-    }
-
-    /// Sends a payload to some members, or to all. The answer is a `Sent` output, at once if there
-    /// is nobody to send to.
-    pub(crate) fn send(
-        &mut self,
-        send: SendId,
-        action: &ActionName,
-        payload: Payload,
-        options: &SendOptions,
-    ) -> Result<(), SendError> {
-        let nonce = self.actions.next_nonce(action);
-        let transmission =
-            Transmission::new(action.clone(), nonce, payload, options.metadata.as_ref());
-        action::check_size(&transmission)?;
-        let active = |peer: &PeerId| self.members.get(peer).is_some_and(Member::is_active);
-        let (targets, absent): (BTreeSet<PeerId>, BTreeSet<PeerId>) = match &options.targets {
-            None => (self.peers().cloned().collect(), BTreeSet::new()),
-            Some(targets) => targets.iter().cloned().partition(active),
-        };
-        let absent = absent.into_iter().map(|peer| (peer, SendFailure::NotInRoom)).collect();
-        let wants_progress = options.progress;
-        self.sends.begin(send, targets.clone(), absent);
-        for peer in targets {
-            let transmission = transmission.clone();
-            let output = RoomOutput::Transmit { peer, send, transmission, wants_progress };
-            self.outputs.push_back(output);
+        let ping = PingId(self.next_ping.next());
+        let pings_max = self.terms.limits.pings_per_peer;
+        if !self.pings.begin(peer, Asker::Application(ping), pings_max, now) {
+            return Err(PingError::TooMany(pings_max));
         }
-        self.report_sent(send);
-        Ok(())
+        self.say(peer, internal::PING, Payload::Text(String::new()));
+        Ok(ping)
     }
 
-    /// One target's transmission was handed over, or was not.
-    pub(crate) fn on_sent(&mut self, peer: &PeerId, send: SendId, failure: Option<SendFailure>) {
-        self.sends.settle(send, peer, failure);
-        self.report_sent(send);
-    }
-
-    /// Makes messages of an action arrive, also those that came before.
-    pub(crate) fn register(
-        &mut self,
-        action: &ActionName,
-        options: ActionOptions,
-    ) -> Result<(), RegisterError> {
-        self.actions.register(action, options)?;
-        for (peer, message) in self.unclaimed.take(action) {
-            self.outputs.push_back(RoomOutput::Message { peer, message });
+    /// Asks a member whether it still hears us; a `Heard` output follows if it does. False if it
+    /// can't be asked here.
+    pub(crate) fn probe(&mut self, peer: &PeerId, now: Time) -> bool {
+        let can_ask = self.is_member(peer)
+            && self.pings.begin(peer, Asker::Node, self.terms.limits.pings_per_peer + 1, now);
+        if can_ask {
+            self.say(peer, internal::PING, Payload::Text(String::new()));
         }
-        Ok(())
+        can_ask
     }
 
     /// Says goodbye to everyone, pending peers included.
@@ -264,15 +181,19 @@ impl Room {
 
     pub(crate) fn handle_timeout(&mut self, now: Time) {
         while let Some(peer) = self.due.pop_due(now) {
+            self.expire_partials(&peer, now);
             let Some(member) = self.members.get_mut(&peer) else { continue };
-            self.dropped += member.expire_partials(now);
             if member.is_overdue(now) {
-                let after = self.handshake_timeout;
+                let after = self.terms.handshake_timeout;
+                let handshake = member.handshake();
+                self.end_handshake(handshake);
                 self.fail(&peer, JoinFailure::HandshakeTimedOut { after });
             } else {
                 self.note_deadline(&peer);
             }
         }
+        self.give_requests_up(now);
+        self.reject_unhandled(now);
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<RoomOutput> {
@@ -280,7 +201,8 @@ impl Room {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
-        self.due.next()
+        let asking = Deadline::earlier(self.requests.poll_timeout(), self.calls.poll_timeout());
+        Deadline::earlier(self.due.next(), asking)
     }
 
     /// The members, in the order of their ids.
@@ -288,8 +210,17 @@ impl Room {
         self.members.iter().filter(|(_, member)| member.is_active()).map(|(peer, _)| peer)
     }
 
+    pub(crate) fn is_member(&self, peer: &PeerId) -> bool {
+        self.members.get(peer).is_some_and(Member::is_active)
+    }
+
+    /// Whether anyone is attached, members and those that may become one.
+    pub(crate) fn has_company(&self) -> bool {
+        !self.members.is_empty()
+    }
+
     pub(crate) fn names(&self) -> &RoomNames {
-        &self.names
+        &self.terms.names
     }
 
     /// Chunks and messages that were dropped because they were malformed or too many.
@@ -297,107 +228,69 @@ impl Room {
         self.dropped + self.unclaimed.dropped()
     }
 
-    fn on_received(&mut self, peer: &PeerId, message: Message) {
-        match message.action.as_str() {
-            internal::LEAVE => self.remove(peer, LeaveReason::Left),
-            internal::HANDSHAKE_READY => {
-                let Some(admission) = self.admission(peer) else { return };
-                let said = admission.on_ready();
-                self.act_on_admission(peer, said);
+    fn on_pong(&mut self, peer: &PeerId, now: Time) {
+        match self.pings.answer(peer, now) {
+            Some((Asker::Application(ping), rtt)) => {
+                let (room, peer) = (self.terms.key, peer.clone());
+                self.event(Event::Pong { room, peer, ping, rtt: Some(rtt) });
             }
-            internal::HANDSHAKE_DATA => {
-                let Some(Member { phase: Phase::Pending(admission), .. }) =
-                    self.members.get_mut(peer)
-                else {
-                    return;
-                };
-                let said = admission.on_data(&message.payload, &self.names);
-                self.act_on_admission(peer, said);
+            Some((Asker::Node, _)) => {
+                self.outputs.push_back(RoomOutput::Heard { peer: peer.clone() });
             }
-            internal::PING => self.say(peer, internal::PONG, Payload::Text(String::new())),
-            name if name.starts_with("@_") => {
-                // What is not built yet: our own pings, requests and media.
-                debug!(%peer, name, "ignored an internal action");
-            }
-            _ => self.on_message(peer, message),
+            None => self.offend(peer, Offence::UnaskedPong, "a pong that nobody asked for"),
         }
     }
 
-    fn on_message(&mut self, peer: &PeerId, message: Message) {
-        let peer = peer.clone();
-        if self.actions.is_registered(&message.action) {
-            self.outputs.push_back(RoomOutput::Message { peer, message });
-        } else {
-            self.unclaimed.push(peer, message);
-        }
-    }
-
-    fn act_on_admission(&mut self, peer: &PeerId, outputs: Vec<AdmissionOutput>) {
-        for output in outputs {
-            match output {
-                AdmissionOutput::Say(action, payload) => self.say(peer, action, payload),
-                AdmissionOutput::Admit => {
-                    if let Some(member) = self.members.get_mut(peer) {
-                        member.activate();
-                        self.outputs.push_back(RoomOutput::Joined { peer: peer.clone() });
-                    }
-                }
-                AdmissionOutput::Refuse(failure) => self.fail(peer, failure),
-            }
-        }
-    }
-
-    /// Sends one of the protocol's own transmissions; they all fit into one chunk.
+    /// Sends one of the protocol's own transmissions.
     fn say(&mut self, peer: &PeerId, action: &'static str, payload: Payload) {
         let action = ActionName::internal(action);
         let nonce = self.actions.next_nonce(&action);
-        let transmission = Transmission::new(action, nonce, payload, None);
-        let mut frame = BytesMut::new();
-        Frame::emit_room_header(&self.names.token, &mut frame);
-        transmission.emit_next(&mut frame);
-        let (peer, frame) = (peer.clone(), frame.freeze());
-        self.outputs.push_back(RoomOutput::Control { peer, frame });
+        self.say_all(peer, Transmission::new(action, nonce, payload, None));
     }
 
-    /// A pending peer does not become a member. Its connection stays.
-    fn fail(&mut self, peer: &PeerId, failure: JoinFailure) {
-        self.members.remove(peer);
-        self.due.set(peer.clone(), None);
-        debug!(room = ?self.key, %peer, %failure, "a peer was not admitted");
-        self.outputs.push_back(RoomOutput::Failed { peer: peer.clone(), failure });
-        self.outputs.push_back(RoomOutput::Detach { peer: peer.clone(), has_left: false });
+    /// Sends a short transmission ahead of all that waits.
+    fn say_all(&mut self, peer: &PeerId, mut transmission: Transmission) {
+        loop {
+            let mut frame = BytesMut::new();
+            Frame::emit_room_header(&self.terms.names.token, &mut frame);
+            transmission.emit_next(&mut frame);
+            let (peer, frame): (_, Bytes) = (peer.clone(), frame.freeze());
+            self.outputs.push_back(RoomOutput::Control { peer, frame });
+            if transmission.advance() {
+                return;
+            }
+        }
     }
 
     fn remove(&mut self, peer: &PeerId, reason: LeaveReason) {
-        let Some(member) = self.members.remove(peer) else { return };
+        let Some(mut member) = self.members.remove(peer) else { return };
         self.due.set(peer.clone(), None);
         self.unclaimed.forget(peer);
-        for send in self.sends.forget(peer) {
-            self.report_sent(send);
+        self.partial_bytes -= member.partial_bytes();
+        member.reassembly().end_all();
+        self.report_ended_transfers(member.reassembly().take_ended());
+        self.end_handshake(member.handshake());
+        self.end_sends(peer);
+        self.end_asking(peer);
+        let room = self.terms.key;
+        for ping in self.pings.forget(peer) {
+            self.event(Event::Pong { room, peer: peer.clone(), ping, rtt: None });
         }
         if member.is_active() {
-            self.outputs.push_back(RoomOutput::Left { peer: peer.clone(), reason });
+            self.event(Event::PeerLeft { room, peer: peer.clone(), reason });
         }
         let has_left = reason == LeaveReason::Left;
         self.outputs.push_back(RoomOutput::Detach { peer: peer.clone(), has_left });
     }
 
-    fn report_sent(&mut self, send: SendId) {
-        if let Some(report) = self.sends.take_settled(send) {
-            self.outputs.push_back(RoomOutput::Sent { send, report });
-        }
+    fn offend(&mut self, peer: &PeerId, offence: Offence, why: &'static str) {
+        self.dropped += 1;
+        debug!(%peer, why, "dropped");
+        self.outputs.push_back(RoomOutput::Offence { peer: peer.clone(), offence });
     }
 
-    /// What this peer is asked to prove the password with.
-    fn challenge(&self, peer: &PeerId) -> String {
-        self.secret.rng(peer.as_str()).alphanumeric(CHALLENGE_LENGTH)
-    }
-
-    fn admission(&mut self, peer: &PeerId) -> Option<&mut Admission> {
-        match &mut self.members.get_mut(peer)?.phase {
-            Phase::Pending(admission) => Some(admission),
-            Phase::Active => None,
-        }
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(RoomOutput::Event(event));
     }
 
     fn note_deadline(&mut self, peer: &PeerId) {

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
-use super::Message;
+use super::{Message, TransferFailure};
+use crate::conduct::Offence;
+use crate::ids::{Counter, TransferId};
 use crate::limits;
 use crate::time::{Deadline, Time};
 use crate::wire::{ActionName, Chunk, Payload, Tag};
@@ -19,6 +21,9 @@ type Key = (ActionName, u16);
 pub(super) struct Reassembly {
     partials: BTreeMap<Key, Partial>,
     bytes: usize,
+    /// Transfers that ended before their last piece, and why.
+    ended: Vec<(TransferId, TransferFailure)>,
+    overflowed: u64,
 }
 
 /// A transmission that has begun and not ended.
@@ -31,6 +36,24 @@ struct Partial {
     /// The progress that the last chunk claimed, in 255ths.
     progress: u8,
     last_heard: Time,
+    /// Under which name its pieces are handed on as they come.
+    transfer: Option<TransferId>,
+}
+
+/// What becomes of pieces.
+#[derive(Debug)]
+pub(super) enum Mode<'a> {
+    /// They are kept until the transmission is complete.
+    Whole,
+    /// They are handed on at once; this names new transfers.
+    Pieces(&'a mut Counter),
+}
+
+/// What the unfinished transmissions of one peer may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReassemblyLimits {
+    pub(super) bytes: usize,
+    pub(super) transmissions: usize,
 }
 
 /// What a chunk led to.
@@ -40,31 +63,55 @@ pub(super) enum Progressed {
     Complete(Message),
     /// More is to come.
     Partial { action: ActionName, nonce: u16, fraction: f64 },
+    /// Pieces to be handed on.
+    Pieces(Pieces),
     /// The transmission is not what it claims to be, or is too large.
-    Dropped(&'static str),
+    Dropped(Offence, &'static str),
+}
+
+/// Pieces of a transfer.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    pub(super) transfer: TransferId,
+    /// Whether these are the first, and the metadata if they are.
+    pub(super) begins: Option<Option<Value>>,
+    pub(super) pieces: Vec<Bytes>,
+    pub(super) fraction: f64,
+    pub(super) is_last: bool,
 }
 
 impl Reassembly {
-    pub(super) fn push(&mut self, chunk: Chunk, bytes_max: usize, now: Time) -> Progressed {
+    /// Takes a chunk.
+    pub(super) fn push(
+        &mut self,
+        chunk: Chunk,
+        mode: Mode<'_>,
+        limits: ReassemblyLimits,
+        now: Time,
+    ) -> Progressed {
         let key = (chunk.action.clone(), chunk.nonce);
         let mut partial = self.take(&key).unwrap_or_else(|| Partial::new(now));
         if partial.is_remains_before(&chunk) {
             // The nonce wrapped, or a sender gave up without a word: this is a new one.
+            self.end(&partial, TransferFailure::Idle);
             partial = Partial::new(now);
         }
         if let Err(why) = partial.push(&chunk, now) {
-            return Progressed::Dropped(why);
+            self.end(&partial, TransferFailure::Invalid(why));
+            return Progressed::Dropped(Offence::InvalidTransmission, why);
         }
-        if partial.cost > bytes_max {
-            return Progressed::Dropped("larger than a transmission may be");
+        if let Mode::Pieces(ids) = mode {
+            return self.hand_on(key, partial, &chunk, ids, limits);
+        }
+        if partial.cost > limits.bytes {
+            let why = "larger than a transmission may be";
+            return Progressed::Dropped(Offence::InvalidTransmission, why);
         }
         if chunk.tag.has(Tag::LAST) {
             return partial.finish(chunk);
         }
         let fraction = f64::from(chunk.progress) / 255.0;
-        self.bytes += partial.cost;
-        self.partials.insert(key.clone(), partial);
-        self.make_room(&key, bytes_max);
+        self.keep(key, partial, limits);
         Progressed::Partial { action: chunk.action, nonce: chunk.nonce, fraction }
     }
 
@@ -75,15 +122,87 @@ impl Reassembly {
 
     /// Drops what got nothing for too long, and says how many.
     pub(super) fn expire(&mut self, now: Time) -> u64 {
-        let before = self.partials.len();
-        self.partials.retain(|_, partial| now.since(partial.last_heard) < limits::PARTIAL_IDLE_MAX);
-        self.bytes = self.partials.values().map(|partial| partial.cost).sum();
-        (before - self.partials.len()) as u64
+        let is_dead = |partial: &Partial| now.since(partial.last_heard) >= limits::PARTIAL_IDLE_MAX;
+        let dead: Vec<Key> = self
+            .partials
+            .iter()
+            .filter_map(|(key, partial)| is_dead(partial).then(|| key.clone()))
+            .collect();
+        for key in &dead {
+            self.drop_partial(key, TransferFailure::Idle);
+        }
+        dead.len() as u64
+    }
+
+    /// Drops the transmission that was heard of longest ago.
+    pub(super) fn drop_oldest(&mut self) {
+        let oldest = self.partials.iter().min_by_key(|(_, partial)| partial.last_heard);
+        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+            self.drop_partial(&key, TransferFailure::Invalid("too much is arriving at once"));
+        }
+    }
+
+    /// The sender is gone: all its transfers end.
+    pub(super) fn end_all(&mut self) {
+        let keys: Vec<Key> = self.partials.keys().cloned().collect();
+        for key in keys {
+            self.drop_partial(&key, TransferFailure::Left);
+        }
+    }
+
+    /// Transfers that ended before their last piece since this was asked last.
+    pub(super) fn take_ended(&mut self) -> Vec<(TransferId, TransferFailure)> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// How many were dropped because there were too many, since this was asked last.
+    pub(super) fn take_overflowed(&mut self) -> u64 {
+        std::mem::take(&mut self.overflowed)
+    }
+
+    /// What everything unfinished takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Deadline> {
         let oldest = self.partials.values().map(|partial| partial.last_heard).min()?;
         Some(Deadline::new(oldest + limits::PARTIAL_IDLE_MAX, "drop a dead transmission"))
+    }
+
+    fn hand_on(
+        &mut self,
+        key: Key,
+        mut partial: Partial,
+        chunk: &Chunk,
+        ids: &mut Counter,
+        limits: ReassemblyLimits,
+    ) -> Progressed {
+        let is_new = partial.transfer.is_none();
+        let transfer = *partial.transfer.get_or_insert_with(|| TransferId(ids.next()));
+        let is_last = chunk.tag.has(Tag::LAST);
+        let pieces = Pieces {
+            transfer,
+            begins: is_new.then(|| partial.metadata.take()),
+            pieces: std::mem::take(&mut partial.pieces),
+            fraction: f64::from(chunk.progress) / 255.0,
+            is_last,
+        };
+        partial.cost = limits::CHUNK_COST;
+        if !is_last {
+            self.keep(key, partial, limits);
+        }
+        Progressed::Pieces(pieces)
+    }
+
+    fn end(&mut self, partial: &Partial, failure: TransferFailure) {
+        self.ended.extend(partial.transfer.map(|transfer| (transfer, failure)));
+    }
+
+    fn drop_partial(&mut self, key: &Key, failure: TransferFailure) {
+        if let Some(partial) = self.take(key) {
+            self.end(&partial, failure);
+        }
     }
 
     fn take(&mut self, key: &Key) -> Option<Partial> {
@@ -92,25 +211,37 @@ impl Reassembly {
         Some(partial)
     }
 
-    /// Drops the transmissions that were heard of longest ago, but not `newest`.
-    fn make_room(&mut self, newest: &Key, bytes_max: usize) {
-        while self.partials.len() > limits::PARTIAL_TRANSMISSIONS_MAX || self.bytes > bytes_max {
-            let others = self.partials.iter().filter(|(key, _)| *key != newest);
+    /// Keeps a transmission that goes on, and drops those that were heard of longest ago if there
+    /// are too many.
+    fn keep(&mut self, key: Key, partial: Partial, limits: ReassemblyLimits) {
+        self.bytes += partial.cost;
+        self.partials.insert(key.clone(), partial);
+        while self.partials.len() > limits.transmissions || self.bytes > limits.bytes {
+            let others = self.partials.iter().filter(|(other, _)| **other != key);
             let oldest = others.min_by_key(|(_, partial)| partial.last_heard);
-            let Some(key) = oldest.map(|(key, _)| key.clone()) else { return };
-            self.take(&key);
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
+            self.drop_partial(&oldest, TransferFailure::Invalid("too much is arriving at once"));
+            self.overflowed += 1;
         }
     }
 }
 
 impl Partial {
     fn new(now: Time) -> Self {
-        Partial { metadata: None, pieces: Vec::new(), cost: 0, progress: 0, last_heard: now }
+        Partial {
+            metadata: None,
+            pieces: Vec::new(),
+            cost: 0,
+            progress: 0,
+            last_heard: now,
+            transfer: None,
+        }
     }
 
     /// Whether this can't be the beginning of the transmission that the chunk belongs to.
     fn is_remains_before(&self, chunk: &Chunk) -> bool {
-        let has_begun = self.metadata.is_some() || !self.pieces.is_empty();
+        let has_begun =
+            self.metadata.is_some() || !self.pieces.is_empty() || self.transfer.is_some();
         has_begun && (chunk.tag.has(Tag::META) || chunk.progress < self.progress)
     }
 
@@ -147,7 +278,8 @@ impl Partial {
         };
         let is_json = last.tag.has(Tag::JSON) && !last.tag.has(Tag::BINARY);
         if is_json && bytes.len() > limits::JSON_BYTES_MAX {
-            return Progressed::Dropped("JSON that is too large");
+            let why = "JSON that is too large";
+            return Progressed::Dropped(Offence::InvalidTransmission, why);
         }
         let length = bytes.len();
         let is_empty_json = bytes.is_empty() && !last.tag.has(Tag::BINARY);
@@ -166,7 +298,10 @@ impl Partial {
                 let (action, metadata) = (last.action, self.metadata);
                 Progressed::Complete(Message { action, payload, metadata, size })
             }
-            Err(_) => Progressed::Dropped("a payload that is not what its tag says"),
+            Err(_) => {
+                let why = "a payload that is not what its tag says";
+                Progressed::Dropped(Offence::InvalidTransmission, why)
+            }
         }
     }
 }
@@ -189,6 +324,9 @@ fn memory_of(value: &Value) -> usize {
 mod tests {
     use super::*;
 
+    const LIMITS: ReassemblyLimits =
+        ReassemblyLimits { bytes: limits::PARTIAL_BYTES_MAX, transmissions: 4 };
+
     fn chunk(tag: u8, payload: Vec<u8>) -> Chunk {
         let action = ActionName::new("a").unwrap();
         Chunk { action, nonce: 0, tag: Tag(tag), progress: 1, payload: payload.into() }
@@ -197,13 +335,14 @@ mod tests {
     #[test]
     fn tiny_chunks_count_as_what_they_take_in_memory() {
         let mut reassembly = Reassembly::default();
-        let bound = 1024 * 1024;
+        let limits = ReassemblyLimits { bytes: 1024 * 1024, ..LIMITS };
         let mut taken = 0;
-        while let Progressed::Partial { .. } = reassembly.push(chunk(0, vec![1]), bound, Time::ZERO)
+        while let Progressed::Partial { .. } =
+            reassembly.push(chunk(0, vec![1]), Mode::Whole, limits, Time::ZERO)
         {
             taken += 1;
         }
-        assert_eq!(taken, bound / (limits::CHUNK_COST + 1));
+        assert_eq!(taken, limits.bytes / (limits::CHUNK_COST + 1));
     }
 
     #[test]
@@ -214,10 +353,17 @@ mod tests {
         let mut reassembly = Reassembly::default();
         let pushed = reassembly.push(
             chunk(Tag::LAST | Tag::JSON, json.into_bytes()),
-            limits::PARTIAL_BYTES_MAX,
+            Mode::Whole,
+            LIMITS,
             Time::ZERO,
         );
-        assert!(matches!(pushed, Progressed::Dropped("JSON that is too large")), "{pushed:?}");
+        assert!(
+            matches!(
+                pushed,
+                Progressed::Dropped(Offence::InvalidTransmission, "JSON that is too large")
+            ),
+            "{pushed:?}"
+        );
     }
 
     #[test]
@@ -226,7 +372,8 @@ mod tests {
         let json = format!("[0{}]", ",0".repeat(999));
         let pushed = reassembly.push(
             chunk(Tag::LAST | Tag::JSON, json.into_bytes()),
-            limits::PARTIAL_BYTES_MAX,
+            Mode::Whole,
+            LIMITS,
             Time::ZERO,
         );
         let Progressed::Complete(message) = pushed else { panic!("{pushed:?}") };

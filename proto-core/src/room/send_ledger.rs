@@ -20,8 +20,8 @@ struct Sending {
 /// What became of a call of `send`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendReport {
-    /// Members that all of it was handed over for.
-    pub delivered: usize,
+    /// Members that all of it was handed over for, in the order in which that was so.
+    pub delivered: Vec<PeerId>,
     /// Who did not get it, and why.
     pub failed: Vec<(PeerId, SendFailure)>,
 }
@@ -33,7 +33,7 @@ impl SendLedger {
         waiting: BTreeSet<PeerId>,
         failed: Vec<(PeerId, SendFailure)>,
     ) {
-        let report = SendReport { delivered: 0, failed };
+        let report = SendReport { delivered: Vec::new(), failed };
         self.sends.insert(send, Sending { waiting, report });
     }
 
@@ -44,9 +44,18 @@ impl SendLedger {
             return;
         }
         match failure {
-            None => sending.report.delivered += 1,
+            None => sending.report.delivered.push(peer.clone()),
             Some(failure) => sending.report.failed.push((peer.clone(), failure)),
         }
+    }
+
+    /// The call is not wanted any more; says who had not all of it.
+    pub(super) fn abort(&mut self, send: SendId) -> Vec<PeerId> {
+        let Some(sending) = self.sends.get_mut(&send) else { return Vec::new() };
+        let aborted: Vec<PeerId> = std::mem::take(&mut sending.waiting).into_iter().collect();
+        let failed = aborted.iter().map(|peer| (peer.clone(), SendFailure::Aborted));
+        sending.report.failed.extend(failed);
+        aborted
     }
 
     /// A target is gone; says which calls waited for it.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::Message;
 use crate::ids::PeerId;
-use crate::limits;
+use crate::limits::Limits;
 use crate::wire::ActionName;
 
 /// A bounded queue; the oldest is dropped.
@@ -16,11 +16,10 @@ pub(super) struct Unclaimed {
 }
 
 impl Unclaimed {
-    pub(super) fn push(&mut self, peer: PeerId, message: Message) {
+    pub(super) fn push(&mut self, peer: PeerId, message: Message, limits: &Limits) {
         self.bytes += size(&message);
         self.messages.push_back((peer, message));
-        while self.messages.len() > limits::UNCLAIMED_MESSAGES_MAX
-            || self.bytes > limits::UNCLAIMED_BYTES_MAX
+        while self.messages.len() > limits.unclaimed_messages || self.bytes > limits.unclaimed_bytes
         {
             let Some((_, dropped)) = self.messages.pop_front() else { break };
             self.bytes -= size(&dropped);

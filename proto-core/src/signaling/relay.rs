@@ -41,6 +41,8 @@ pub enum RelayState {
         /// Dials that failed in a row.
         failures: u32,
     },
+    /// No link stands, and none is dialled until reconnection is resumed.
+    Paused,
 }
 
 /// A relay as others see it.
@@ -99,6 +101,7 @@ pub(crate) struct Relay {
     url: RelayUrl,
     session: Box<dyn RelaySession>,
     state: State,
+    is_paused: bool,
     /// Which rooms want each topic.
     topics: BTreeMap<Topic, Vec<RoomKey>>,
     rng: Rng,
@@ -117,6 +120,7 @@ impl Relay {
             strategy,
             url,
             state: State::Waiting { until: now, failures: 0 },
+            is_paused: false,
             topics: BTreeMap::new(),
             rng,
             outputs: VecDeque::new(),
@@ -163,6 +167,25 @@ impl Relay {
         true
     }
 
+    /// Dials no more until it is resumed. What stands or is being dialled goes on.
+    pub(crate) fn pause(&mut self) {
+        let was_paused = std::mem::replace(&mut self.is_paused, true);
+        if !was_paused && matches!(self.state, State::Waiting { .. }) {
+            self.outputs.push_back(RelayOutput::StateChanged);
+        }
+    }
+
+    /// Dials again, and at once if it was waiting.
+    pub(crate) fn resume(&mut self, now: Time) {
+        let was_paused = std::mem::replace(&mut self.is_paused, false);
+        if let State::Waiting { until, .. } = &mut self.state {
+            *until = now.min(*until);
+            if was_paused {
+                self.outputs.push_back(RelayOutput::StateChanged);
+            }
+        }
+    }
+
     /// Takes what happened to a link, if it is the current one.
     pub(crate) fn on_link_opened(&mut self, link: LinkId, now: Time) {
         let State::Dialling { link: current, .. } = self.state else { return };
@@ -196,7 +219,7 @@ impl Relay {
     /// link is opened.
     pub(crate) fn handle_timeout(&mut self, new_link: impl FnOnce() -> LinkId, now: Time) {
         match self.state {
-            State::Waiting { until, failures } if until <= now => {
+            State::Waiting { until, failures } if until <= now && !self.is_paused => {
                 let link = new_link();
                 self.state = State::Dialling { link, give_up: now + DIAL_TIMEOUT, failures };
                 let target = self.session.target();
@@ -223,6 +246,7 @@ impl Relay {
 
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
         match self.state {
+            State::Waiting { .. } if self.is_paused => None,
             State::Waiting { until, .. } => Some(Deadline::new(until, "dial a relay")),
             State::Dialling { give_up, .. } => Some(Deadline::new(give_up, "give a dial up")),
             State::Open { .. } => self.session.poll_timeout(),
@@ -249,6 +273,7 @@ impl Relay {
             strategy: self.strategy.name().to_owned(),
             url: self.url.clone(),
             state: match self.state {
+                State::Waiting { .. } if self.is_paused => RelayState::Paused,
                 State::Waiting { failures: 0, .. } | State::Dialling { .. } => {
                     RelayState::Connecting
                 }

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, VecDeque};
 use tracing::{debug, trace};
 
 use super::Announcer;
+use super::passivity::Passivity;
 use super::session::{ATTEMPT_TTL, Answering, Connecting, Offering, Phase, Session};
 use crate::crypto::{RoomToken, SignalKey, Topic};
 use crate::engine::ConnOptions;
 use crate::ids::{ConnId, Counter, PeerId, RelayId};
 use crate::join_failure::JoinFailure;
-use crate::limits;
+use crate::limits::{self, Limits};
 use crate::rng::Rng;
 use crate::time::{Deadline, DueSet, Time};
 use crate::wire::{CandidateInit, OfferId, Signal, SignalBody};
@@ -49,13 +50,44 @@ impl RoomNames {
 /// What signaling wants done.
 #[derive(Debug)]
 pub(crate) enum SignalingOutput {
-    Publish { relay: RelayId, topic: Topic, body: String },
-    Offer { conn: ConnId, peer: PeerId },
-    Answer { conn: ConnId, peer: PeerId, sdp: String },
-    AcceptAnswer { conn: ConnId, peer: PeerId, sdp: String },
-    AddCandidate { conn: ConnId, candidate: CandidateInit },
-    Close { conn: ConnId },
-    Failed { peer: PeerId, failure: JoinFailure },
+    Publish {
+        relay: RelayId,
+        topic: Topic,
+        body: String,
+    },
+    Offer {
+        conn: ConnId,
+        peer: PeerId,
+    },
+    Answer {
+        conn: ConnId,
+        peer: PeerId,
+        sdp: String,
+    },
+    AcceptAnswer {
+        conn: ConnId,
+        peer: PeerId,
+        sdp: String,
+    },
+    AddCandidate {
+        conn: ConnId,
+        candidate: CandidateInit,
+    },
+    Close {
+        conn: ConnId,
+    },
+    /// Subscribe the room's own topic on this relay too.
+    SubscribeSelf {
+        relay: RelayId,
+    },
+    /// A passive room takes part now.
+    Woke,
+    /// A passive room is silent again.
+    FellAsleep,
+    Failed {
+        peer: PeerId,
+        failure: JoinFailure,
+    },
 }
 
 /// What a room knows of one relay.
@@ -64,6 +96,19 @@ struct RelaySide {
     announcer: Announcer,
     root_stands: bool,
     self_stands: bool,
+    /// Whether a passive room subscribed its own topic here.
+    wants_self: bool,
+}
+
+/// What a room's signaling is told at its beginning.
+#[derive(Debug)]
+pub(crate) struct SignalingTerms {
+    pub(crate) self_id: PeerId,
+    pub(crate) names: RoomNames,
+    pub(crate) options: ConnOptions,
+    pub(crate) is_passive: bool,
+    pub(crate) limits: Limits,
+    pub(crate) rng: Rng,
 }
 
 /// See the [module](self).
@@ -72,6 +117,10 @@ pub(crate) struct Signaling {
     self_id: PeerId,
     names: RoomNames,
     options: ConnOptions,
+    limits: Limits,
+    passivity: Passivity,
+    /// Whether anyone is connected to the room.
+    has_company: bool,
     relays: BTreeMap<RelayId, RelaySide>,
     sessions: BTreeMap<PeerId, Session>,
     due: DueSet<PeerId>,
@@ -81,11 +130,15 @@ pub(crate) struct Signaling {
 }
 
 impl Signaling {
-    pub(crate) fn new(self_id: PeerId, names: RoomNames, options: ConnOptions, rng: Rng) -> Self {
+    pub(crate) fn new(terms: SignalingTerms) -> Self {
+        let SignalingTerms { self_id, names, options, is_passive, limits, rng } = terms;
         Signaling {
             self_id,
             names,
             options,
+            limits,
+            passivity: Passivity::new(is_passive),
+            has_company: false,
             relays: BTreeMap::new(),
             sessions: BTreeMap::new(),
             due: DueSet::new(),
@@ -99,12 +152,15 @@ impl Signaling {
         self.relays.insert(relay, RelaySide::default());
     }
 
-    /// A subscription stands. Once both of the room's topics do, it announces itself.
+    /// A subscription stands. Once both of the room's topics do, it announces itself; a passive
+    /// one needs the first alone, and to be awake.
     pub(crate) fn on_subscribed(&mut self, relay: RelayId, topic: &Topic, now: Time) {
+        let (is_passive, is_dormant) = (self.passivity.is_passive(), self.is_dormant());
         let Some(side) = self.relays.get_mut(&relay) else { return };
         side.root_stands |= *topic == self.names.root_topic;
         side.self_stands |= *topic == self.names.self_topic;
-        if side.root_stands && side.self_stands && side.announcer.next().is_none() {
+        let may_announce = side.root_stands && (side.self_stands || is_passive);
+        if may_announce && side.announcer.next().is_none() && !is_dormant {
             side.announcer.burst(now);
         }
     }
@@ -117,8 +173,12 @@ impl Signaling {
         }
     }
 
-    /// A peer is gone without having said so: it may be looking for us, so look for it.
+    /// A peer is gone without having said so: it may be looking for us, so look for it. A passive
+    /// room waits to be woken.
     pub(crate) fn on_peer_lost(&mut self, now: Time) {
+        if self.passivity.is_passive() {
+            return;
+        }
         self.relays.values_mut().for_each(|side| side.announcer.burst_again(now));
     }
 
@@ -138,6 +198,38 @@ impl Signaling {
         }
     }
 
+    /// Whether a signal is to be acted on. A passive room heeds active peers alone; it is woken by
+    /// their announces and offers.
+    pub(crate) fn wake(&mut self, relay: RelayId, signal: &Signal, now: Time) -> bool {
+        if !self.passivity.is_passive() {
+            return true;
+        }
+        if signal.is_passive {
+            return false;
+        }
+        match signal.body {
+            SignalBody::Announce | SignalBody::Offer { .. } => self.on_wake_up(relay, now),
+            SignalBody::Answer { .. } | SignalBody::Candidate { .. } => {}
+        }
+        !self.is_dormant()
+    }
+
+    /// Whether a connected peer sends what only one does that is looking for a connection. Root
+    /// announces are made by connected peers too.
+    pub(crate) fn seems_to_have_lost_us(&self, topic: &Topic, signal: &Signal) -> bool {
+        match signal.body {
+            SignalBody::Announce => *topic == self.names.self_topic,
+            SignalBody::Offer { .. } => true,
+            SignalBody::Answer { .. } | SignalBody::Candidate { .. } => false,
+        }
+    }
+
+    /// Someone came to the room, or went.
+    pub(crate) fn on_company(&mut self, has_company: bool) {
+        self.has_company = has_company;
+        self.rest_if_alone();
+    }
+
     /// Acts on the signal of a peer that we are not connected to.
     pub(crate) fn on_signal(
         &mut self,
@@ -149,7 +241,7 @@ impl Signaling {
         let peer = signal.from;
         trace!(%peer, body = ?std::mem::discriminant(&signal.body), "signal");
         let is_new = !self.sessions.contains_key(&peer);
-        if is_new && self.sessions.len() >= limits::SESSIONS_PER_ROOM_MAX {
+        if is_new && self.sessions.len() >= self.limits.sessions_per_room {
             self.dropped += 1;
             debug!(%peer, "dropped a signal: too many negotiations under way");
             return;
@@ -241,6 +333,7 @@ impl Signaling {
             session.phase = Phase::idle(refused, now);
             self.note_deadline(peer);
         }
+        self.rest_if_alone();
         self.fail(peer, JoinFailure::Description(why));
     }
 
@@ -256,7 +349,9 @@ impl Signaling {
     pub(crate) fn handle_timeout(&mut self, now: Time) {
         for (relay, side) in &mut self.relays {
             if side.announcer.take_due(now) {
-                let announce = self_signal(&self.self_id, SignalBody::Announce);
+                let is_passive = self.passivity.is_passive();
+                let from = self.self_id.clone();
+                let announce = Signal { from, is_passive, body: SignalBody::Announce };
                 let topic = self.names.root_topic.clone();
                 let body = announce.emit();
                 self.outputs.push_back(SignalingOutput::Publish { relay: *relay, topic, body });
@@ -264,6 +359,9 @@ impl Signaling {
         }
         while let Some(peer) = self.due.pop_due(now) {
             self.expire(&peer, now);
+        }
+        if self.passivity.take_check(now) {
+            self.rest_if_alone();
         }
     }
 
@@ -274,7 +372,8 @@ impl Signaling {
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
         let announce = self.relays.values().filter_map(|side| side.announcer.next()).min();
         let announce = announce.map(|at| Deadline::new(at, "announce"));
-        Deadline::earlier(announce, self.due.next())
+        let own = Deadline::earlier(announce, self.passivity.poll_timeout());
+        Deadline::earlier(own, self.due.next())
     }
 
     pub(crate) fn names(&self) -> &RoomNames {
@@ -285,6 +384,11 @@ impl Signaling {
         self.options
     }
 
+    /// Whether the room is passive and nobody was heard.
+    pub(crate) fn is_dormant(&self) -> bool {
+        self.passivity == Passivity::Dormant
+    }
+
     pub(crate) fn relays(&self) -> impl Iterator<Item = RelayId> {
         self.relays.keys().copied()
     }
@@ -292,6 +396,30 @@ impl Signaling {
     /// Signals that were dropped because they were malformed or too many.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    fn on_wake_up(&mut self, relay: RelayId, now: Time) {
+        if let Some(side) = self.relays.get_mut(&relay)
+            && !std::mem::replace(&mut side.wants_self, true)
+        {
+            self.outputs.push_back(SignalingOutput::SubscribeSelf { relay });
+        }
+        if self.passivity.wake(now) {
+            debug!("a passive room wakes");
+            self.outputs.push_back(SignalingOutput::Woke);
+            let standing = self.relays.values_mut().filter(|side| side.root_stands);
+            standing.for_each(|side| side.announcer.burst(now));
+        }
+    }
+
+    /// A passive room falls asleep when nobody is there and nobody is coming.
+    fn rest_if_alone(&mut self) {
+        let is_busy = self.has_company || self.sessions.values().any(Session::is_busy);
+        if !is_busy && self.passivity.rest() {
+            debug!("a passive room falls asleep");
+            self.relays.values_mut().for_each(|side| side.announcer.stop());
+            self.outputs.push_back(SignalingOutput::FellAsleep);
+        }
     }
 
     fn on_announce(&mut self, relay: RelayId, peer: &PeerId, conns: &mut Counter, now: Time) {
@@ -328,11 +456,13 @@ impl Signaling {
         now: Time,
     ) {
         let is_leading = self.self_id < *peer;
+        let supersedes = self.sessions.get(peer).is_some_and(|s| s.supersedes(&offer_id));
         match self.sessions.get(peer).map(|session| &session.phase) {
-            Some(Phase::Connecting(_) | Phase::Answering(_)) => return,
+            Some(Phase::Connecting(_)) => return,
+            Some(Phase::Answering(_)) if !supersedes => return,
             Some(Phase::Offering(_)) if is_leading => return,
             Some(Phase::Idle { refused: Some(refused), .. }) if *refused == offer_id => return,
-            Some(Phase::Offering(_) | Phase::Idle { .. }) | None => {}
+            Some(Phase::Offering(_) | Phase::Answering(_) | Phase::Idle { .. }) | None => {}
         }
         let opened = self.names.key.open(sealed);
         let session = self.session(peer, now);
@@ -347,13 +477,13 @@ impl Signaling {
         let held = session.take_held(&offer_id);
         let conn = ConnId(conns.next());
         let expires = now + ATTEMPT_TTL;
-        session.phase = Phase::Answering(Answering { conn, offer_id, relay, expires });
+        session.answer(Answering { conn, offer_id, relay, expires });
         if let Some(conn) = ours {
             self.outputs.push_back(SignalingOutput::Close { conn });
         }
         self.outputs.push_back(SignalingOutput::Answer { conn, peer: peer.clone(), sdp });
         for candidate in held {
-            self.outputs.push_back(SignalingOutput::AddCandidate { conn, candidate });
+            self.add_candidate(peer, conn, candidate);
         }
     }
 
@@ -393,11 +523,20 @@ impl Signaling {
             Phase::Idle { .. } | Phase::Offering(_) | Phase::Connecting(_) => None,
         };
         match (conn, offer_id) {
-            (Some(conn), _) => {
-                self.outputs.push_back(SignalingOutput::AddCandidate { conn, candidate });
-            }
+            (Some(conn), _) => self.add_candidate(peer, conn, candidate),
             (None, Some(offer_id)) => session.hold(offer_id, candidate),
             (None, None) => self.dropped += 1,
+        }
+    }
+
+    fn add_candidate(&mut self, peer: &PeerId, conn: ConnId, candidate: CandidateInit) {
+        let candidates_max = self.limits.candidates_per_session;
+        let session = self.sessions.get_mut(peer);
+        if session.is_some_and(|session| session.use_candidate(candidates_max)) {
+            self.outputs.push_back(SignalingOutput::AddCandidate { conn, candidate });
+        } else {
+            self.dropped += 1;
+            debug!(%peer, "dropped a candidate: there were too many");
         }
     }
 
@@ -422,6 +561,7 @@ impl Signaling {
         let is_retried = std::mem::replace(&mut session.is_retried, !relays.is_empty());
         session.phase = Phase::idle(None, now);
         self.note_deadline(peer);
+        self.rest_if_alone();
         if relays.is_empty() {
             return;
         }
@@ -460,7 +600,9 @@ impl Signaling {
     /// Publishes to the peer's own topic.
     fn publish(&mut self, relay: RelayId, peer: &PeerId, body: SignalBody) {
         let topic = Topic::of_peer(&self.names.app_id, &self.names.room_id, peer);
-        let body = self_signal(&self.self_id, body).emit();
+        // A nudge does not say so, as in JavaScript.
+        let is_passive = self.passivity.is_passive() && !matches!(body, SignalBody::Announce);
+        let body = Signal { from: self.self_id.clone(), is_passive, body }.emit();
         self.outputs.push_back(SignalingOutput::Publish { relay, topic, body });
     }
 
@@ -477,10 +619,6 @@ impl Signaling {
         let deadline = self.sessions.get(peer).map(Session::poll_timeout);
         self.due.set(peer.clone(), deadline);
     }
-}
-
-fn self_signal(self_id: &PeerId, body: SignalBody) -> Signal {
-    Signal { from: self_id.clone(), is_passive: false, body }
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ pub(super) const OFFER_TTL: Duration = Duration::from_millis(57_333);
 pub(super) const ATTEMPT_TTL: Duration = Duration::from_millis(23_333);
 /// One offer is sent over one relay again after this long at the earliest.
 const OFFER_REPEAT_AFTER: Duration = Duration::from_micros(4_799_700);
+/// Offers that are remembered because a newer one took their place: copies may still come over
+/// slower relays.
+const SUPERSEDED_MAX: usize = 8;
 /// Candidates that came before their offer are of no use once the offer would have expired.
 const EARLY_TTL: Duration = OFFER_TTL;
 
@@ -26,6 +29,10 @@ pub(super) struct Session {
     pub(super) is_retried: bool,
     /// Candidates that came before the offer they belong to.
     early: VecDeque<(OfferId, CandidateInit)>,
+    /// Offers that a newer one took the place of, the last few.
+    superseded: VecDeque<OfferId>,
+    /// Candidates of the peer that were used for the connection that is being made.
+    candidates_used: usize,
 }
 
 #[derive(Debug)]
@@ -73,7 +80,13 @@ pub(super) struct Answering {
 
 impl Session {
     pub(super) fn new(now: Time) -> Self {
-        Session { phase: Phase::idle(None, now), is_retried: false, early: VecDeque::new() }
+        Session {
+            phase: Phase::idle(None, now),
+            is_retried: false,
+            early: VecDeque::new(),
+            superseded: VecDeque::new(),
+            candidates_used: 0,
+        }
     }
 
     /// The connection that is being made.
@@ -104,6 +117,37 @@ impl Session {
             }
             Phase::Answering(answering) => Deadline::new(answering.expires, "give an answer up"),
         }
+    }
+
+    /// Whether a candidate may still be used for the connection that is being made.
+    pub(super) fn use_candidate(&mut self, candidates_max: usize) -> bool {
+        self.candidates_used += 1;
+        self.candidates_used <= candidates_max
+    }
+
+    /// Whether an offer takes the place of the one that is being answered: one that was not heard
+    /// of before does, because the peer must have begun anew.
+    pub(super) fn supersedes(&self, offer_id: &OfferId) -> bool {
+        let Phase::Answering(answering) = &self.phase else { return false };
+        answering.offer_id != *offer_id && !self.superseded.contains(offer_id)
+    }
+
+    /// Begins to answer an offer.
+    pub(super) fn answer(&mut self, answering: Answering) {
+        self.candidates_used = 0;
+        if let Phase::Answering(old) =
+            std::mem::replace(&mut self.phase, Phase::Answering(answering))
+        {
+            if self.superseded.len() >= SUPERSEDED_MAX {
+                self.superseded.pop_front();
+            }
+            self.superseded.push_back(old.offer_id);
+        }
+    }
+
+    /// Whether a connection is being made.
+    pub(super) fn is_busy(&self) -> bool {
+        self.conn().is_some()
     }
 
     /// Keeps a candidate until the offer it belongs to is here.

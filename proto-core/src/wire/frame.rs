@@ -8,6 +8,7 @@ use crate::crypto::RoomToken;
 
 const KIND_ROOM: u8 = 1;
 const KIND_PRESENCE: u8 = 2;
+const KIND_HELLO: u8 = 3;
 const PRESENT: u8 = 1;
 const GONE: u8 = 0;
 
@@ -31,11 +32,31 @@ pub enum Frame {
         /// Whether the sender is there.
         is_present: bool,
     },
+    /// The sender is one of ours. JavaScript ignores it.
+    ///
+    /// spec: docs/protocol.md, section 10
+    Hello(Capabilities),
     /// A kind of frame that this version does not know, to be ignored.
     Unknown(
         /// The first byte.
         u8,
     ),
+}
+
+/// What a peer of ours can do beyond Trystero, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities(pub u32);
+
+impl Capabilities {
+    /// Both sides prove the password of a room.
+    pub const MUTUAL_PROOF: u32 = 1;
+    /// All that this version has.
+    pub const OURS: Capabilities = Capabilities(Self::MUTUAL_PROOF);
+
+    /// Whether this bit is set.
+    pub const fn has(self, bit: u32) -> bool {
+        self.0 & bit != 0
+    }
 }
 
 /// Why bytes are no frame.
@@ -63,6 +84,11 @@ impl Frame {
                 let (token, _) = parse_token(rest)?;
                 Ok(Frame::Presence { token, is_present: presence == PRESENT })
             }
+            KIND_HELLO => {
+                // Later versions may say more.
+                let (bits, _) = rest.split_first_chunk().ok_or(FrameError::Truncated)?;
+                Ok(Frame::Hello(Capabilities(u32::from_be_bytes(*bits))))
+            }
             kind => Ok(Frame::Unknown(kind)),
         }
     }
@@ -78,6 +104,12 @@ impl Frame {
         out.put_u8(KIND_PRESENCE);
         out.put_u8(if is_present { PRESENT } else { GONE });
         emit_token(token, out);
+    }
+
+    /// Writes a hello.
+    pub fn emit_hello(capabilities: Capabilities, out: &mut impl BufMut) {
+        out.put_u8(KIND_HELLO);
+        out.put_u32(capabilities.0);
     }
 }
 
@@ -104,8 +136,9 @@ mod tests {
 
     #[test]
     fn unknown_kinds_parse_as_such_and_short_frames_do_not() {
-        assert_eq!(Frame::parse(&Bytes::from_static(&[3, 1, 2])), Ok(Frame::Unknown(3)));
-        let truncated: [&[u8]; 6] = [&[], &[1], &[1, 0], &[1, 0, 2, b'a'], &[2], &[2, 1, 0, 1]];
+        assert_eq!(Frame::parse(&Bytes::from_static(&[4, 1, 2])), Ok(Frame::Unknown(4)));
+        let truncated: [&[u8]; 7] =
+            [&[], &[1], &[1, 0], &[1, 0, 2, b'a'], &[2], &[2, 1, 0, 1], &[3, 0, 0, 0]];
         for bytes in truncated {
             assert_eq!(
                 Frame::parse(&Bytes::copy_from_slice(bytes)),
@@ -130,5 +163,14 @@ mod tests {
             let frame = Frame::parse(&Bytes::copy_from_slice(&[2, byte, 0, 1, b't']));
             assert_eq!(frame, Ok(Frame::Presence { token: token.clone(), is_present }));
         }
+    }
+
+    #[test]
+    fn a_hello_may_say_more_than_this_version_knows() {
+        let mut bytes = Vec::new();
+        Frame::emit_hello(Capabilities::OURS, &mut bytes);
+        assert_eq!(bytes, [3, 0, 0, 0, 1]);
+        bytes.push(9);
+        assert_eq!(Frame::parse(&bytes.into()), Ok(Frame::Hello(Capabilities::OURS)));
     }
 }

@@ -12,7 +12,7 @@ mod transmission;
 
 pub use candidate::CandidateInit;
 pub use chunk::{ActionName, Chunk, ChunkError, InvalidActionName, Tag};
-pub use frame::{Frame, FrameError};
+pub use frame::{Capabilities, Frame, FrameError};
 pub use payload::{Payload, PayloadError};
 pub use signal::{OfferId, Signal, SignalBody, SignalError};
 pub use transmission::Transmission;

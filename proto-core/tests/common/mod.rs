@@ -9,15 +9,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use tristero_proto::engine::{Datagram, EngineInput, Path, Transmit};
 use tristero_proto::signaling::{LinkFrame, LinkTarget, RelayUrl};
 use tristero_proto::strategies::WsRelay;
 use tristero_proto::testing::MemoryEngine;
-use tristero_proto::wire::{ActionName, Payload};
+use tristero_proto::wire::{ActionName, Chunk, Frame, Payload, Tag};
 use tristero_proto::{
-    ActionOptions, Clock, Event, Input, LinkId, Message, Node, NodeConfig, Output, PeerId,
-    RelayConfig, Rng, RoomConfig, RoomKey, Seed, SendOptions, Time,
+    ActionKind, ActionOptions, CallId, Clock, Event, Input, LinkId, Message, Node, NodeConfig,
+    Output, PeerId, RelayConfig, Request, RequestFailure, RequestId, RequestOptions, Response, Rng,
+    RoomConfig, RoomKey, Seed, SendOptions, Time,
 };
 
 pub const RELAY: &str = "ws://relay.example/";
@@ -59,6 +61,8 @@ pub struct World {
     last_arrivals: BTreeMap<(Who, Vec<u8>), Time>,
     /// What the relay says of every frame; all delivered by default.
     pub is_lost: Option<IsLost>,
+    /// The messages of the data channel, by who sent them.
+    pub sent: Vec<(Who, Bytes)>,
     /// All outputs, to compare runs.
     pub trace: Vec<String>,
     /// What datagrams between two nodes begin with, to forge more of them.
@@ -89,7 +93,8 @@ impl World {
         let who = Who(self.nodes.len());
         let seed = Seed::from_number(who.0 as u64 + 1);
         let engine = MemoryEngine::new(&seed.fork("engine"));
-        let config = NodeConfig { self_id: Some(PeerId::new(id).unwrap()) };
+        let self_id = Some(PeerId::new(id).unwrap());
+        let config = NodeConfig { self_id, ..NodeConfig::default() };
         let clock = Clock { now: self.now, unix: Duration::from_secs(1_700_000_000) };
         let node = Node::new(config, engine, seed, clock);
         self.nodes.push(Inhabitant { node, events: Vec::new(), is_frozen: false });
@@ -148,6 +153,68 @@ impl World {
         let now = self.now;
         let payload = payload.into();
         self.with(who, |node| node.send(key, &action(name), payload, options, now)).unwrap();
+    }
+
+    pub fn register_as(&mut self, who: Who, key: RoomKey, name: &str, kind: ActionKind) {
+        let now = self.now;
+        let options = ActionOptions { kind, progress: false };
+        self.with(who, |node| node.register(key, &action(name), options, now)).unwrap();
+    }
+
+    pub fn register_requests(&mut self, who: Who, key: RoomKey, name: &str) {
+        self.register_as(who, key, name, ActionKind::Request { handled: true });
+    }
+
+    pub fn request(
+        &mut self,
+        who: Who,
+        key: RoomKey,
+        name: &str,
+        payload: impl Into<Payload>,
+        options: RequestOptions,
+    ) -> RequestId {
+        let (now, payload) = (self.now, payload.into());
+        self.with(who, |node| node.request(key, &action(name), payload, options, now)).unwrap()
+    }
+
+    pub fn respond(
+        &mut self,
+        who: Who,
+        key: RoomKey,
+        call: CallId,
+        result: Result<Payload, String>,
+    ) {
+        let now = self.now;
+        self.with(who, |node| node.respond(key, call, result, now)).unwrap();
+    }
+
+    /// The requests that arrived.
+    pub fn requests(&self, who: Who) -> Vec<Request> {
+        let request = |event: &Event| match event {
+            Event::Request { request, .. } => Some(request.clone()),
+            _ => None,
+        };
+        self.events(who).iter().filter_map(request).collect()
+    }
+
+    /// What came of requests.
+    pub fn responses(&self, who: Who) -> Vec<(RequestId, Result<Response, RequestFailure>)> {
+        let response = |event: &Event| match event {
+            Event::Response { request, result, .. } => Some((*request, result.clone())),
+            _ => None,
+        };
+        self.events(who).iter().filter_map(response).collect()
+    }
+
+    /// The metadata that a node sent along on an action.
+    pub fn sent_metadata(&self, who: Who, name: &str) -> Vec<Value> {
+        let metadata = |(from, message): &(Who, Bytes)| {
+            let Ok(Frame::Room { chunk, .. }) = Frame::parse(message) else { return None };
+            let chunk = Chunk::parse(&chunk).ok()?;
+            let is_it = *from == who && chunk.action.as_str() == name && chunk.tag.has(Tag::META);
+            is_it.then(|| serde_json::from_slice(&chunk.payload).unwrap())
+        };
+        self.sent.iter().filter_map(metadata).collect()
     }
 
     pub fn with<T>(&mut self, who: Who, act: impl FnOnce(&mut Node<MemoryEngine>) -> T) -> T {
@@ -320,6 +387,9 @@ impl World {
                     let to = Who(usize::from(transmit.path.remote.port()) - 1_000);
                     if let Some(tag) = transmit.bytes.first_chunk() {
                         self.tags.insert((who, to), (transmit.path, *tag));
+                    }
+                    if transmit.bytes.get(8) == Some(&b'M') {
+                        self.sent.push((who, transmit.bytes.slice(9..)));
                     }
                     if !self.network_is_cut {
                         self.schedule(to, Arrival::Datagram(transmit));

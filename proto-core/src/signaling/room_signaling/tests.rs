@@ -15,11 +15,19 @@ struct Room {
 
 /// The room of a peer with this id; the peer on the other side is always `m`.
 fn room_of(self_id: &str) -> Room {
+    found(self_id, false)
+}
+
+fn found(self_id: &str, is_passive: bool) -> Room {
     let self_id = PeerId::new(self_id).unwrap();
     let names = RoomNames::new("app", "room", "", &self_id);
     let options = ConnOptions { trickle: true };
     let rng = Seed::from_number(1).rng("signaling");
-    let signaling = Signaling::new(self_id, names, options, rng.clone());
+    let limits = Limits::default();
+    let terms = SignalingTerms { self_id, names, options, is_passive, limits, rng: rng.clone() };
+    let mut signaling = Signaling::new(terms);
+    signaling.add_relay(RELAY);
+    signaling.add_relay(OTHER_RELAY);
     Room { signaling, conns: Counter::default(), rng, now: Time::from_millis(1_000) }
 }
 
@@ -79,20 +87,30 @@ impl Room {
         let mut said = Vec::new();
         while let Some(output) = self.signaling.poll_output() {
             said.push(match output {
-                SignalingOutput::Publish { relay, body, .. } => {
-                    let kind = match Signal::parse(&body).unwrap().body {
+                SignalingOutput::Publish { relay, topic, body } => {
+                    let signal = Signal::parse(&body).unwrap();
+                    let kind = match signal.body {
+                        SignalBody::Announce if topic == self.signaling.names.root_topic => {
+                            "announce"
+                        }
                         SignalBody::Announce => "nudge",
                         SignalBody::Offer { .. } => "offer",
                         SignalBody::Answer { .. } => "answer",
                         SignalBody::Candidate { .. } => "candidate",
                     };
-                    format!("{kind} over {}", relay.0)
+                    let passively = if signal.is_passive { "passively " } else { "" };
+                    format!("{passively}{kind} over {}", relay.0)
                 }
                 SignalingOutput::Offer { conn, .. } => format!("begin offer {}", conn.0),
                 SignalingOutput::Answer { conn, .. } => format!("begin answer {}", conn.0),
                 SignalingOutput::AcceptAnswer { conn, .. } => format!("accept {}", conn.0),
                 SignalingOutput::AddCandidate { conn, .. } => format!("add to {}", conn.0),
                 SignalingOutput::Close { conn } => format!("close {}", conn.0),
+                SignalingOutput::SubscribeSelf { relay } => {
+                    format!("subscribe self on {}", relay.0)
+                }
+                SignalingOutput::Woke => "woke".into(),
+                SignalingOutput::FellAsleep => "fell asleep".into(),
                 SignalingOutput::Failed { failure, .. } => format!("{failure:?}"),
             });
         }
@@ -174,13 +192,113 @@ fn an_answer_is_taken_once_and_for_its_own_offer_or_for_none() {
 }
 
 #[test]
-fn while_an_attempt_runs_announces_and_further_offers_are_ignored() {
+fn while_an_attempt_runs_announces_and_copies_of_its_offer_are_ignored() {
     let mut room = room_of("z");
     room.hear_offer("first");
     room.said();
     room.hear(RELAY, SignalBody::Announce);
-    room.hear_offer("second");
+    room.hear_offer("first");
     assert_eq!(room.said(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_new_offer_takes_the_place_of_the_one_that_is_being_answered_and_old_ones_do_not() {
+    let mut room = room_of("z");
+    room.hear_offer("first");
+    room.said();
+    room.hear_offer("second");
+    assert_eq!(room.said(), ["close 1", "begin answer 2"], "the peer began anew");
+    room.hear_offer("first");
+    assert_eq!(room.said(), [] as [&str; 0], "a copy that took longer");
+}
+
+#[test]
+fn a_connection_is_given_no_more_candidates_than_an_honest_peer_has() {
+    let mut room = room_of("z");
+    room.hear_offer("theirs");
+    room.said();
+    for _ in 0..limits::REMOTE_CANDIDATES_MAX + 10 {
+        room.hear_candidate(Some("theirs"));
+    }
+    assert_eq!(room.said().len(), limits::REMOTE_CANDIDATES_MAX);
+    assert_eq!(room.signaling.dropped(), 10);
+}
+
+impl Room {
+    /// Hears a signal as the node hands it on.
+    fn overhear(&mut self, relay: RelayId, is_passive: bool, body: SignalBody) {
+        let signal = Signal { from: peer(), is_passive, body };
+        if self.signaling.wake(relay, &signal, self.now) {
+            self.signaling.on_signal(relay, signal, &mut self.conns, self.now);
+        }
+        self.signaling.handle_timeout(self.now);
+    }
+
+    /// A passive room whose root subscriptions stand.
+    fn passive(self_id: &str) -> Room {
+        let mut room = found(self_id, true);
+        let root = room.signaling.names.root_topic.clone();
+        room.signaling.on_subscribed(RELAY, &root, room.now);
+        room.signaling.on_subscribed(OTHER_RELAY, &root, room.now);
+        room.signaling.handle_timeout(room.now);
+        room
+    }
+}
+
+#[test]
+fn a_passive_room_is_silent_until_an_active_peer_is_heard() {
+    let mut room = Room::passive("z");
+    room.wait(std::time::Duration::from_secs(600));
+    room.overhear(RELAY, true, SignalBody::Announce);
+    assert_eq!(room.said(), [] as [&str; 0], "two passive peers ignore each other");
+    room.overhear(RELAY, false, SignalBody::Announce);
+    let woke = ["subscribe self on 1", "woke", "nudge over 1"];
+    let announces = ["passively announce over 1", "passively announce over 2"];
+    assert_eq!(room.said(), [&woke[..], &announces[..]].concat());
+    room.overhear(OTHER_RELAY, false, SignalBody::Announce);
+    assert_eq!(room.said(), ["subscribe self on 2", "nudge over 2"]);
+}
+
+#[test]
+fn a_passive_room_says_so_in_all_but_its_nudges() {
+    let mut room = Room::passive("a");
+    room.overhear(RELAY, false, SignalBody::Announce);
+    room.signaling.on_description(&peer(), "offer".into(), room.now);
+    room.signaling.on_local_candidate(&peer(), &CandidateInit::default());
+    let said = room.said();
+    for kind in ["passively offer over 1", "passively candidate over 1"] {
+        assert!(said.iter().any(|word| word == kind), "{said:?}");
+    }
+}
+
+#[test]
+fn a_passive_room_that_meets_nobody_falls_asleep_again() {
+    let mut room = Room::passive("z");
+    room.overhear(RELAY, false, SignalBody::Announce);
+    room.said();
+    room.wait(std::time::Duration::from_millis(7_532));
+    assert!(!room.signaling.is_dormant());
+    room.said();
+    room.wait(std::time::Duration::from_millis(1));
+    assert_eq!(room.said(), ["fell asleep"]);
+    room.wait(std::time::Duration::from_secs(600));
+    assert_eq!(room.said(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_passive_room_falls_asleep_when_its_last_company_goes() {
+    let mut room = Room::passive("z");
+    room.overhear(RELAY, false, SignalBody::Announce);
+    room.hear_offer("theirs");
+    room.signaling.on_company(true);
+    room.signaling.on_connected(&peer(), ConnId(1));
+    room.wait(std::time::Duration::from_secs(600));
+    assert!(!room.signaling.is_dormant(), "someone is there");
+    room.said();
+    room.signaling.on_company(false);
+    assert_eq!(room.said(), ["fell asleep"]);
+    room.overhear(RELAY, false, SignalBody::Announce);
+    assert_eq!(room.said()[..2], ["woke", "nudge over 1"], "its own topic is still subscribed");
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! What a room sends to its members.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::action::check_size;
+use super::streams::Portion;
+use super::{Room, RoomOutput, SendError, SendFailure, SendOptions};
+use crate::event::Event;
+use crate::ids::{PeerId, SendId};
+use crate::peer::Order;
+use crate::time::Time;
+use crate::wire::{ActionName, Payload, Transmission};
+
+impl Room {
+    /// Sends a payload to some members, or to all. The answer is a `Sent` event, at once if there
+    /// is nobody to send to.
+    pub(crate) fn send(
+        &mut self,
+        send: SendId,
+        action: &ActionName,
+        payload: Payload,
+        options: &SendOptions,
+    ) -> Result<(), SendError> {
+        let nonce = self.actions.next_nonce(action);
+        let metadata = options.metadata.as_ref();
+        let transmission = Transmission::new(action.clone(), nonce, payload, metadata);
+        check_size(&transmission)?;
+        self.transmit(send, &transmission, options);
+        Ok(())
+    }
+
+    /// Sends bytes that come later. One `SendReady` event answers this and each `feed`.
+    pub(crate) fn send_stream(
+        &mut self,
+        send: SendId,
+        action: &ActionName,
+        options: &SendOptions,
+        length: Option<u64>,
+    ) -> Result<(), SendError> {
+        let nonce = self.actions.next_nonce(action);
+        let metadata = options.metadata.as_ref();
+        let transmission = Transmission::fed(action.clone(), nonce, length, metadata);
+        check_size(&transmission)?;
+        let targets = self.transmit(send, &transmission, options);
+        if !targets.is_empty() {
+            self.streams.begin(send, action.clone(), targets.into_iter());
+            self.ask_for_more(send);
+        }
+        Ok(())
+    }
+
+    /// Adds bytes to a stream, or ends it.
+    pub(crate) fn feed(&mut self, send: SendId, bytes: Bytes, is_finished: bool) {
+        let Some(portion) = self.streams.feed(send, bytes, is_finished) else { return };
+        let Portion { action, targets, pieces } = portion;
+        for peer in targets {
+            let (action, pieces) = (action.clone(), pieces.clone());
+            let output = RoomOutput::Feed { peer, action, send, pieces, is_finished };
+            self.outputs.push_back(output);
+        }
+        self.ask_for_more(send);
+    }
+
+    /// Ends a call of `send` before everything was handed over.
+    pub(crate) fn abort(&mut self, send: SendId) {
+        for peer in self.sends.abort(send) {
+            self.outputs.push_back(RoomOutput::Abort { peer, send });
+        }
+        self.report_sent(send);
+    }
+
+    /// A chunk was handed over for a target.
+    pub(crate) fn on_chunk_sent(
+        &mut self,
+        peer: &PeerId,
+        send: SendId,
+        fraction: f64,
+        wants_progress: bool,
+    ) {
+        if wants_progress {
+            let (room, peer) = (self.terms.key, peer.clone());
+            self.event(Event::Sending { room, send, peer, fraction });
+        }
+        self.streams.on_chunk(send, peer);
+        self.ask_for_more(send);
+    }
+
+    /// One target's transmission was handed over, or was not.
+    pub(crate) fn on_sent(
+        &mut self,
+        peer: &PeerId,
+        send: SendId,
+        failure: Option<SendFailure>,
+        now: Time,
+    ) {
+        self.on_request_sent(send, failure, now);
+        self.sends.settle(send, peer, failure);
+        self.streams.on_settled(send, peer);
+        self.report_sent(send);
+        self.ask_for_more(send);
+    }
+
+    /// A peer is gone; nothing more goes to it.
+    pub(super) fn end_sends(&mut self, peer: &PeerId) {
+        for send in self.sends.forget(peer) {
+            self.streams.on_settled(send, peer);
+            self.report_sent(send);
+            self.ask_for_more(send);
+        }
+    }
+
+    /// Queues a transmission for each target, and notes who is waited for.
+    fn transmit(
+        &mut self,
+        send: SendId,
+        transmission: &Transmission,
+        options: &SendOptions,
+    ) -> BTreeSet<PeerId> {
+        let (targets, absent): (BTreeSet<PeerId>, BTreeSet<PeerId>) = match &options.targets {
+            None => (self.peers().cloned().collect(), BTreeSet::new()),
+            Some(targets) => targets.iter().cloned().partition(|peer| self.is_member(peer)),
+        };
+        let absent = absent.into_iter().map(|peer| (peer, SendFailure::NotInRoom)).collect();
+        self.sends.begin(send, targets.clone(), absent);
+        for peer in &targets {
+            self.outputs.push_back(RoomOutput::Transmit {
+                peer: peer.clone(),
+                send,
+                order: Order::Queued,
+                transmission: transmission.clone(),
+                wants_progress: options.progress,
+            });
+        }
+        self.report_sent(send);
+        targets
+    }
+
+    fn report_sent(&mut self, send: SendId) {
+        if let Some(report) = self.sends.take_settled(send) {
+            self.streams.remove(send);
+            self.event(Event::Sent { room: self.terms.key, send, report });
+        }
+    }
+
+    fn ask_for_more(&mut self, send: SendId) {
+        if self.streams.take_ready(send) {
+            self.event(Event::SendReady { room: self.terms.key, send });
+        }
+    }
+}
