@@ -33,7 +33,7 @@ mod links;
 mod tls;
 mod udp;
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use tristero::*;
 use tristero_proto::{Clock, NodeConfig, Seed, Time};
@@ -42,15 +42,31 @@ use tristero_str0m::Str0mEngine;
 use io::TokioIo;
 
 /// How a node is made.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The node's id; a random one if there is none. Two nodes with one id never meet.
     pub self_id: Option<PeerId>,
     /// Whether peers on this machine may reach the node at its loopback addresses. Without it
     /// they are used only if there are no others.
     pub loopback: bool,
+    /// What may be open, held and waiting at once.
+    pub limits: Limits,
     /// How much may wait to be read before something is dropped.
     pub unread: Unread,
+    /// How long a connection is kept that no room uses; 123 s by default.
+    pub idle_ttl: Duration,
+    /// Whether only [`NodeHandle::pause_relays`] and [`NodeHandle::resume_relays`] say when relays
+    /// are dialled again. By default they are also dialled at once when this machine gets a new
+    /// address.
+    pub manual_reconnection: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let NodeConfig { self_id, limits, idle_ttl, manual_reconnection } = NodeConfig::default();
+        let (loopback, unread) = (false, Unread::default());
+        Options { self_id, loopback, limits, unread, idle_ttl, manual_reconnection }
+    }
 }
 
 /// Why a node or a room could not be made.
@@ -84,16 +100,17 @@ pub fn join(config: &Config, room_id: &str) -> Result<Room, Error> {
 ///
 /// Panics outside of a tokio runtime.
 pub fn node(options: Options) -> std::io::Result<NodeHandle> {
+    let Options { self_id, loopback, limits, unread, idle_ttl, manual_reconnection } = options;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     let seed = Seed::new(seed);
     let epoch = Instant::now();
-    let io = TokioIo::bind(epoch, options.loopback)?;
+    let io = TokioIo::bind(epoch, loopback)?;
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let clock = Clock { now: Time::ZERO, unix };
     let engine = Str0mEngine::new(&seed.fork("engine"), epoch);
-    let config = NodeConfig { self_id: options.self_id };
-    let parts = Parts { config, engine, seed, clock, unread: options.unread };
+    let config = NodeConfig { self_id, limits, idle_ttl, manual_reconnection };
+    let parts = Parts { config, engine, seed, clock, unread };
     let (handle, driver) = drive(parts, io);
     tokio::spawn(driver);
     Ok(handle)

@@ -20,6 +20,8 @@ pub struct Config {
     password: String,
     relays: Vec<(Arc<dyn Strategy>, String)>,
     trickle: Option<bool>,
+    passive: bool,
+    handshake: bool,
     handshake_timeout: Duration,
 }
 
@@ -43,6 +45,8 @@ impl Config {
             password: String::new(),
             relays: Vec::new(),
             trickle: None,
+            passive: false,
+            handshake: false,
             handshake_timeout: HANDSHAKE_TIMEOUT,
         }
     }
@@ -70,7 +74,22 @@ impl Config {
         self
     }
 
-    /// How long a connected peer may take to get ready; 10 s by default.
+    /// Stays silent until an active peer is heard; two passive peers never meet. It is for those
+    /// that are always there, such as an archive, and need not tell relays so. False by default.
+    pub fn passive(mut self, passive: bool) -> Self {
+        self.passive = passive;
+        self
+    }
+
+    /// Lets the application decide who enters, by [`Room::handshakes`](crate::Room::handshakes) or
+    /// [`Room::serve_handshakes`](crate::Room::serve_handshakes). Nobody enters without its word.
+    pub fn handshake(mut self) -> Self {
+        self.handshake = true;
+        self
+    }
+
+    /// How long a connected peer may take to get ready, the application's handshake included; 10 s
+    /// by default.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
@@ -80,6 +99,8 @@ impl Config {
         let mut config = RoomConfig::new(&self.app_id, room_id);
         config.password.clone_from(&self.password);
         config.trickle = self.trickle;
+        config.passive = self.passive;
+        config.handshake = self.handshake;
         config.handshake_timeout = self.handshake_timeout;
         for (strategy, url) in &self.relays {
             let url = RelayUrl::web_socket(url)?;

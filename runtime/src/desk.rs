@@ -2,21 +2,32 @@
 //!
 //! It takes what the node says of the room and hands it to inboxes. All of them end with it.
 
+mod calls;
+mod handshakes;
+mod transfers;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use tristero_proto::wire::{ActionName, Payload};
-use tristero_proto::{Event, PeerId, SendId, SendReport};
+use tristero_proto::{
+    Event, PeerId, PingId, RequestFailure, RequestId, Response, SendId, SendReport,
+};
 
 use crate::action::{Received, Receiving};
-use crate::inbox::{Bounds, Wakes};
+use crate::inbox::{Bounds, Inbox, Wakes};
 use crate::room::RoomEvent;
+use crate::unread::Unread;
 use crate::waiting::{Readers, Waiters};
+pub(crate) use calls::{Asked, Calls};
+pub(crate) use handshakes::{Handshakes, Met};
+pub(crate) use transfers::{Arrival, Piece, Transfers};
 
 /// Failures to join that are kept for the first reader of events. The oldest is dropped.
 const UNHEARD_MAX: usize = 64;
 
 /// See the [module](self).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Desk {
     /// Handles of the room as [`NodeHandle::join`](crate::NodeHandle::join) gives them.
     pub(crate) handles: usize,
@@ -27,11 +38,18 @@ pub(crate) struct Desk {
     pub(crate) receiving: BTreeMap<ActionName, Readers<Receiving>>,
     pub(crate) sends: Waiters<SendId, SendStep>,
     pub(crate) progress: Waiters<SendId, Progress>,
+    pub(crate) requests: Waiters<RequestId, Result<Response, RequestFailure>>,
+    pub(crate) calls: Calls,
+    pub(crate) pings: Waiters<PingId, Option<Duration>>,
+    pub(crate) handshakes: Handshakes,
+    pub(crate) transfers: Transfers,
 }
 
 /// What is told of a call of `send`.
 #[derive(Debug)]
 pub(crate) enum SendStep {
+    /// More can be added to what is sent as a stream.
+    Ready,
     /// It is over.
     Sent(SendReport),
 }
@@ -40,6 +58,25 @@ pub(crate) enum SendStep {
 pub(crate) type Progress = (PeerId, f64);
 
 impl Desk {
+    pub(crate) fn new(unread: Unread) -> Self {
+        Desk {
+            handles: 0,
+            unheard: VecDeque::new(),
+            events: Readers::default(),
+            messages: BTreeMap::new(),
+            receiving: BTreeMap::new(),
+            sends: Waiters::default(),
+            progress: Waiters::default(),
+            requests: Waiters::default(),
+            calls: Calls::default(),
+            pings: Waiters::default(),
+            handshakes: Handshakes::default(),
+            transfers: Transfers::new(unread),
+        }
+    }
+
+    /// Hands on what the node says of this room, but for requests, which may have to be answered
+    /// at once.
     pub(crate) fn on_event(&mut self, event: Event, wakes: &mut Wakes) {
         match event {
             Event::PeerJoined { peer, .. } => self.tell(RoomEvent::PeerJoined { peer }, wakes),
@@ -63,11 +100,34 @@ impl Desk {
                 }
             }
             Event::Sending { send, peer, fraction, .. } => {
-                self.progress.tell(&send, (peer, fraction), wakes);
+                self.progress.tell(&send, (peer, fraction), 0, wakes);
             }
+            Event::SendReady { send, .. } => self.sends.tell(&send, SendStep::Ready, 0, wakes),
             Event::Sent { send, report, .. } => {
                 self.progress.end_one(&send, wakes);
                 self.sends.finish(&send, SendStep::Sent(report), wakes);
+            }
+            Event::Response { request, result, .. } => {
+                self.progress.end_one(&request.send_id(), wakes);
+                self.requests.finish(&request, result, wakes);
+            }
+            Event::CallEnded { call, .. } => self.calls.on_over(call, wakes),
+            Event::Pong { ping, rtt, .. } => self.pings.finish(&ping, rtt, wakes),
+            Event::Handshake { peer, handshake, is_initiator, .. } => {
+                self.handshakes.on_met(peer, handshake, is_initiator, wakes);
+            }
+            Event::HandshakeData { handshake, payload, metadata, size, .. } => {
+                self.handshakes.on_said(handshake, payload, metadata, size, wakes);
+            }
+            Event::HandshakeEnded { handshake, .. } => self.handshakes.on_over(handshake, wakes),
+            Event::TransferBegan { peer, transfer, action, metadata, .. } => {
+                self.transfers.on_began(peer, transfer, &action, metadata, wakes);
+            }
+            Event::TransferPiece { transfer, bytes, fraction, .. } => {
+                self.transfers.on_piece(transfer, bytes, fraction, wakes);
+            }
+            Event::TransferEnded { transfer, result, .. } => {
+                self.transfers.on_ended(transfer, result, wakes);
             }
             _ => {}
         }
@@ -78,18 +138,36 @@ impl Desk {
         &mut self,
         bounds: Bounds,
         begin: Vec<RoomEvent>,
-    ) -> crate::inbox::Inbox<RoomEvent> {
+    ) -> Inbox<RoomEvent> {
         self.events.add_with(bounds, begin.into_iter().chain(self.unheard.drain(..)))
     }
 
     /// Nothing of the room follows.
     pub(crate) fn end(self, wakes: &mut Wakes) {
-        let Desk { handles: _, unheard: _, events, messages, receiving, sends, progress } = self;
+        let Desk {
+            handles: _,
+            unheard: _,
+            events,
+            messages,
+            receiving,
+            sends,
+            progress,
+            requests,
+            calls,
+            pings,
+            handshakes,
+            transfers,
+        } = self;
         events.end(wakes);
         messages.into_values().for_each(|readers| readers.end(wakes));
         receiving.into_values().for_each(|readers| readers.end(wakes));
         progress.end(wakes);
         sends.end(wakes);
+        requests.end(wakes);
+        calls.end(wakes);
+        pings.end(wakes);
+        handshakes.end(wakes);
+        transfers.end(wakes);
     }
 
     fn on_join_failed(&mut self, failed: RoomEvent, wakes: &mut Wakes) {

@@ -109,7 +109,7 @@ impl<I: Io> Driver<I> {
                 }
                 IoEvent::Deadline => node.handle_timeout(now),
             }
-            state.drain();
+            state.drain(now);
         });
         Poll::Ready(())
     }

@@ -43,6 +43,18 @@ impl NodeHandle {
         &self.inner.self_id
     }
 
+    /// Hangs up on all relays of all rooms, and dials none until
+    /// [`resume_relays`](Self::resume_relays): those who are connected stay so, and nobody else is
+    /// met.
+    pub fn pause_relays(&self) {
+        self.inner.shared.call(|state, now| state.node.pause_relays(now));
+    }
+
+    /// Dials all relays now, those too that would wait longer after a failure.
+    pub fn resume_relays(&self) {
+        self.inner.shared.call(|state, now| state.node.resume_relays(now));
+    }
+
     /// Leaves all rooms and closes all connections, and resolves when that is done: about 0.1 s.
     /// Dropping the future once it was polled only stops waiting.
     pub async fn shut_down(&self) {

@@ -36,11 +36,13 @@ pub(crate) struct Outlet<T>(Weak<Shared<T>>);
 pub(crate) struct Wakes(Vec<Waker>);
 
 /// Why something that was offered is not queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unqueued {
     /// Nobody reads any more.
+    #[error("nobody takes it")]
     Gone,
     /// Too much waits already.
+    #[error("too much waits already")]
     Full,
 }
 
@@ -102,6 +104,17 @@ impl<T> Inbox<T> {
         self.0.lock().pop()
     }
 
+    /// Nobody waits here any more. Dropping a waker may do anything, so this comes before an inbox
+    /// is dropped under the node's lock.
+    pub(crate) fn hush(&self) {
+        drop(self.0.waker.take());
+    }
+
+    /// All items that are there now, of a reader that reads no more.
+    pub(crate) fn drain(self) -> impl Iterator<Item = T> {
+        std::iter::from_fn(move || self.try_next())
+    }
+
     /// How many items were dropped because nobody read them.
     pub(crate) fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
@@ -125,10 +138,6 @@ impl<T> Outlet<T> {
     }
 
     /// Adds an item of this many bytes, unless that exceeds the bounds.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "transfers are offered, when the core has them")
-    )]
     pub(crate) fn offer(&self, item: T, size: usize, wakes: &mut Wakes) -> Result<(), Unqueued> {
         let shared = self.0.upgrade().ok_or(Unqueued::Gone)?;
         let mut queue = shared.lock();
@@ -159,9 +168,21 @@ impl<T> Outlet<T> {
         }
     }
 
+    /// Nothing follows, and nobody is to be told.
+    pub(crate) fn forget(mut self) {
+        self.0 = Weak::new();
+    }
+
     /// Whether somebody reads.
     pub(crate) fn is_read(&self) -> bool {
         self.0.strong_count() > 0
+    }
+}
+
+impl<T> Drop for Inbox<T> {
+    fn drop(&mut self) {
+        // A writer may hold the queue just now, under the node's lock, and be the last to do so.
+        self.hush();
     }
 }
 

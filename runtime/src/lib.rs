@@ -29,11 +29,14 @@ mod driver;
 mod engine;
 mod format;
 mod handle;
+mod handshake;
 mod inbox;
 mod io;
+mod request;
 mod room;
 mod send;
 mod shared;
+mod transfer;
 mod unread;
 mod waiting;
 
@@ -42,12 +45,21 @@ pub use config::{Config, JoinError};
 pub use driver::{Driver, Parts, drive};
 pub use format::{Format, FormatError, Json, Postcard, Raw, WrongType};
 pub use handle::NodeHandle;
+pub use handshake::{Handshake, HandshakeError, HandshakeMessage, Handshakes};
 pub use io::{Io, IoEvent, ReadClock};
-pub use room::{Room, RoomEvent, RoomEvents};
+pub use request::{
+    Request, RequestAction, RequestBuilder, RequestError, RequestManyBuilder, Requesting,
+    RequestingMany, Requests, RespondError, Responder, Responses,
+};
+pub use room::{PingError, Room, RoomEvent, RoomEvents};
 pub use send::{SendBuilder, SendError, Sending, Sent};
+pub use transfer::{
+    Incoming, IncomingError, TransferAction, TransferBuilder, TransferError, Transferring,
+};
 pub use tristero_proto as proto;
 pub use tristero_proto::engine::ConnectionInfo;
+pub use tristero_proto::limits::Limits;
 pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;
-pub use tristero_proto::{JoinFailure, LeaveReason, PeerId, SendFailure};
+pub use tristero_proto::{JoinFailure, LeaveReason, PeerId, SendFailure, TransferFailure};
 pub use unread::Unread;

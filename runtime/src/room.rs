@@ -1,24 +1,29 @@
 //! A room: who is in it, and what happens there.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Display};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
 use tristero_proto::engine::ConnectionInfo;
 use tristero_proto::signaling::RelayStatus;
 use tristero_proto::wire::ActionName;
 use tristero_proto::{
-    ActionOptions, JoinFailure, LeaveReason, PeerId, RegisterError, RoomKey, Time,
+    ActionKind, ActionOptions, JoinFailure, LeaveReason, PeerId, RegisterError, RoomKey, Time,
 };
 
 use crate::action::{Action, ActionError, Receiving};
 use crate::format::Format;
 use crate::handle::NodeHandle;
+use crate::handshake::{self, Handshake, Handshakes};
 use crate::inbox::{Bounds, Inbox};
+use crate::request::RequestAction;
 use crate::shared::State;
+use crate::transfer::TransferAction;
 
 /// A room that this node is in.
 ///
@@ -61,6 +66,27 @@ pub enum RoomEvent {
     Relay(RelayStatus),
 }
 
+/// Why a peer did not answer a ping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// The peer is not in the room.
+    #[error("the peer is not in the room")]
+    NotInRoom,
+    /// It left before it answered.
+    #[error("the peer left before it answered")]
+    PeerLeft,
+    /// Too many pings wait for its answer already.
+    #[error("{0} pings wait for its answer already")]
+    TooMany(
+        /// How many.
+        usize,
+    ),
+    /// The room was left.
+    #[error("the room was left")]
+    RoomLeft,
+}
+
 /// What happens in a room; made by [`Room::events`]. Also a [`Stream`].
 ///
 /// It ends when the room was left.
@@ -100,11 +126,89 @@ impl Room {
         let bounds = self.bounds();
         let inbox = self.call(|state, key, now| {
             let (node, desk) = state.room(key).ok_or(RegisterError::RoomGone)?;
-            let options = ActionOptions { progress: desk.receiving.contains_key(&name) };
+            let options = ActionOptions {
+                kind: ActionKind::Message,
+                progress: desk.receiving.contains_key(&name),
+            };
             node.register(key, &name, options, now)?;
             Ok::<_, RegisterError>(desk.messages.entry(name.clone()).or_default().add(bounds))
         })?;
         Ok(Action::new(self.clone(), name, inbox))
+    }
+
+    /// Asks, and answers, questions of one type under this name, of 1 to 32 bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the name is not valid, or is that of another kind of action here, if the room was
+    /// left, or has too many actions.
+    pub fn request_action<Q, A, F>(&self, name: &str) -> Result<RequestAction<Q, A, F>, ActionError>
+    where
+        F: Format<Q> + Format<A>,
+    {
+        RequestAction::new(self.clone(), ActionName::new(name)?)
+    }
+
+    /// Sends and receives bytes of any length, such as files, under this name, of 1 to 32 bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the name is not valid, or is that of another kind of action here, if the room was
+    /// left, or has too many actions.
+    pub fn transfer_action(&self, name: &str) -> Result<TransferAction, ActionError> {
+        TransferAction::new(self.clone(), ActionName::new(name)?)
+    }
+
+    /// The peers that wait to be let in, if the room was joined with [`Config::handshake`]. The
+    /// first of several streams gets all, as long as it is there.
+    ///
+    /// [`Config::handshake`]: crate::Config::handshake
+    pub fn handshakes(&self) -> Handshakes {
+        let bounds = self.bounds();
+        let inbox = self
+            .call(|state, key, _| state.room(key).map(|(_, desk)| desk.handshakes.read(bounds)));
+        Handshakes::new(self.clone(), inbox.unwrap_or_else(Inbox::ended))
+    }
+
+    /// Decides by a function who is let in, from now on and until the room is left: `Ok` accepts,
+    /// and an error refuses, with its text as the reason. Spawn the future that this gives, or
+    /// poll it beside others.
+    ///
+    /// Many are decided on at once. Dropping the future refuses those that are not decided yet.
+    ///
+    /// ```
+    /// # async fn example(room: tristero::Room) {
+    /// room.serve_handshakes(async |handshake| {
+    ///     handshake.send("the word?").map_err(|error| error.to_string())?;
+    ///     match handshake.recv().await {
+    ///         Some(said) if said.payload == "swordfish".into() => Ok(()),
+    ///         _ => Err("it does not know the word".to_owned()),
+    ///     }
+    /// }).await;
+    /// # }
+    /// ```
+    pub fn serve_handshakes<H, R, E>(&self, decide: H) -> impl Future<Output = ()> + use<H, R, E>
+    where
+        H: FnMut(Handshake) -> R,
+        R: Future<Output = Result<(), E>>,
+        E: Display,
+    {
+        handshake::serve(self.handshakes(), decide)
+    }
+
+    /// How long a member takes to answer. Dropping the future only stops waiting.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the peer is not in the room, or leaves before it answers, if too many pings wait
+    /// for its answer, or if the room is left.
+    pub async fn ping(&self, peer: &PeerId) -> Result<Duration, PingError> {
+        let pong = self.call(|state, key, now| {
+            let (node, desk) = state.room(key).ok_or(PingError::RoomLeft)?;
+            let ping = node.ping(key, peer, now)?;
+            Ok::<_, PingError>(desk.pings.add(ping, Bounds::OWN))
+        })?;
+        pong.next().await.ok_or(PingError::RoomLeft)?.ok_or(PingError::PeerLeft)
     }
 
     /// The peers that are in the room now, without us, and what is known of the connections to
@@ -124,6 +228,11 @@ impl Room {
     /// What is known of the connection to a peer of the room.
     pub fn connection_info(&self, peer: &PeerId) -> Option<ConnectionInfo> {
         self.call(|state, key, _| state.node.connection_info(key, peer))
+    }
+
+    /// Whether the room was joined with [`Config::passive`](crate::Config::passive).
+    pub fn is_passive(&self) -> bool {
+        self.call(|state, key, _| state.node.is_passive(key))
     }
 
     /// Our own id, by which the others know us.
@@ -158,14 +267,25 @@ impl Room {
         let bounds = self.bounds();
         self.call(|state, key, now| {
             let (node, desk) = state.room(key).ok_or(RegisterError::RoomGone)?;
-            node.register(key, action, ActionOptions { progress: true }, now)?;
+            let options = ActionOptions { kind: ActionKind::Message, progress: true };
+            node.register(key, action, options, now)?;
             Ok(desk.receiving.entry(action.clone()).or_default().add(bounds))
         })
     }
 
     /// What may wait for a reader of messages or events.
-    fn bounds(&self) -> Bounds {
+    pub(crate) fn bounds(&self) -> Bounds {
         self.inner.node.shared().unread().messages()
+    }
+}
+
+impl From<tristero_proto::PingError> for PingError {
+    fn from(error: tristero_proto::PingError) -> Self {
+        match error {
+            tristero_proto::PingError::NotInRoom => PingError::NotInRoom,
+            tristero_proto::PingError::TooMany(max) => PingError::TooMany(max),
+            _ => PingError::RoomLeft,
+        }
     }
 }
 

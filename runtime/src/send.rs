@@ -5,11 +5,13 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use serde_json::Value;
 use tristero_proto::wire::{ActionName, Payload};
-use tristero_proto::{PeerId, SendFailure, SendOptions, SendReport};
+use tristero_proto::{Node, PeerId, RoomKey, SendFailure, SendId, SendOptions, SendReport, Time};
 
 use crate::desk::{Progress, SendStep};
+use crate::engine::AnyEngine;
 use crate::format::FormatError;
 use crate::inbox::{Bounds, Inbox};
 use crate::room::Room;
@@ -40,7 +42,7 @@ pub enum SendError {
 #[non_exhaustive]
 pub struct Sent {
     /// Peers that all of it was handed over for; none if nobody else was in the room.
-    pub delivered: usize,
+    pub delivered: Vec<PeerId>,
     /// Members of the room that left, or could not take it, before they had all of it.
     pub failed: Vec<(PeerId, SendFailure)>,
 }
@@ -78,9 +80,11 @@ enum Phase {
 /// A call of the node that is under way, and ends with this.
 pub(crate) struct Begun {
     /// It is not left while something of it is being sent.
-    _room: Room,
+    room: Room,
+    send: SendId,
     steps: Inbox<SendStep>,
     progress: Option<Inbox<Progress>>,
+    is_over: bool,
 }
 
 impl SendBuilder {
@@ -135,9 +139,12 @@ impl IntoFuture for SendBuilder {
     fn into_future(self) -> Sending {
         let SendBuilder { room, action, payload, options, on_progress } = self;
         let is_targeted = options.targets.is_some();
-        let begun = payload
-            .map_err(SendError::from)
-            .and_then(|payload| Ok(Begun::send(room, &action, payload, &options)?));
+        let begun = payload.map_err(SendError::from).and_then(|payload| {
+            let begun = Begun::begin(room, options.progress, |node, key, now| {
+                node.send(key, &action, payload, &options, now)
+            });
+            Ok(begun?)
+        });
         let phase = begun.map_or_else(Phase::Refused, Phase::Begun);
         Sending { is_targeted, phase, on_progress }
     }
@@ -148,16 +155,13 @@ impl Future for Sending {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Phase::Begun(begun) = &this.phase {
+        if let Phase::Begun(begun) = &mut this.phase {
             let step = ready!(begun.poll_step(this.on_progress.as_mut(), cx));
             this.phase = Phase::Over;
-            let Some(SendStep::Sent(SendReport { delivered, failed })) = step else {
-                return Poll::Ready(Err(SendError::RoomLeft));
-            };
-            if this.is_targeted && !failed.is_empty() {
-                return Poll::Ready(Err(SendError::Undelivered(failed)));
-            }
-            return Poll::Ready(Ok(Sent { delivered, failed }));
+            return Poll::Ready(match step {
+                Some(SendStep::Sent(report)) => Sent::new(report, this.is_targeted),
+                Some(SendStep::Ready) | None => Err(SendError::RoomLeft),
+            });
         }
         match std::mem::replace(&mut this.phase, Phase::Over) {
             Phase::Refused(error) => Poll::Ready(Err(error)),
@@ -167,26 +171,40 @@ impl Future for Sending {
 }
 
 impl Begun {
-    fn send(
+    /// Begins by a call of the node.
+    pub(crate) fn begin(
         room: Room,
-        action: &ActionName,
-        payload: Payload,
-        options: &SendOptions,
+        wants_progress: bool,
+        call: impl FnOnce(
+            &mut Node<AnyEngine>,
+            RoomKey,
+            Time,
+        ) -> Result<SendId, tristero_proto::SendError>,
     ) -> Result<Begun, tristero_proto::SendError> {
-        let (steps, progress) = room.call(|state, key, now| {
+        let (send, steps, progress) = room.call(|state, key, now| {
             let gone = tristero_proto::SendError::RoomGone;
             let (node, desk) = state.room(key).ok_or(gone)?;
-            let send = node.send(key, action, payload, options, now)?;
+            let send = call(node, key, now)?;
             let steps = desk.sends.add(send, Bounds::OWN);
-            let progress = options.progress.then(|| desk.progress.add(send, Bounds::OWN));
-            Ok((steps, progress))
+            let progress = wants_progress.then(|| desk.progress.add(send, Bounds::OWN));
+            Ok((send, steps, progress))
         })?;
-        Ok(Begun { _room: room, steps, progress })
+        Ok(Begun { room, send, steps, progress, is_over: false })
+    }
+
+    /// Adds to what is sent as a stream.
+    pub(crate) fn feed(&self, bytes: Bytes) {
+        self.room.call(|state, key, now| state.node.feed(key, self.send, bytes, now));
+    }
+
+    /// Nothing more is added to what is sent as a stream.
+    pub(crate) fn finish(&self) {
+        self.room.call(|state, key, now| state.node.finish(key, self.send, now));
     }
 
     /// The next step; `None` if the room was left.
     pub(crate) fn poll_step(
-        &self,
+        &mut self,
         on_progress: Option<&mut OnProgress>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<SendStep>> {
@@ -197,7 +215,33 @@ impl Begun {
                 on_progress(&peer, fraction);
             }
         }
+        self.is_over |= matches!(step, Poll::Ready(Some(SendStep::Sent(_)) | None));
         step
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        self.room.call(|state, key, now| {
+            let Some((node, desk)) = state.room(key) else { return };
+            desk.sends.forget(&self.send);
+            desk.progress.forget(&self.send);
+            node.abort(key, self.send, now);
+        });
+    }
+}
+
+impl Sent {
+    /// Of what was sent to some by name, a failure is an error.
+    pub(crate) fn new(report: SendReport, is_targeted: bool) -> Result<Sent, SendError> {
+        let SendReport { delivered, failed } = report;
+        if is_targeted && !failed.is_empty() {
+            return Err(SendError::Undelivered(failed));
+        }
+        Ok(Sent { delivered, failed })
     }
 }
 

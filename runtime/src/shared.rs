@@ -83,9 +83,10 @@ impl Shared {
 
     /// Calls the node, tells its readers what came of it, and lets the driver do the rest.
     pub(crate) fn call<T>(&self, call: impl FnOnce(&mut State, Time) -> T) -> T {
+        let now = self.now();
         let result = self.with(|state| {
-            let result = call(state, self.now());
-            state.drain();
+            let result = call(state, now);
+            state.drain(now);
             result
         });
         self.driver.wake();
@@ -98,7 +99,7 @@ impl Shared {
                 return Err(JoinError::ShutDown);
             }
             let room = state.node.join(config, now)?;
-            state.desks.entry(room).or_default().handles += 1;
+            state.desks.entry(room).or_insert_with(|| Desk::new(self.unread)).handles += 1;
             Ok(room)
         })
     }
@@ -144,10 +145,10 @@ impl State {
     }
 
     /// Tells the readers what the node says, and keeps what is to be performed.
-    pub(crate) fn drain(&mut self) {
+    pub(crate) fn drain(&mut self, now: Time) {
         while let Some(output) = self.node.poll_output() {
             match output {
-                Output::Event(event) => self.on_event(event),
+                Output::Event(event) => self.on_event(event, now),
                 output => self.outputs.push_back(output),
             }
         }
@@ -185,18 +186,24 @@ impl State {
         }
     }
 
-    fn on_event(&mut self, event: Event) {
+    fn on_event(&mut self, event: Event, now: Time) {
         if event == Event::ShutDown {
             self.life = Life::ShutDown;
-            return;
         }
-        let desk = room_of(&event).and_then(|room| self.desks.get_mut(&room));
-        if let Some(desk) = desk {
-            desk.on_event(event, &mut self.wakes);
+        let Some(room) = room_of(&event) else { return };
+        let Some(desk) = self.desks.get_mut(&room) else { return };
+        let Event::Request { peer, request, .. } = event else {
+            return desk.on_event(event, &mut self.wakes);
+        };
+        let call = request.call;
+        if let Err(why) = desk.calls.on_request(peer, request, &mut self.wakes) {
+            // If it is over already then nobody needs to know.
+            let _ = self.node.respond(room, call, Err(why.to_string()), now);
         }
     }
 }
 
+/// The room that an event is of.
 fn room_of(event: &Event) -> Option<RoomKey> {
     match event {
         Event::PeerJoined { room, .. }
@@ -206,6 +213,17 @@ fn room_of(event: &Event) -> Option<RoomKey> {
         | Event::Receiving { room, .. }
         | Event::Sending { room, .. }
         | Event::Sent { room, .. }
+        | Event::SendReady { room, .. }
+        | Event::Request { room, .. }
+        | Event::CallEnded { room, .. }
+        | Event::Response { room, .. }
+        | Event::Pong { room, .. }
+        | Event::Handshake { room, .. }
+        | Event::HandshakeData { room, .. }
+        | Event::HandshakeEnded { room, .. }
+        | Event::TransferBegan { room, .. }
+        | Event::TransferPiece { room, .. }
+        | Event::TransferEnded { room, .. }
         | Event::Relay { room, .. } => Some(*room),
         _ => None,
     }

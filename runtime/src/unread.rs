@@ -2,27 +2,42 @@
 
 use crate::inbox::Bounds;
 
-/// How much of what came may wait for a reader that is slow, before something is dropped. Each
-/// stream of messages or events has so much for itself.
+/// How much of what came may wait for a reader that is slow. Each stream of messages, requests or
+/// events has so much for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unread {
-    /// Messages, or events. At the bound the oldest one is dropped, and counted by
-    /// [`Action::dropped`](crate::Action::dropped); 65,536 by default.
+    /// Messages, requests, or events; 65,536 by default. At the bound the oldest message is
+    /// dropped, and counted by [`Action::dropped`](crate::Action::dropped); a request is rejected.
     pub messages: usize,
-    /// Bytes that messages take in memory. At the bound the oldest one is dropped; a single larger
-    /// one is kept. 256 MiB by default.
+    /// Bytes that messages or requests take in memory; 256 MiB by default. At the bound the
+    /// oldest message is dropped, and a request is rejected; a single larger one is kept.
     pub bytes: usize,
+    /// Bytes of one transfer; 64 MiB by default. The transfer ends with an error at the bound.
+    pub transfer_bytes: usize,
+    /// Bytes of all transfers of a room; 256 MiB by default. A transfer that goes beyond ends
+    /// with an error.
+    pub all_transfer_bytes: usize,
 }
 
 impl Default for Unread {
     fn default() -> Self {
-        Unread { messages: 65_536, bytes: 256 * 1024 * 1024 }
+        const MIB: usize = 1024 * 1024;
+        Unread {
+            messages: 65_536,
+            bytes: 256 * MIB,
+            transfer_bytes: 64 * MIB,
+            all_transfer_bytes: 256 * MIB,
+        }
     }
 }
 
 impl Unread {
     pub(crate) fn messages(&self) -> Bounds {
         Bounds { items: self.messages, bytes: self.bytes }
+    }
+
+    pub(crate) fn transfer(&self) -> Bounds {
+        Bounds { items: usize::MAX, bytes: self.transfer_bytes }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::inbox::{Bounds, Inbox, Outlet, Wakes};
+use crate::inbox::{Bounds, Inbox, Outlet, Unqueued, Wakes};
 
 /// Readers of one stream, each of which gets all of it from when it began to read. Bounded by the
 /// application, which has all of them.
@@ -64,6 +64,17 @@ impl<T> Readers<T> {
         last.push(item, size, wakes);
     }
 
+    /// Gives the longest-standing reader something that only one can have.
+    pub(crate) fn offer_first(
+        &mut self,
+        item: T,
+        size: usize,
+        wakes: &mut Wakes,
+    ) -> Result<(), Unqueued> {
+        self.0.retain(Outlet::is_read);
+        self.0.first().ok_or(Unqueued::Gone)?.offer(item, size, wakes)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(|reader| !reader.is_read())
     }
@@ -80,16 +91,34 @@ impl<K: Ord, T> Waiters<K, T> {
         inbox
     }
 
-    pub(crate) fn tell(&mut self, id: &K, item: T, wakes: &mut Wakes) {
+    pub(crate) fn tell(&mut self, id: &K, item: T, size: usize, wakes: &mut Wakes) {
         if let Some(waiter) = self.0.get(id) {
-            waiter.push(item, 0, wakes);
+            waiter.push(item, size, wakes);
         }
+    }
+
+    /// Tells something that must not be missed.
+    pub(crate) fn offer(
+        &mut self,
+        id: &K,
+        item: T,
+        size: usize,
+        wakes: &mut Wakes,
+    ) -> Result<(), Unqueued> {
+        self.0.get(id).ok_or(Unqueued::Gone)?.offer(item, size, wakes)
     }
 
     /// Tells the last thing.
     pub(crate) fn finish(&mut self, id: &K, item: T, wakes: &mut Wakes) {
         if let Some(waiter) = self.0.remove(id) {
             waiter.finish(item, wakes);
+        }
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn forget(&mut self, id: &K) {
+        if let Some(waiter) = self.0.remove(id) {
+            waiter.forget();
         }
     }
 

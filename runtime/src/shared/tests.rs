@@ -35,7 +35,7 @@ fn failure(room: RoomKey) -> (Event, RoomEvent) {
 fn a_failure_before_anyone_reads_events_is_not_lost() {
     let (shared, key, room) = room();
     let (event, told) = failure(key);
-    shared.with(|state| state.on_event(event));
+    shared.with(|state| state.on_event(event, Time::ZERO));
     let has_it = || {
         let mut events = room.events();
         std::iter::from_fn(|| events.try_recv()).any(|event| event == told)
@@ -85,7 +85,7 @@ fn wakers_may_call_the_room_and_are_woken_in_order() {
         }
         poll(&shared, key, "first", &woken, |cx| first.poll_recv(cx));
         poll(&shared, key, "second", &woken, |cx| second.poll_recv(cx));
-        shared.with(|state| state.on_event(failure(key).0));
+        shared.with(|state| state.on_event(failure(key).0, Time::ZERO));
         while first.try_recv().is_some() {}
         poll(&shared, key, "at the end", &woken, |cx| first.poll_recv(cx));
         shared.with(State::end);
