@@ -82,44 +82,43 @@ impl<E: Engine> Node<E> {
     /// Does what a [`Command`] says.
     pub fn handle_command(&mut self, command: Command, now: Time) -> Reply {
         match command {
-            Command::Join(config) => Reply::Joined(self.join(*config, now)),
-            Command::Leave(room) => done(self.leave(room, now)),
+            Command::Join(config) => return Reply::Joined(self.join(*config, now)),
+            Command::Leave(room) => self.leave(room, now),
             Command::Register(room, action, options) => {
-                Reply::Registered(self.register(room, &action, options, now))
+                return Reply::Registered(self.register(room, &action, options, now));
             }
             Command::Send(room, action, payload, options) => {
-                Reply::Sending(self.send(room, &action, payload, &options, now))
+                return Reply::Sending(self.send(room, &action, payload, &options, now));
             }
             Command::SendStream(room, action, options, length) => {
-                Reply::Sending(self.send_stream(room, &action, &options, length, now))
+                return Reply::Sending(self.send_stream(room, &action, &options, length, now));
             }
-            Command::Feed(room, send, bytes) => done(self.feed(room, send, bytes, now)),
-            Command::Finish(room, send) => done(self.finish(room, send, now)),
-            Command::Abort(room, send) => done(self.abort(room, send, now)),
+            Command::Feed(room, send, bytes) => self.feed(room, send, bytes, now),
+            Command::Finish(room, send) => self.finish(room, send, now),
+            Command::Abort(room, send) => self.abort(room, send, now),
             Command::Request(room, action, payload, options) => {
-                Reply::Requested(self.request(room, &action, payload, options, now))
+                return Reply::Requested(self.request(room, &action, payload, options, now));
             }
-            Command::AbortRequest(room, request) => done(self.abort_request(room, request, now)),
+            Command::AbortRequest(room, request) => self.abort_request(room, request, now),
             Command::Respond(room, call, result) => {
-                Reply::Responded(self.respond(room, call, result, now))
+                return Reply::Responded(self.respond(room, call, result, now));
             }
-            Command::Ping(room, peer) => Reply::Pinged(self.ping(room, &peer, now)),
-            Command::HandshakeSend(room, handshake, payload, metadata) => Reply::Handshake(
-                self.handshake_send(room, handshake, payload, metadata.as_ref(), now),
-            ),
+            Command::Ping(room, peer) => return Reply::Pinged(self.ping(room, &peer, now)),
+            Command::HandshakeSend(room, handshake, payload, metadata) => {
+                let metadata = metadata.as_ref();
+                let sent = self.handshake_send(room, handshake, payload, metadata, now);
+                return Reply::Handshake(sent);
+            }
             Command::HandshakeAccept(room, handshake) => {
-                Reply::Handshake(self.handshake_accept(room, handshake, now))
+                return Reply::Handshake(self.handshake_accept(room, handshake, now));
             }
             Command::HandshakeRefuse(room, handshake, reason) => {
-                Reply::Handshake(self.handshake_refuse(room, handshake, reason, now))
+                return Reply::Handshake(self.handshake_refuse(room, handshake, reason, now));
             }
-            Command::PauseRelays => done(self.pause_relays(now)),
-            Command::ResumeRelays => done(self.resume_relays(now)),
-            Command::ShutDown => done(self.shut_down(now)),
+            Command::PauseRelays => self.pause_relays(now),
+            Command::ResumeRelays => self.resume_relays(now),
+            Command::ShutDown => self.shut_down(now),
         }
+        Reply::Done
     }
-}
-
-fn done((): ()) -> Reply {
-    Reply::Done
 }

@@ -211,14 +211,20 @@ impl Room {
         metadata.insert("r".to_owned(), wire_id.into());
         let payload = match result {
             Ok(payload) => payload,
-            Err(mut why) => {
-                why.truncate(why.floor_char_boundary(limits::REJECTION_BYTES_MAX));
-                metadata.insert("e".to_owned(), why.into());
+            Err(why) => {
+                metadata.insert("e".to_owned(), shortened(&why).into());
                 Payload::Json(Value::Null)
             }
         };
         Transmission::new(action, nonce, payload, Some(&Value::Object(metadata)))
     }
+}
+
+/// As many whole characters of a text as a rejection may have.
+fn shortened(text: &str) -> &str {
+    let is_end = |end: &usize| text.is_char_boundary(*end);
+    let end = (0..=limits::REJECTION_BYTES_MAX.min(text.len())).rev().find(is_end);
+    &text[..end.unwrap_or_default()]
 }
 
 /// The id of a request, and what its sender sent along.

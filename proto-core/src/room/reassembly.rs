@@ -101,7 +101,7 @@ impl Reassembly {
             return Progressed::Dropped(Offence::InvalidTransmission, why);
         }
         if let Mode::Pieces(ids) = mode {
-            return self.hand_on(key, partial, &chunk, ids, limits);
+            return self.hand_on(&key, partial, &chunk, ids, limits);
         }
         if partial.cost > limits.bytes {
             let why = "larger than a transmission may be";
@@ -111,7 +111,7 @@ impl Reassembly {
             return partial.finish(chunk);
         }
         let fraction = f64::from(chunk.progress) / 255.0;
-        self.keep(key, partial, limits);
+        self.keep(&key, partial, limits);
         Progressed::Partial { action: chunk.action, nonce: chunk.nonce, fraction }
     }
 
@@ -123,11 +123,8 @@ impl Reassembly {
     /// Drops what got nothing for too long, and says how many.
     pub(super) fn expire(&mut self, now: Time) -> u64 {
         let is_dead = |partial: &Partial| now.since(partial.last_heard) >= limits::PARTIAL_IDLE_MAX;
-        let dead: Vec<Key> = self
-            .partials
-            .iter()
-            .filter_map(|(key, partial)| is_dead(partial).then(|| key.clone()))
-            .collect();
+        let dead = self.partials.iter().filter(|(_, partial)| is_dead(partial));
+        let dead: Vec<Key> = dead.map(|(key, _)| key.clone()).collect();
         for key in &dead {
             self.drop_partial(key, TransferFailure::Idle);
         }
@@ -172,7 +169,7 @@ impl Reassembly {
 
     fn hand_on(
         &mut self,
-        key: Key,
+        key: &Key,
         mut partial: Partial,
         chunk: &Chunk,
         ids: &mut Counter,
@@ -213,11 +210,11 @@ impl Reassembly {
 
     /// Keeps a transmission that goes on, and drops those that were heard of longest ago if there
     /// are too many.
-    fn keep(&mut self, key: Key, partial: Partial, limits: ReassemblyLimits) {
+    fn keep(&mut self, key: &Key, partial: Partial, limits: ReassemblyLimits) {
         self.bytes += partial.cost;
         self.partials.insert(key.clone(), partial);
         while self.partials.len() > limits.transmissions || self.bytes > limits.bytes {
-            let others = self.partials.iter().filter(|(other, _)| **other != key);
+            let others = self.partials.iter().filter(|(other, _)| *other != key);
             let oldest = others.min_by_key(|(_, partial)| partial.last_heard);
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
             self.drop_partial(&oldest, TransferFailure::Invalid("too much is arriving at once"));

@@ -56,6 +56,8 @@ pub struct World {
     pub published: Vec<(Who, String, Value)>,
     pub relay_is_down: bool,
     pub network_is_cut: bool,
+    /// Nodes that are alive and take no message off their connections.
+    pub stalls: BTreeSet<Who>,
     /// How much longer than the shortest way something may take, each link and connection in order.
     pub jitter: Option<(Rng, Duration)>,
     last_arrivals: BTreeMap<(Who, Vec<u8>), Time>,
@@ -391,7 +393,9 @@ impl World {
                     if transmit.bytes.get(8) == Some(&b'M') {
                         self.sent.push((who, transmit.bytes.slice(9..)));
                     }
-                    if !self.network_is_cut {
+                    let is_message = transmit.bytes.get(8) == Some(&b'M');
+                    let is_stalled = is_message && self.stalls.contains(&to);
+                    if !self.network_is_cut && !is_stalled {
                         self.schedule(to, Arrival::Datagram(transmit));
                     }
                 }
