@@ -92,11 +92,15 @@ impl World {
 
     /// Adds a node with this id, reachable at an address of its own.
     pub fn add(&mut self, id: &str) -> Who {
+        self.add_with(id, NodeConfig::default())
+    }
+
+    pub fn add_with(&mut self, id: &str, config: NodeConfig) -> Who {
         let who = Who(self.nodes.len());
         let seed = Seed::from_number(who.0 as u64 + 1);
         let engine = MemoryEngine::new(&seed.fork("engine"));
         let self_id = Some(PeerId::new(id).unwrap());
-        let config = NodeConfig { self_id, ..NodeConfig::default() };
+        let config = NodeConfig { self_id, ..config };
         let clock = Clock { now: self.now, unix: Duration::from_secs(1_700_000_000) };
         let node = Node::new(config, engine, seed, clock);
         self.nodes.push(Inhabitant { node, events: Vec::new(), is_frozen: false });
@@ -228,6 +232,17 @@ impl World {
     /// A node that does nothing any more, as if its process had been killed.
     pub fn freeze(&mut self, who: Who) {
         self.nodes[who.0].is_frozen = true;
+    }
+
+    /// It goes on, with the time that passed.
+    pub fn thaw(&mut self, who: Who) {
+        self.nodes[who.0].is_frozen = false;
+    }
+
+    /// How many datagrams a node has sent.
+    pub fn transmits(&self, who: Who) -> usize {
+        let sender = format!("{who:?} Transmit");
+        self.trace.iter().filter(|line| line.contains(&sender)).count()
     }
 
     pub fn events(&self, who: Who) -> &[Event] {
