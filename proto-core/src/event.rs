@@ -208,3 +208,31 @@ pub enum Event {
     /// The node is shut down: every goodbye was sent, nothing follows.
     ShutDown,
 }
+
+impl Event {
+    /// The room that this is about; none when the node was shut down.
+    pub fn room(&self) -> Option<RoomKey> {
+        match self {
+            Event::PeerJoined { room, .. }
+            | Event::PeerLeft { room, .. }
+            | Event::JoinFailed { room, .. }
+            | Event::Message { room, .. }
+            | Event::Receiving { room, .. }
+            | Event::Sending { room, .. }
+            | Event::Sent { room, .. }
+            | Event::SendReady { room, .. }
+            | Event::Request { room, .. }
+            | Event::CallEnded { room, .. }
+            | Event::Response { room, .. }
+            | Event::Pong { room, .. }
+            | Event::Handshake { room, .. }
+            | Event::HandshakeData { room, .. }
+            | Event::HandshakeEnded { room, .. }
+            | Event::TransferBegan { room, .. }
+            | Event::TransferPiece { room, .. }
+            | Event::TransferEnded { room, .. }
+            | Event::Relay { room, .. } => Some(*room),
+            Event::ShutDown => None,
+        }
+    }
+}

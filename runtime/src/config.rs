@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tristero_proto::crypto::Password;
 use tristero_proto::signaling::{InvalidRelayUrl, RelayUrl, Strategy};
 use tristero_proto::strategies::WsRelay;
 use tristero_proto::{HANDSHAKE_TIMEOUT, RelayConfig, RoomConfig};
@@ -17,7 +18,7 @@ use tristero_proto::{HANDSHAKE_TIMEOUT, RelayConfig, RoomConfig};
 #[derive(Clone, Debug)]
 pub struct Config {
     app_id: String,
-    password: String,
+    password: Password,
     relays: Vec<(Arc<dyn Strategy>, String)>,
     trickle: Option<bool>,
     passive: bool,
@@ -42,7 +43,7 @@ impl Config {
     pub fn new(app_id: impl Into<String>) -> Self {
         Config {
             app_id: app_id.into(),
-            password: String::new(),
+            password: Password::default(),
             relays: Vec::new(),
             trickle: None,
             passive: false,
@@ -63,7 +64,7 @@ impl Config {
     }
 
     /// Encrypts signals with this password, and admits only those who know it.
-    pub fn password(mut self, password: impl Into<String>) -> Self {
+    pub fn password(mut self, password: impl Into<Password>) -> Self {
         self.password = password.into();
         self
     }

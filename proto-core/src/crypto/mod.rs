@@ -9,6 +9,6 @@ mod password;
 mod topic;
 
 pub use envelope::{OpenError, SignalKey};
-pub use password::{bound_password_proof, password_proof};
+pub use password::{Password, bound_password_proof, password_proof};
 pub(crate) use topic::token_text;
 pub use topic::{RoomToken, Topic};

@@ -5,9 +5,45 @@
 //!
 //! spec: docs/protocol.md, section 5
 
+use std::fmt;
+
 use sha2::{Digest as _, Sha256};
 
 use super::token_text;
+
+/// What the members of a room know and others do not; empty is none. It is never logged.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for Password {
+    fn from(text: &str) -> Self {
+        Password(text.to_owned())
+    }
+}
+
+impl From<String> for Password {
+    fn from(text: String) -> Self {
+        Password(text)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_empty() { "none" } else { "secret" })
+    }
+}
 
 /// The answer to a challenge.
 pub fn password_proof(challenge: &str, password: &str, app_id: &str, room_id: &str) -> String {

@@ -3,22 +3,20 @@
 //! After a call, [`settle`](Node::settle) empties every part that was touched and carries what it
 //! said to the part that it concerns, until none has anything to say.
 
-use std::collections::VecDeque;
+use tracing::debug;
 
-use tracing::{debug, info};
-
-use super::routes::{Owner, Spare};
+use super::routes::Owner;
 use super::{Joined, Node, Output, Part};
 use crate::conduct::Offence;
 use crate::crypto::{RoomToken, Topic};
-use crate::engine::{CloseReason, Engine, EngineEvent, EngineOutput};
+use crate::engine::{Engine, EngineEvent, EngineOutput};
 use crate::event::Event;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
 use crate::peer::{OutboxEvent, Outgoing, Peer};
-use crate::room::{LeaveReason, RoomOutput, SendFailure};
+use crate::room::{RoomOutput, SendFailure};
 use crate::signaling::{RelayOutput, SignalingOutput};
 use crate::time::Time;
-use crate::wire::{Capabilities, Frame};
+use crate::wire::Frame;
 
 impl<E: Engine> Node<E> {
     /// Drains what was touched, until nothing is.
@@ -123,28 +121,6 @@ impl<E: Engine> Node<E> {
                 self.probe(conn, now);
             }
         }
-    }
-
-    /// Asks a connected peer that looks for a connection whether it still hears us. One that
-    /// JavaScript has given up looks open and discards everything.
-    fn probe(&mut self, conn: ConnId, now: Time) {
-        let Some(peer) = self.peers.get_mut(&conn).filter(|peer| !peer.is_probed()) else { return };
-        let rooms: Vec<RoomKey> = peer.attached().collect();
-        let id = peer.id.clone();
-        let asked = rooms
-            .iter()
-            .find(|key| self.rooms.get_mut(key).is_some_and(|joined| joined.room.probe(&id, now)));
-        let Some(peer) = self.peers.get_mut(&conn) else { return };
-        if let Some(key) = asked {
-            peer.on_probed(now);
-            self.touched.insert(Part::Room(*key));
-        } else if rooms.is_empty() {
-            debug!(peer = %id, "replaces a connection that no room uses");
-            self.engine.close(conn, now);
-            self.touched.insert(Part::Engine);
-        }
-        // Otherwise its admission is under way, and has a time limit of its own.
-        self.touched.insert(Part::Peer(conn));
     }
 
     pub(super) fn carry_signaling(&mut self, key: RoomKey, now: Time) {
@@ -252,64 +228,7 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    /// A negotiation led to a connection.
-    fn on_open(&mut self, conn: ConnId, now: Time) {
-        let Some((key, peer)) = self.negotiation(conn) else { return };
-        let Some(joined) = self.rooms.get_mut(&key) else { return };
-        joined.signaling.on_connected(&peer, conn);
-        self.touched.insert(Part::Signaling(key));
-        let app_id = joined.config.app_id.clone();
-        if self.routes.shared(&app_id, &peer).is_some() {
-            return self.on_second_connection(conn, key, peer, now);
-        }
-        self.adopt(conn, key, &peer, app_id, now);
-    }
-
-    /// Two rooms negotiated with one peer at once. The smaller id keeps what opened first for it;
-    /// the larger one waits to see which of the two that was.
-    fn on_second_connection(&mut self, conn: ConnId, key: RoomKey, peer: PeerId, now: Time) {
-        debug!(%peer, "a second connection to a peer");
-        if self.self_id < peer {
-            self.routes.remove(conn);
-            self.engine.close(conn, now);
-            self.touched.insert(Part::Engine);
-        } else {
-            let joined = self.rooms.get(&key);
-            let app_id = joined.map_or_else(String::new, |joined| joined.config.app_id.clone());
-            self.routes.spare(conn, Spare { room: key, app_id, peer, held: VecDeque::new() });
-        }
-    }
-
-    fn adopt(&mut self, conn: ConnId, key: RoomKey, id: &PeerId, app_id: String, now: Time) {
-        if self.peers.len() >= self.limits.peers {
-            debug!(peer = %id, "closed a connection: too many peers");
-            self.routes.remove(conn);
-            self.engine.close(conn, now);
-            self.touched.insert(Part::Engine);
-            return;
-        }
-        info!(peer = %id, ?conn, "connected to a peer");
-        self.routes.share(conn, &app_id, id);
-        let mut peer = Peer::new(id.clone(), app_id, &self.limits, self.idle_ttl, now);
-        for (other, joined) in &mut self.rooms {
-            if joined.config.app_id == peer.app_id {
-                if !joined.signaling.is_dormant() {
-                    peer.say_presence(&joined.room.names().token, true);
-                }
-                // Other rooms may have been about to connect to the same peer. The smaller id
-                // chose this connection by that; the larger one sees what becomes of the others.
-                if self.self_id < *id || *other == key {
-                    joined.signaling.on_connected(id, conn);
-                    self.touched.insert(Part::Signaling(*other));
-                }
-            }
-        }
-        self.peers.insert(conn, peer);
-        self.touched.insert(Part::Peer(conn));
-        self.attach(key, conn, now);
-    }
-
-    fn on_frame(&mut self, conn: ConnId, bytes: &bytes::Bytes, now: Time) {
+    pub(super) fn on_frame(&mut self, conn: ConnId, bytes: &bytes::Bytes, now: Time) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         match Frame::parse(bytes) {
             Ok(Frame::Presence { token, is_present }) => {
@@ -342,27 +261,6 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn on_hello(&mut self, conn: ConnId, capabilities: Capabilities) {
-        let Some(peer) = self.peers.get_mut(&conn) else { return };
-        peer.on_hello(capabilities);
-        if peer.proves_too() {
-            for key in peer.attached() {
-                if let Some(joined) = self.rooms.get_mut(&key) {
-                    joined.room.on_hello(&peer.id);
-                }
-            }
-        }
-    }
-
-    fn on_offence(&mut self, conn: ConnId, offence: Offence, now: Time) {
-        let Some(peer) = self.peers.get_mut(&conn) else { return };
-        if peer.on_offence(offence, now) {
-            info!(peer = %peer.id, %offence, "cut a peer");
-            self.engine.close(conn, now);
-            self.touched.insert(Part::Engine);
-        }
-    }
-
     /// Puts a connected peer before the door of a room.
     pub(super) fn attach(&mut self, key: RoomKey, conn: ConnId, now: Time) {
         let Some(joined) = self.rooms.get_mut(&key) else { return };
@@ -376,43 +274,6 @@ impl<E: Engine> Node<E> {
         }
         joined.signaling.on_company(true);
         self.touched.extend([Part::Room(key), Part::Peer(conn)]);
-    }
-
-    fn on_closed(&mut self, conn: ConnId, reason: CloseReason, now: Time) {
-        self.due.set(Part::Peer(conn), None);
-        match self.routes.remove(conn) {
-            Some(Owner::Negotiating { room, peer }) => {
-                self.with_signaling(room, |joined| {
-                    joined.signaling.on_attempt_failed(&peer, conn, now);
-                });
-            }
-            Some(Owner::Shared) => self.lose_peer(conn, reason, now),
-            Some(Owner::Spare(_)) | None => {}
-        }
-    }
-
-    fn lose_peer(&mut self, conn: ConnId, reason: CloseReason, now: Time) {
-        let Some(peer) = self.peers.remove(&conn) else { return };
-        info!(peer = %peer.id, %reason, "lost the connection to a peer");
-        self.routes.unshare(&peer.app_id, &peer.id);
-        let reason = peer.verdict().map_or(LeaveReason::Lost(reason), LeaveReason::Cut);
-        for key in peer.attached() {
-            if let Some(joined) = self.rooms.get_mut(&key) {
-                joined.room.on_lost(&peer.id, reason);
-                joined.signaling.on_peer_lost(now);
-                self.touched.extend([Part::Room(key), Part::Signaling(key)]);
-            }
-            self.carry_room(key, now);
-        }
-        let spare = self.routes.spare_of(&peer.app_id, &peer.id);
-        if let Some(conn) = spare
-            && let Some(Owner::Spare(Spare { room, peer: id, held, .. })) = self.routes.remove(conn)
-        {
-            self.adopt(conn, room, &id, peer.app_id, now);
-            for message in held {
-                self.on_frame(conn, &message, now);
-            }
-        }
     }
 
     pub(super) fn carry_room(&mut self, key: RoomKey, now: Time) {
@@ -517,7 +378,7 @@ impl<E: Engine> Node<E> {
         self.outputs.push_back(Output::Event(event));
     }
 
-    fn with_signaling(&mut self, key: RoomKey, act: impl FnOnce(&mut Joined)) {
+    pub(super) fn with_signaling(&mut self, key: RoomKey, act: impl FnOnce(&mut Joined)) {
         if let Some(joined) = self.rooms.get_mut(&key) {
             act(joined);
             self.touched.insert(Part::Signaling(key));
@@ -551,7 +412,7 @@ impl<E: Engine> Node<E> {
         self.rooms.get(&key).is_some_and(|joined| joined.signaling.is_dormant())
     }
 
-    fn negotiation(&self, conn: ConnId) -> Option<(RoomKey, PeerId)> {
+    pub(super) fn negotiation(&self, conn: ConnId) -> Option<(RoomKey, PeerId)> {
         match self.routes.owner(conn)? {
             Owner::Negotiating { room, peer } => Some((*room, peer.clone())),
             Owner::Shared | Owner::Spare(_) => None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::crypto::Password;
 use crate::ids::PeerId;
 use crate::limits::{self, Limits};
 use crate::peer::IDLE_TTL;
@@ -58,7 +59,7 @@ pub struct RoomConfig {
     /// The room.
     pub room_id: String,
     /// What hides the room's signals, and what members prove to know; empty is none.
-    pub password: String,
+    pub password: Password,
     /// Where to meet.
     pub relays: Vec<RelayConfig>,
     /// Whether candidates may follow a description; `None` leaves it to the strategies.
@@ -117,7 +118,7 @@ impl RoomConfig {
         RoomConfig {
             app_id: app_id.into(),
             room_id: room_id.into(),
-            password: String::new(),
+            password: Password::default(),
             relays: Vec::new(),
             trickle: None,
             passive: false,
@@ -133,8 +134,11 @@ impl RoomConfig {
         if self.room_id.is_empty() {
             return Err(JoinError::EmptyRoomId);
         }
-        let names =
-            [("appId", &self.app_id), ("roomId", &self.room_id), ("password", &self.password)];
+        let names = [
+            ("appId", &*self.app_id),
+            ("roomId", &*self.room_id),
+            ("password", self.password.as_str()),
+        ];
         for (name, text) in names {
             if text.len() > limits::NAME_BYTES_MAX {
                 return Err(JoinError::TooLong(name));

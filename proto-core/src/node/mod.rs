@@ -2,12 +2,14 @@
 //!
 //! A [`Node`] carries what its parts say to each other: relays to signaling, signaling to the
 //! engine, the engine to peers, peers to rooms. Each part is a state machine that knows none of
-//! the others. This file has the node's calls, `carry` what passes between the parts.
+//! the others. This file drives the node, `calls` has what an application does in a room, `carry`
+//! what passes between the parts, `connections` which connections are kept.
 
 mod calls;
 mod carry;
 mod command;
 mod config;
+mod connections;
 mod input;
 mod output;
 mod routes;

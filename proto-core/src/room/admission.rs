@@ -253,12 +253,12 @@ impl<'a> PasswordMessage<'a> {
 }
 
 fn proof(challenge: &str, names: &RoomNames) -> String {
-    password_proof(challenge, &names.password, &names.app_id, &names.room_id)
+    password_proof(challenge, names.password.as_str(), &names.app_id, &names.room_id)
 }
 
 fn bound_proof(challenge: &str, names: &RoomNames, prover: &PeerId) -> String {
     let RoomNames { password, app_id, room_id, .. } = names;
-    bound_password_proof(challenge, password, app_id, room_id, prover.as_str())
+    bound_password_proof(challenge, password.as_str(), app_id, room_id, prover.as_str())
 }
 
 fn respond(proof: &str) -> AdmissionOutput {
@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     fn names(password: &str) -> RoomNames {
-        RoomNames::new("app", "room", password, &PeerId::new("a").unwrap())
+        RoomNames::new("app", "room", &password.into(), &PeerId::new("a").unwrap())
     }
 
     fn admission(self_id: &str, peer: &str, proves_too: bool) -> Admission {

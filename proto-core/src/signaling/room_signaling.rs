@@ -5,28 +5,30 @@
 //!
 //! spec: docs/protocol.md, section 2
 
+mod negotiation;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use tracing::{debug, trace};
 
 use super::Announcer;
 use super::passivity::Passivity;
-use super::session::{ATTEMPT_TTL, Answering, Connecting, Offering, Phase, Session};
-use crate::crypto::{RoomToken, SignalKey, Topic};
+use super::session::{Phase, Session};
+use crate::crypto::{Password, RoomToken, SignalKey, Topic};
 use crate::engine::ConnOptions;
 use crate::ids::{ConnId, Counter, PeerId, RelayId};
 use crate::join_failure::JoinFailure;
 use crate::limits::{self, Limits};
 use crate::rng::Rng;
 use crate::time::{Deadline, DueSet, Time};
-use crate::wire::{CandidateInit, OfferId, Signal, SignalBody};
+use crate::wire::{CandidateInit, Signal, SignalBody};
 
 /// All that a room's name and password give.
 #[derive(Clone, Debug)]
 pub(crate) struct RoomNames {
     pub(crate) app_id: String,
     pub(crate) room_id: String,
-    pub(crate) password: String,
+    pub(crate) password: Password,
     pub(crate) token: RoomToken,
     pub(crate) root_topic: Topic,
     pub(crate) self_topic: Topic,
@@ -34,15 +36,15 @@ pub(crate) struct RoomNames {
 }
 
 impl RoomNames {
-    pub(crate) fn new(app_id: &str, room_id: &str, password: &str, self_id: &PeerId) -> Self {
+    pub(crate) fn new(app_id: &str, room_id: &str, password: &Password, self_id: &PeerId) -> Self {
         RoomNames {
             app_id: app_id.to_owned(),
             room_id: room_id.to_owned(),
-            password: password.to_owned(),
+            password: password.clone(),
             token: RoomToken::of_room(app_id, room_id),
             root_topic: Topic::root(app_id, room_id),
             self_topic: Topic::of_peer(app_id, room_id, self_id),
-            key: SignalKey::derive(password, app_id, room_id),
+            key: SignalKey::derive(password.as_str(), app_id, room_id),
         }
     }
 }
@@ -420,181 +422,6 @@ impl Signaling {
             self.relays.values_mut().for_each(|side| side.announcer.stop());
             self.outputs.push_back(SignalingOutput::FellAsleep);
         }
-    }
-
-    fn on_announce(&mut self, relay: RelayId, peer: &PeerId, conns: &mut Counter, now: Time) {
-        let is_leading = self.self_id < *peer;
-        match self.sessions.get_mut(peer).map(|session| &mut session.phase) {
-            Some(Phase::Connecting(_) | Phase::Answering(_)) => {}
-            Some(Phase::Offering(offering)) => {
-                if offering.wants(relay, now) {
-                    self.send_offer(relay, peer);
-                }
-            }
-            None | Some(Phase::Idle { .. }) if is_leading => {
-                self.begin_offer(relay, peer, conns, now);
-            }
-            None | Some(Phase::Idle { .. }) => self.publish(relay, peer, SignalBody::Announce),
-        }
-    }
-
-    fn begin_offer(&mut self, relay: RelayId, peer: &PeerId, conns: &mut Counter, now: Time) {
-        let conn = ConnId(conns.next());
-        let mut offering = Offering::new(conn, OfferId::generate(&mut self.rng), now);
-        offering.wants(relay, now);
-        self.session(peer, now).phase = Phase::Offering(offering);
-        self.outputs.push_back(SignalingOutput::Offer { conn, peer: peer.clone() });
-    }
-
-    fn on_offer(
-        &mut self,
-        relay: RelayId,
-        peer: &PeerId,
-        offer_id: OfferId,
-        sealed: &str,
-        conns: &mut Counter,
-        now: Time,
-    ) {
-        let is_leading = self.self_id < *peer;
-        let supersedes = self.sessions.get(peer).is_some_and(|s| s.supersedes(&offer_id));
-        match self.sessions.get(peer).map(|session| &session.phase) {
-            Some(Phase::Connecting(_)) => return,
-            Some(Phase::Answering(_)) if !supersedes => return,
-            Some(Phase::Offering(_)) if is_leading => return,
-            Some(Phase::Idle { refused: Some(refused), .. }) if *refused == offer_id => return,
-            Some(Phase::Offering(_) | Phase::Answering(_) | Phase::Idle { .. }) | None => {}
-        }
-        let opened = self.names.key.open(sealed);
-        let session = self.session(peer, now);
-        let Ok(sdp) = opened else {
-            // Anyone can publish under this name, so an attempt of our own goes on.
-            if session.conn().is_none() {
-                session.phase = Phase::idle(Some(offer_id), now);
-            }
-            return self.fail(peer, JoinFailure::OfferPassword);
-        };
-        let ours = session.conn();
-        let held = session.take_held(&offer_id);
-        let conn = ConnId(conns.next());
-        let expires = now + ATTEMPT_TTL;
-        session.answer(Answering { conn, offer_id, relay, expires });
-        if let Some(conn) = ours {
-            self.outputs.push_back(SignalingOutput::Close { conn });
-        }
-        self.outputs.push_back(SignalingOutput::Answer { conn, peer: peer.clone(), sdp });
-        for candidate in held {
-            self.add_candidate(peer, conn, candidate);
-        }
-    }
-
-    fn on_answer(&mut self, peer: &PeerId, offer_id: Option<&OfferId>, sealed: &str, now: Time) {
-        let Some(session) = self.sessions.get_mut(peer) else { return };
-        let Phase::Offering(offering) = &session.phase else { return };
-        if offering.sdp.is_none() || offer_id.is_some_and(|id| *id != offering.offer_id) {
-            return;
-        }
-        let Ok(sdp) = self.names.key.open(sealed) else {
-            return self.fail(peer, JoinFailure::AnswerPassword);
-        };
-        let conn = offering.conn;
-        let relays = offering.relays.keys().copied().collect();
-        let offer_id = offering.offer_id.clone();
-        let expires = now + ATTEMPT_TTL;
-        session.phase = Phase::Connecting(Connecting { conn, offer_id, relays, expires });
-        self.outputs.push_back(SignalingOutput::AcceptAnswer { conn, peer: peer.clone(), sdp });
-    }
-
-    fn on_candidate(&mut self, peer: &PeerId, offer_id: Option<OfferId>, sealed: &str, now: Time) {
-        let opened = self.names.key.open(sealed).ok();
-        let Some(candidate) = opened.and_then(|json| CandidateInit::parse(&json)) else {
-            self.dropped += 1;
-            debug!(%peer, "dropped a candidate");
-            return;
-        };
-        if candidate.is_end() {
-            return;
-        }
-        let session = self.session(peer, now);
-        let matches = |ours: &OfferId| offer_id.as_ref().is_none_or(|id| id == ours);
-        let conn = match &session.phase {
-            Phase::Offering(offering) if matches(&offering.offer_id) => Some(offering.conn),
-            Phase::Connecting(connecting) if matches(&connecting.offer_id) => Some(connecting.conn),
-            Phase::Answering(answering) => Some(answering.conn),
-            Phase::Idle { .. } | Phase::Offering(_) | Phase::Connecting(_) => None,
-        };
-        match (conn, offer_id) {
-            (Some(conn), _) => self.add_candidate(peer, conn, candidate),
-            (None, Some(offer_id)) => session.hold(offer_id, candidate),
-            (None, None) => self.dropped += 1,
-        }
-    }
-
-    fn add_candidate(&mut self, peer: &PeerId, conn: ConnId, candidate: CandidateInit) {
-        let candidates_max = self.limits.candidates_per_session;
-        let session = self.sessions.get_mut(peer);
-        if session.is_some_and(|session| session.use_candidate(candidates_max)) {
-            self.outputs.push_back(SignalingOutput::AddCandidate { conn, candidate });
-        } else {
-            self.dropped += 1;
-            debug!(%peer, "dropped a candidate: there were too many");
-        }
-    }
-
-    fn expire(&mut self, peer: &PeerId, now: Time) {
-        let Some(session) = self.sessions.get(peer) else { return };
-        match session.conn() {
-            None => {
-                self.sessions.remove(peer);
-            }
-            Some(conn) => {
-                self.outputs.push_back(SignalingOutput::Close { conn });
-                self.give_up(peer, now);
-            }
-        }
-    }
-
-    /// Ends an attempt. If descriptions were exchanged the application hears of it, and the peer
-    /// is asked once for another attempt: it may not announce itself again for a minute.
-    fn give_up(&mut self, peer: &PeerId, now: Time) {
-        let Some(session) = self.sessions.get_mut(peer) else { return };
-        let relays = session.exchanged_over();
-        let is_retried = std::mem::replace(&mut session.is_retried, !relays.is_empty());
-        session.phase = Phase::idle(None, now);
-        self.note_deadline(peer);
-        self.rest_if_alone();
-        if relays.is_empty() {
-            return;
-        }
-        self.fail(peer, JoinFailure::NotConnected { peer: peer.to_string() });
-        for relay in relays.into_iter().filter(|_| !is_retried) {
-            self.publish(relay, peer, SignalBody::Announce);
-        }
-    }
-
-    /// Sends our offer over one relay, and the candidates that were trickled so far.
-    fn send_offer(&mut self, relay: RelayId, peer: &PeerId) {
-        let Some(session) = self.sessions.get(peer) else { return };
-        let Phase::Offering(offering) = &session.phase else { return };
-        let Some(sdp) = &offering.sdp else { return };
-        let sealed = self.names.key.seal(sdp, &mut self.rng);
-        let offer_id = offering.offer_id.clone();
-        let candidates = offering.candidates.clone();
-        self.publish(relay, peer, SignalBody::Offer { offer_id: offer_id.clone(), sealed });
-        for candidate in candidates {
-            self.send_candidate(relay, peer, &offer_id, &candidate);
-        }
-    }
-
-    fn send_candidate(
-        &mut self,
-        relay: RelayId,
-        peer: &PeerId,
-        offer_id: &OfferId,
-        candidate: &CandidateInit,
-    ) {
-        let sealed = self.names.key.seal(&candidate.emit(), &mut self.rng);
-        let offer_id = Some(offer_id.clone());
-        self.publish(relay, peer, SignalBody::Candidate { offer_id, sealed });
     }
 
     /// Publishes to the peer's own topic.

@@ -42,7 +42,7 @@ pub struct InvalidRelayUrl {
 impl RelayUrl {
     /// Takes a URL whose scheme is `ws` or `wss`.
     pub fn web_socket(text: &str) -> Result<Self, InvalidRelayUrl> {
-        let invalid = |why: String| InvalidRelayUrl { url: text.to_owned(), why };
+        let invalid = |why: String| InvalidRelayUrl { url: without_credentials(text), why };
         let scheme = "it has to begin with ws:// or wss://";
         let url = match url::Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "ws" | "wss") => url,
@@ -62,22 +62,31 @@ impl RelayUrl {
         RelayUrl(text.into())
     }
 
-    /// The text, in the normal form of the URL standard.
+    /// The text, in the normal form of the URL standard, with the credentials that it may hold.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
+/// Without credentials, which are not for logs.
 impl fmt::Display for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&without_credentials(&self.0))
     }
 }
 
 impl fmt::Debug for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(&without_credentials(&self.0), f)
     }
+}
+
+/// A URL, or what was meant as one, without `user:password@`.
+fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// What a runtime is to dial.
@@ -228,3 +237,18 @@ pub enum Decoded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(pub &'static str);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_credentials() {
+        let url = RelayUrl::web_socket("wss://user:p%40ss@host:1/path@x?y#z").unwrap();
+        assert_eq!(url.to_string(), "wss://host:1/path@x?y#z");
+        assert_eq!(format!("{url:?}"), r#""wss://host:1/path@x?y#z""#);
+        assert!(url.as_str().contains("p%40ss"));
+        let error = RelayUrl::web_socket("http://user:secret@host").unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}

@@ -78,7 +78,7 @@ pub fn room(app_id: &str, room_id: &str) -> RoomConfig {
 }
 
 pub fn with_password(password: &str) -> RoomConfig {
-    RoomConfig { password: password.to_owned(), ..room("app", "room") }
+    RoomConfig { password: password.into(), ..room("app", "room") }
 }
 
 pub fn action(name: &str) -> ActionName {

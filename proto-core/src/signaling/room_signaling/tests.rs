@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rng::Seed;
+use crate::wire::OfferId;
 
 const RELAY: RelayId = RelayId(1);
 const OTHER_RELAY: RelayId = RelayId(2);
@@ -20,7 +21,7 @@ fn room_of(self_id: &str) -> Room {
 
 fn found(self_id: &str, is_passive: bool) -> Room {
     let self_id = PeerId::new(self_id).unwrap();
-    let names = RoomNames::new("app", "room", "", &self_id);
+    let names = RoomNames::new("app", "room", &Password::default(), &self_id);
     let options = ConnOptions { trickle: true };
     let rng = Seed::from_number(1).rng("signaling");
     let limits = Limits::default();
