@@ -47,6 +47,7 @@ pub(crate) struct Connection {
     channel: DataChannel,
     silence: Silence,
     traffic: Traffic,
+    dtls_version: Option<&'static str>,
     /// Addresses at which the peer says it sees us.
     mapped: Vec<SocketAddr>,
     surplus_channels: usize,
@@ -193,6 +194,7 @@ impl Connection {
             info.candidate_kinds = ("host", kind_name(remote.kind_of(path.remote)));
         }
         info.rtt = self.traffic.rtt;
+        info.dtls_version = self.dtls_version;
         info.bytes_received = self.traffic.bytes_received;
         info.bytes_sent = self.traffic.bytes_sent;
         Some(info)
@@ -313,6 +315,7 @@ impl Connection {
     fn open(&mut self, now: Time, shared: &mut Shared) {
         self.silence.start(now);
         self.driven.settle();
+        self.dtls_version = self.driven.dtls_version();
         shared.event(EngineEvent::Open { conn: self.id });
     }
 

@@ -132,6 +132,16 @@ impl Driven {
         }
     }
 
+    /// The version of DTLS that was agreed on, once there is one.
+    pub(crate) fn dtls_version(&mut self) -> Option<&'static str> {
+        // The numbers are those of the record layer (RFC 6347, RFC 9147).
+        match self.rtc.direct_api().dtls_protocol_version()?.as_u16() {
+            0xFEFD => Some("DTLS 1.2"),
+            0xFEFC => Some("DTLS 1.3"),
+            _ => None,
+        }
+    }
+
     /// Tells it that there is a path now.
     pub(crate) fn settle(&mut self) {
         self.pace = Pace::Steady;

@@ -277,6 +277,8 @@ pub struct ConnectionInfo {
     pub path: Option<Path>,
     /// The kinds of the two candidates, `host`, `srflx`, `prflx` or `relay`; empty if unknown.
     pub candidate_kinds: (&'static str, &'static str),
+    /// The version of DTLS in use, such as `DTLS 1.2`.
+    pub dtls_version: Option<&'static str>,
     /// The round trip time as ICE measured it last.
     pub rtt: Option<std::time::Duration>,
     /// Bytes that arrived in datagrams.

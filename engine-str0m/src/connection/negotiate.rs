@@ -193,6 +193,7 @@ impl Connection {
             channel,
             silence: Silence::new(shared.silence_max),
             traffic: Traffic::default(),
+            dtls_version: None,
             mapped: Vec::new(),
             surplus_channels: 0,
             ended: None,
