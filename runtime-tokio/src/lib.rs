@@ -28,6 +28,7 @@
 //! again here. Both need to be called inside a tokio runtime with time and I/O enabled.
 
 mod addresses;
+mod files;
 mod io;
 mod links;
 mod tls;
@@ -39,6 +40,7 @@ pub use tristero::*;
 use tristero_proto::{Clock, NodeConfig, Seed, Time};
 use tristero_str0m::Str0mEngine;
 
+pub use files::{SendFile, save, send_file};
 use io::TokioIo;
 
 /// How a node is made.

@@ -43,14 +43,13 @@ impl NodeHandle {
         &self.inner.self_id
     }
 
-    /// Hangs up on all relays of all rooms, and dials none until
-    /// [`resume_relays`](Self::resume_relays): those who are connected stay so, and nobody else is
-    /// met.
+    /// Dials no relay of any room any more, until [`resume_relays`](Self::resume_relays). Those
+    /// that are open stay so.
     pub fn pause_relays(&self) {
         self.inner.shared.call(|state, now| state.node.pause_relays(now));
     }
 
-    /// Dials all relays now, those too that would wait longer after a failure.
+    /// Dials relays again, those that wait at once.
     pub fn resume_relays(&self) {
         self.inner.shared.call(|state, now| state.node.resume_relays(now));
     }

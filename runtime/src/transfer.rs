@@ -100,7 +100,7 @@ impl TransferAction {
     /// so it may be larger than memory.
     ///
     /// Transfers to one peer follow each other, in the order in which they were begun.
-    pub fn send_from<R: AsyncRead + Unpin>(&self, reader: R) -> TransferBuilder<R> {
+    pub fn send_from<R>(&self, reader: R) -> TransferBuilder<R> {
         TransferBuilder {
             room: self.room.clone(),
             action: self.name.clone(),
@@ -145,6 +145,12 @@ impl<R> TransferBuilder<R> {
     pub fn metadata(mut self, metadata: impl Into<Value>) -> Self {
         self.options.metadata = Some(metadata.into());
         self
+    }
+
+    /// Sends what this reader gives instead.
+    pub fn read_from<S>(self, reader: S) -> TransferBuilder<S> {
+        let TransferBuilder { room, action, reader: _, length, options, on_progress } = self;
+        TransferBuilder { room, action, reader, length, options, on_progress }
     }
 
     /// Says how many bytes the reader will give, for the progress that both sides see. Without it

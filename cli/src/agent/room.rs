@@ -155,7 +155,7 @@ fn entry<'a>(
 }
 
 fn config(order: &JoinOrder) -> Config {
-    let mut config = Config::new(&order.app_id).password(&order.password);
+    let mut config = Config::new(&order.app_id).password(order.password.as_str());
     for url in order.relays() {
         config = config.relay(url);
     }
