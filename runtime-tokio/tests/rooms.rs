@@ -2,69 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
-use std::time::Duration;
+mod common;
 
+use common::{config, left, met, peer, soon};
 use serde_json::json;
-use tristero_relay::{Config as RelayConfig, Relay};
 use tristero_tokio::{
-    Config, JoinError, LeaveReason, NodeHandle, Options, Payload, Raw, RawAction, Room, RoomEvent,
-    RoomEvents, SendError, node,
+    Config, JoinError, LeaveReason, Payload, Raw, RawAction, Room, RoomEvent, SendError,
 };
-
-/// Far more than anything here takes, even on a machine that is busy with something else.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Starts a relay that stops with the test's runtime.
-async fn relay() -> String {
-    let address = "127.0.0.1:0".parse().unwrap();
-    let relay = Relay::bind(RelayConfig::new(address)).await.unwrap();
-    let url = relay.url();
-    let _handle = relay.spawn();
-    url
-}
-
-fn peer() -> NodeHandle {
-    node(Options { loopback: true, ..Options::default() }).unwrap()
-}
-
-async fn soon<T>(future: impl IntoFuture<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future.into_future()).await.expect("it takes far too long")
-}
-
-async fn joined(events: &mut RoomEvents, room: &Room) {
-    soon(async {
-        loop {
-            match events.recv().await {
-                Some(RoomEvent::PeerJoined { peer }) if peer == *room.self_id() => return,
-                Some(_) => {}
-                None => panic!("the room ended"),
-            }
-        }
-    })
-    .await;
-}
-
-async fn left(events: &mut RoomEvents) -> LeaveReason {
-    soon(async {
-        loop {
-            match events.recv().await {
-                Some(RoomEvent::PeerLeft { reason, .. }) => return reason,
-                Some(_) => {}
-                None => panic!("the room ended"),
-            }
-        }
-    })
-    .await
-}
-
-/// Two rooms of two nodes that have met.
-async fn met(config: &Config) -> (Room, Room) {
-    let a = peer().join(config, "room").unwrap();
-    let b = peer().join(config, "room").unwrap();
-    joined(&mut a.events(), &b).await;
-    joined(&mut b.events(), &a).await;
-    (a, b)
-}
 
 fn raw(room: &Room, name: &str) -> RawAction {
     room.action(name).unwrap()
@@ -76,7 +20,7 @@ async fn recv(action: &mut RawAction) -> Payload {
 
 #[tokio::test]
 async fn peers_meet_exchange_messages_and_see_each_other_leave() {
-    let config = Config::new("app").relay(relay().await);
+    let config = config().await;
     let (a, b) = met(&config).await;
     let (from_a, mut at_b) = (raw(&a, "chat"), raw(&b, "chat"));
     soon(from_a.send("hello — 世界").metadata(json!({ "n": 1 }))).await.unwrap();
@@ -94,7 +38,7 @@ async fn peers_meet_exchange_messages_and_see_each_other_leave() {
 
 #[tokio::test]
 async fn a_large_payload_arrives_whole_and_its_progress_is_told() {
-    let config = Config::new("app").relay(relay().await).password("secret");
+    let config = config().await.password("secret");
     let (a, b) = met(&config).await;
     let (from_a, mut at_b) = (raw(&a, "file"), raw(&b, "file"));
     let mut receiving = at_b.receiving().unwrap();
@@ -119,7 +63,7 @@ async fn a_large_payload_arrives_whole_and_its_progress_is_told() {
 
 #[tokio::test]
 async fn sending_to_someone_who_is_not_here_is_an_error_that_says_so() {
-    let config = Config::new("app").relay(relay().await);
+    let config = config().await;
     let room = peer().join(&config, "room").unwrap();
     let nobody = peer().self_id().clone();
     let chat = raw(&room, "chat");
@@ -130,7 +74,7 @@ async fn sending_to_someone_who_is_not_here_is_an_error_that_says_so() {
 
 #[tokio::test]
 async fn a_room_ends_for_all_its_handles_when_it_is_left() {
-    let config = Config::new("app").relay(relay().await);
+    let config = config().await;
     let room = peer().join(&config, "room").unwrap();
     let (mut events, mut chat) = (room.events(), raw(&room, "chat"));
     soon(room.clone().leave()).await;
@@ -142,7 +86,7 @@ async fn a_room_ends_for_all_its_handles_when_it_is_left() {
 
 #[tokio::test]
 async fn what_is_being_sent_ends_when_the_room_is_left() {
-    let config = Config::new("app").relay(relay().await);
+    let config = config().await;
     let (a, b) = met(&config).await;
     let files = raw(&a, "file");
     let sending = tokio::spawn(files.send(vec![0; 300_000_000]).into_future());
@@ -154,7 +98,7 @@ async fn what_is_being_sent_ends_when_the_room_is_left() {
 
 #[tokio::test]
 async fn a_room_that_was_joined_twice_is_left_with_the_last_handle() {
-    let config = Config::new("app").relay(relay().await);
+    let config = config().await;
     let node = peer();
     let (first, second) =
         (node.join(&config, "room").unwrap(), node.join(&config, "room").unwrap());
@@ -172,7 +116,7 @@ async fn a_room_that_was_joined_twice_is_left_with_the_last_handle() {
 
 #[tokio::test]
 async fn a_node_ends_with_its_last_handle() {
-    let config = Config::new("app").relay(relay().await);
+    let config = config().await;
     let (a, b) = met(&config).await;
     let mut events = b.events();
     drop(a);
@@ -181,7 +125,7 @@ async fn a_node_ends_with_its_last_handle() {
 
 #[tokio::test]
 async fn shutting_down_resolves_when_everything_is_closed() {
-    let config = Config::new("app").relay(relay().await);
+    let config = config().await;
     let (a, b) = met(&config).await;
     let mut events = b.events();
     let chat = raw(&a, "chat");

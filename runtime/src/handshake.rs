@@ -129,9 +129,8 @@ impl Handshake {
         self.inner.is_decided.store(true, Ordering::Relaxed);
         let Inner { room, handshake, .. } = &*self.inner;
         room.call(|state, key, now| {
-            let (node, desk) = state.room(key).ok_or(HandshakeError::Over)?;
-            desk.handshakes.forget(*handshake);
-            node.handshake_accept(key, *handshake, now)
+            state.end_handshake(key, *handshake);
+            state.node.handshake_accept(key, *handshake, now)
         })
     }
 
@@ -148,8 +147,7 @@ impl Handshake {
     fn say(&self, payload: Payload, metadata: Option<&Value>) -> Result<(), HandshakeError> {
         let Inner { room, handshake, .. } = &*self.inner;
         room.call(|state, key, now| {
-            let (node, _) = state.room(key).ok_or(HandshakeError::Over)?;
-            node.handshake_send(key, *handshake, payload, metadata, now)
+            state.node.handshake_send(key, *handshake, payload, metadata, now)
         })
     }
 }
@@ -158,9 +156,8 @@ impl Inner {
     fn refuse(&self, reason: String) -> Result<(), HandshakeError> {
         self.is_decided.store(true, Ordering::Relaxed);
         self.room.call(|state, key, now| {
-            let (node, desk) = state.room(key).ok_or(HandshakeError::Over)?;
-            desk.handshakes.forget(self.handshake);
-            node.handshake_refuse(key, self.handshake, reason, now)
+            state.end_handshake(key, self.handshake);
+            state.node.handshake_refuse(key, self.handshake, reason, now)
         })
     }
 }

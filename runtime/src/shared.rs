@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use atomic_waker::AtomicWaker;
-use tristero_proto::{Event, JoinError, Node, Output, RoomConfig, RoomKey, Time};
+use tristero_proto::{Event, HandshakeId, JoinError, Node, Output, RoomConfig, RoomKey, Time};
 
 use crate::desk::Desk;
 use crate::engine::AnyEngine;
@@ -142,6 +142,13 @@ impl State {
     /// The node, and the desk of one of its rooms; `None` if that was left.
     pub(crate) fn room(&mut self, room: RoomKey) -> Option<(&mut Node<AnyEngine>, &mut Desk)> {
         Some((&mut self.node, self.desks.get_mut(&room)?))
+    }
+
+    /// A handshake is decided here: nothing more of it is heard.
+    pub(crate) fn end_handshake(&mut self, room: RoomKey, handshake: HandshakeId) {
+        if let Some(desk) = self.desks.get_mut(&room) {
+            desk.handshakes.on_over(handshake, &mut self.wakes);
+        }
     }
 
     /// Tells the readers what the node says, and keeps what is to be performed.

@@ -72,11 +72,6 @@ impl Handshakes {
         self.talks.tell(&handshake, HandshakeMessage { payload, metadata }, size, wakes);
     }
 
-    /// A handshake is decided here.
-    pub(crate) fn forget(&mut self, handshake: HandshakeId) {
-        self.talks.forget(&handshake);
-    }
-
     pub(crate) fn on_over(&mut self, handshake: HandshakeId, wakes: &mut Wakes) {
         self.unmet.retain(|met| met.handshake != handshake);
         self.talks.end_one(&handshake, wakes);
