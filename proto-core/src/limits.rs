@@ -31,8 +31,8 @@ pub struct Limits {
     pub partial_transmissions: usize,
     /// [`PARTIAL_BYTES_MAX`].
     pub partial_bytes_per_peer: usize,
-    /// [`ROOM_PARTIAL_BYTES_MAX`].
-    pub partial_bytes_per_room: usize,
+    /// [`ALL_PARTIAL_BYTES_MAX`].
+    pub partial_bytes_in_all: usize,
     /// [`UNCLAIMED_MESSAGES_MAX`].
     pub unclaimed_messages: usize,
     /// [`UNCLAIMED_BYTES_MAX`].
@@ -58,7 +58,7 @@ impl Default for Limits {
             early_frame_bytes: EARLY_FRAME_BYTES_MAX,
             partial_transmissions: PARTIAL_TRANSMISSIONS_MAX,
             partial_bytes_per_peer: PARTIAL_BYTES_MAX,
-            partial_bytes_per_room: ROOM_PARTIAL_BYTES_MAX,
+            partial_bytes_in_all: ALL_PARTIAL_BYTES_MAX,
             unclaimed_messages: UNCLAIMED_MESSAGES_MAX,
             unclaimed_bytes: UNCLAIMED_BYTES_MAX,
             requests: REQUESTS_MAX,
@@ -132,9 +132,9 @@ pub const PARTIAL_TRANSMISSIONS_MAX: usize = 4_096;
 /// [`CHUNK_COST`]. The peer's largest transmission can't be larger; the oldest is dropped.
 pub const PARTIAL_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-/// Bytes of unfinished transmissions of all peers of one room. The oldest of the peer that takes
-/// most is dropped.
-pub const ROOM_PARTIAL_BYTES_MAX: usize = 2 * 1024 * 1024 * 1024;
+/// Bytes of unfinished transmissions of all peers in all rooms of a node. The oldest of the peer
+/// that takes most is dropped.
+pub const ALL_PARTIAL_BYTES_MAX: usize = 2 * 1024 * 1024 * 1024;
 
 /// What a chunk takes in memory beside its payload, in bytes: its headers, which are kept with it,
 /// and the bookkeeping.

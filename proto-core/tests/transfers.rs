@@ -10,8 +10,8 @@ use common::{Who, World, action, room};
 use serde_json::json;
 use tristero_proto::wire::{Chunk, Payload};
 use tristero_proto::{
-    ActionKind, ActionOptions, Event, RoomKey, SendFailure, SendId, SendOptions, SendReport,
-    TransferFailure, limits,
+    ActionKind, ActionOptions, Event, NodeConfig, RoomKey, SendFailure, SendId, SendOptions,
+    SendReport, TransferFailure, limits,
 };
 
 const CHUNK: usize = Chunk::PAYLOAD_BYTES;
@@ -231,4 +231,32 @@ fn progress_ends_with_1_on_both_sides_and_tells_the_metadata() {
             assert!((fractions.last().unwrap() - 1.0).abs() < f64::EPSILON, "{fractions:?}");
         }
     }
+}
+
+#[test]
+fn what_is_unfinished_in_all_rooms_together_is_bounded() {
+    let mut config = NodeConfig::default();
+    config.limits.partial_bytes_in_all = 4_000_000;
+    let mut world = World::new();
+    let (a, b) = (world.add_with("a", config), world.add("b"));
+    let rooms = ["one", "two"].map(|name| room("app", name));
+    let keys = rooms.map(|room| {
+        world.join(a, room.clone());
+        world.join(b, room)
+    });
+    world.run_until(|world| keys.iter().all(|key| world.node(b).peers(*key).count() == 1));
+    for key in keys {
+        for n in 0..3 {
+            let now = world.now;
+            let name = action(&format!("file{n}"));
+            let options = SendOptions::default();
+            let send = world.with(b, |node| node.send_stream(key, &name, &options, None, now));
+            let (send, bytes) = (send.unwrap(), pattern(1_000_000).into());
+            world.with(b, |node| node.feed(key, send, bytes, now));
+        }
+    }
+    world.run_for(Duration::from_secs(5));
+    // Six of nearly a megabyte were begun, and four megabytes are kept.
+    assert!(world.node(a).dropped(keys[0]) + world.node(a).dropped(keys[1]) >= 2);
+    assert!(!world.has_left(a, b), "it did nothing wrong");
 }

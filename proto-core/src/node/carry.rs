@@ -252,12 +252,30 @@ impl<E: Engine> Node<E> {
                 // What follows may depend on it: a peer that leaves is detached before its next
                 // frame is read.
                 self.carry_room(key, now);
+                self.bound_partials(key);
             }
             Ok(Frame::Unknown(kind)) => debug!(peer = %peer.id, kind, "ignored a frame"),
             Err(error) => {
                 debug!(peer = %peer.id, %error, "dropped a frame");
                 self.on_offence(conn, Offence::Malformed, now);
             }
+        }
+    }
+
+    /// Drops unfinished transmissions if those of all rooms are too much, after one was added to.
+    fn bound_partials(&mut self, changed: RoomKey) {
+        let bytes_max = self.limits.partial_bytes_in_all;
+        let of_changed = self.rooms.get(&changed).map_or(0, |joined| joined.room.partial_bytes());
+        // All are too much only if one has more than its share.
+        if of_changed.saturating_mul(self.rooms.len()) <= bytes_max {
+            return;
+        }
+        let bytes = |joined: &Joined| joined.room.partial_bytes();
+        while self.rooms.values().map(bytes).sum::<usize>() > bytes_max {
+            let most = self.rooms.iter_mut().max_by_key(|(_, joined)| bytes(joined));
+            let Some((key, joined)) = most else { return };
+            joined.room.drop_partial();
+            self.touched.insert(Part::Room(*key));
         }
     }
 

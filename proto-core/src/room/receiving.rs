@@ -65,7 +65,6 @@ impl Room {
             self.offend(peer, Offence::TinyChunks, "a tiny chunk");
         }
         self.on_progressed(peer, action, progressed, now);
-        self.bound_partials();
     }
 
     /// Drops what a peer has begun and not gone on with.
@@ -181,17 +180,21 @@ impl Room {
         }
     }
 
-    /// Drops the oldest of who has most under way, if all have too much.
-    fn bound_partials(&mut self) {
-        while self.partial_bytes > self.terms.limits.partial_bytes_per_room {
-            let most = self.members.values_mut().max_by_key(|member| member.partial_bytes());
-            let Some(member) = most.filter(|member| member.partial_bytes() > 0) else { return };
-            let before = member.partial_bytes();
-            member.reassembly().drop_oldest();
-            let ended = member.reassembly().take_ended();
-            self.partial_bytes = self.partial_bytes - before + member.partial_bytes();
-            self.dropped += 1;
-            self.report_ended_transfers(ended);
-        }
+    /// What the unfinished transmissions of all members take in memory.
+    pub(crate) fn partial_bytes(&self) -> usize {
+        self.partial_bytes
+    }
+
+    /// Drops the oldest unfinished transmission of the member that takes most, because there is
+    /// too much in all.
+    pub(crate) fn drop_partial(&mut self) {
+        let most = self.members.values_mut().max_by_key(|member| member.partial_bytes());
+        let Some(member) = most else { return };
+        let before = member.partial_bytes();
+        member.reassembly().drop_oldest();
+        let ended = member.reassembly().take_ended();
+        self.partial_bytes = self.partial_bytes - before + member.partial_bytes();
+        self.dropped += 1;
+        self.report_ended_transfers(ended);
     }
 }
