@@ -5,13 +5,15 @@
  * the test fails with what every peer of its cast said and heard.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { EXECUTABLE } from '../js/chromium.mjs';
+import { keepUntilExit, killTree } from './processes.mjs';
+import { Tap } from './tap.mjs';
 
 /** Far more than anything takes on an idle machine, for machines that are not idle. */
 const DEADLINE_MS = 30_000;
@@ -38,6 +40,7 @@ export const KINDS = {
 /** Peers that are tested together, the relay they meet at, and what they leave behind. */
 export class Cast {
   #peers = [];
+  #tap;
   #folder = mkdtempSync(join(tmpdir(), 'tristero-interop-'));
 
   /** @param {{url: string, stop: () => Promise<void>}} relay stopped with the cast */
@@ -47,15 +50,22 @@ export class Cast {
 
   /** Starts a peer of `kind` and waits until it is ready. */
   async start(kind, { name = kind, args = [] } = {}) {
-    const peer = new Peer(this, name, KINDS[kind], args, this.#folder);
+    const peer = new Peer(this, { name, kind, args, folder: this.#folder });
     this.#peers.push(peer);
     peer.selfId = (await peer.waitFor('ready')).selfId;
     return peer;
   }
 
+  /** What may be joined at in place of the relay, and tells what passes; one for all who ask. */
+  tap() {
+    this.#tap ??= Tap.start(this.relay.url);
+    return this.#tap;
+  }
+
   /** Ends every peer, then the relay. */
   async end() {
     await Promise.all(this.#peers.map((peer) => peer.stop()));
+    await (await this.#tap)?.stop();
     await this.relay.stop();
     // A killed browser may still be letting go of its profile.
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
@@ -79,13 +89,15 @@ class Peer {
   #commands = 0;
   #ended = false;
 
-  constructor(cast, name, { command, args }, extraArgs, folder) {
+  constructor(cast, { name, kind, args: extraArgs, folder }) {
     this.name = name;
+    this.kind = kind;
     this.#cast = cast;
+    const { command, args } = KINDS[kind];
     // A browser keeps its profile in the cast's folder, which goes when the cast ends.
     const env = { ...process.env, TMPDIR: folder };
     this.#process = spawn(command, [...args, ...extraArgs], { env });
-    running.add(this.#process);
+    keepUntilExit(this.#process);
     this.#closed = new Promise((resolve) => {
       this.#process.on('error', (error) => this.#log('!', String(error)));
       this.#process.on('close', (status, signal) => this.#onEnd(signal ?? status, resolve));
@@ -97,30 +109,32 @@ class Peer {
   }
 
   /** Gives a command and waits for its reply, whatever that is. */
-  async ask(cmd, fields = {}) {
+  async ask(cmd, fields = {}, { deadlineMs } = {}) {
     this.#commands += 1;
     const id = this.#commands;
     const line = JSON.stringify({ cmd, id, ...fields });
     this.#log('>', line);
     this.#process.stdin.write(`${line}\n`);
-    return this.waitFor('reply', { id });
+    return this.waitFor('reply', { id }, { deadlineMs });
   }
 
   /** Gives a command that has to succeed. */
-  async do(cmd, fields) {
-    const reply = await this.ask(cmd, fields);
+  async do(cmd, fields, options) {
+    const reply = await this.ask(cmd, fields, options);
     if (!reply.ok) {
       throw this.#cast.failure(`${this.name} could not ${cmd}: ${reply.error}`);
     }
     return reply;
   }
 
-  /** The first event of this name, past or to come, whose fields are those of `where`. */
-  waitFor(event, where = {}, { deadlineMs = DEADLINE_MS } = {}) {
-    const [past] = this.past(event, where);
-    if (past) {
-      return Promise.resolve(past);
+  /** The `nth` event of this name, past or to come, whose fields are those of `where`. */
+  waitFor(event, where = {}, { nth = 1, deadlineMs = DEADLINE_MS } = {}) {
+    const past = this.past(event, where);
+    if (past.length >= nth) {
+      return Promise.resolve(past[nth - 1]);
     }
+    let missing = nth - past.length;
+    const isLast = (candidate) => matching(event, where)(candidate) && (missing -= 1) === 0;
     const what = `${this.name} did not say ${event} ${JSON.stringify(where)}`;
     return new Promise((resolve, reject) => {
       const settle = (how) => (result) => {
@@ -130,7 +144,7 @@ class Peer {
       };
       const fail = settle((why) => reject(this.#cast.failure(`${what}: ${why}`)));
       const timer = setTimeout(() => fail(`not within ${deadlineMs} ms`), deadlineMs);
-      const waiter = { matches: matching(event, where), found: settle(resolve), fail };
+      const waiter = { matches: isLast, found: settle(resolve), fail };
       if (this.#ended) {
         fail('it has ended');
       } else {
@@ -178,7 +192,6 @@ class Peer {
   #onEnd(status, resolve) {
     this.#log('!', `ended: ${status}`);
     this.#ended = true;
-    running.delete(this.#process);
     this.#waiters.forEach((waiter) => waiter.fail('it has ended'));
     resolve(status);
   }
@@ -197,7 +210,7 @@ export const startRustRelay = async () => {
   const relay = spawn(process.env.TRISTERO_BIN, ['relay', '--listen', '127.0.0.1:0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  running.add(relay);
+  keepUntilExit(relay);
   const closed = new Promise((resolve) => relay.on('close', resolve));
   for await (const line of createInterface({ input: relay.stdout })) {
     const url = line.match(/wss?:\/\/[^\s"',]+/)?.[0];
@@ -208,7 +221,6 @@ export const startRustRelay = async () => {
         stop: async () => {
           relay.kill();
           await closed;
-          running.delete(relay);
         },
       };
     }
@@ -243,43 +255,5 @@ export const describeWith = (name, kinds, body) => {
     });
   } else {
     test(name, { skip: reason }, () => {});
-  }
-};
-
-/** Processes that must not outlive this one, however it ends. */
-const running = new Set();
-process.on('exit', () => running.forEach(({ pid }) => pid && killTree(pid)));
-
-/** Kills a process and its descendants, the youngest first, so that none sees another go. */
-const killTree = (root) => {
-  const children = childrenByParent();
-  const descend = (pid) => [...(children.get(pid) ?? []).flatMap(descend), pid];
-  descend(root).forEach((pid) => {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It ended by itself meanwhile.
-    }
-  });
-};
-
-/** The process tree; empty where there is no /proc. */
-const childrenByParent = () => {
-  const children = new Map();
-  const pids = existsSync('/proc') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
-  pids.forEach((pid) => {
-    const parent = parentOf(pid);
-    children.set(parent, [...(children.get(parent) ?? []), Number(pid)]);
-  });
-  return children;
-};
-
-const parentOf = (pid) => {
-  try {
-    // The name before it is in parentheses and may hold anything.
-    const [, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
-    return Number(parent);
-  } catch {
-    return undefined;
   }
 };
