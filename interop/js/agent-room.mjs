@@ -4,6 +4,7 @@
  * Commands come checked for their room only; what they lack beyond that fails in Trystero, whose
  * error is the answer.
  */
+import { describePair } from './pairs.mjs';
 import { describePayload, isBinary, payloadBytes, readPayload } from './payload.mjs';
 import { makeResponder } from './responders.mjs';
 
@@ -41,6 +42,15 @@ export class AgentRoom {
 
   peers() {
     return { peers: Object.keys(this.#room.getPeers()) };
+  }
+
+  /** The addresses by which the peers are connected. */
+  async pairs() {
+    const described = Object.entries(this.#room.getPeers()).map(async ([peer, connection]) => [
+      peer,
+      await describePair(connection),
+    ]);
+    return { pairs: Object.fromEntries(await Promise.all(described)) };
   }
 
   /** Registers an action, or changes how a registered one is told of. */
