@@ -9,6 +9,8 @@ import { defineAgent } from './scenarios/agent.mjs';
 import { defineKilling } from './scenarios/killing.mjs';
 import { defineMeetings } from './scenarios/meetings.mjs';
 import { definePair } from './scenarios/pair.mjs';
+import { defineRelays } from './scenarios/relays.mjs';
+import { defineLargeTransfers } from './scenarios/transfers.mjs';
 
 const KINDS = ['werift', 'node-datachannel', 'chromium', 'chromium-mdns'];
 
@@ -18,9 +20,10 @@ const withPair = (leftKind, rightKind, define) => {
   const pair = {};
   before(async () => {
     pair.cast = await startCast();
-    [pair.left, pair.right] = await Promise.all([
+    [pair.left, pair.right, pair.third] = await Promise.all([
       pair.cast.start(leftKind, { name: `first ${leftKind}` }),
       pair.cast.start(rightKind, { name: `second ${rightKind}` }),
+      pair.cast.start(leftKind, { name: `third ${leftKind}` }),
     ]);
   });
   after(() => pair.cast?.end());
@@ -44,11 +47,21 @@ for (const kind of KINDS) {
   });
 }
 
+describeWith('an agent on werift and its relay', ['werift'], () => {
+  defineRelays(async () => {
+    const cast = await startCast();
+    return { cast, peer: await cast.start('werift') };
+  });
+});
+
 describeWith('werift with werift', ['werift'], () => withPair('werift', 'werift', definePair));
 
 // werift does not understand the candidates of node-datachannel.
 describeWith('node-datachannel with node-datachannel', ['node-datachannel'], () =>
-  withPair('node-datachannel', 'node-datachannel', definePair),
+  withPair('node-datachannel', 'node-datachannel', (pair) => {
+    definePair(pair);
+    describe('large transfers', () => defineLargeTransfers(pair));
+  }),
 );
 
 describeWith('werift with chromium', ['werift', 'chromium'], () => {

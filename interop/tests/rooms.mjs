@@ -22,6 +22,12 @@ export const newRoom = () => {
   };
 };
 
+/** Another room of the same app. */
+export const roomBeside = ({ appId }) => ({ ...newRoom(), appId });
+
+/** What `room` is called by a peer that joins it again: its own name for it is not to be reused. */
+export const again = (room) => ({ ...room, room: `${room.room} again` });
+
 /** Joins `peer` to `room`, without waiting for anybody. */
 export const join = ({ relay }, peer, room, config = {}) =>
   peer.do('join', {
@@ -84,11 +90,11 @@ export const part = async ([leaver, other], { room }) => {
 };
 
 /** Sends `payload` from one peer to another that listens, and returns what was sent and came. */
-export const transfer = async ({ room }, [sender, receiver], action, payload) => {
+export const transfer = async ({ room }, [sender, receiver], action, payload, options) => {
   await receiver.do('register', { room, action });
-  const came = receiver.waitFor('message', { room, action, peer: sender.selfId });
+  const came = receiver.waitFor('message', { room, action, peer: sender.selfId }, options);
   const [sent, message] = await Promise.all([
-    sender.do('send', { room, action, ...payload }),
+    sender.do('send', { room, action, ...payload }, options),
     came,
   ]);
   return { sent, message };

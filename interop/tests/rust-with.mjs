@@ -1,17 +1,17 @@
 /** The program under test with one kind of JavaScript peer, at the program's own relay. */
 import { before, after, describe } from 'node:test';
 import { Cast, describeWith, startRustRelay } from './harness.mjs';
-import { defineHandshakes, definePasswords } from './scenarios/admission.mjs';
 import { defineKilling } from './scenarios/killing.mjs';
 import { defineMeetings, defineRejoining } from './scenarios/meetings.mjs';
-import { definePair } from './scenarios/pair.mjs';
+import { defineAdmission, definePair } from './scenarios/pair.mjs';
+import { defineLargeTransfers } from './scenarios/transfers.mjs';
 
 /** Ids before and after all that a JavaScript peer draws; whose is smaller decides who offers. */
 const SMALLER_ID = '00000000000000000000';
 const LARGER_ID = 'zzzzzzzzzzzzzzzzzzzz';
 
 /** What the program does not have yet. Its tests are here and begin to run when a name goes. */
-const NOT_BUILT = new Set(['handshakes', 'requests', 'pings']);
+export const NOT_BUILT = new Set(['handshakes', 'passive', 'pausing', 'pings', 'requests']);
 
 /** Everything that Rust and `kind` must do together. */
 export const defineRustWith = (kind) =>
@@ -34,25 +34,21 @@ export const defineRustMeets = (kind) =>
 
 const defineAlive = (kind) => {
   const smaller = { notBuilt: NOT_BUILT };
-  const larger = {};
+  const larger = { notBuilt: NOT_BUILT };
   useCast(smaller, kind, async (cast) => {
     const start = (name, id) => cast.start('rust', { name, args: ['--self-id', id] });
     smaller.left = await start('Rust with the smaller id', SMALLER_ID);
     larger.left = await start('Rust with the larger id', LARGER_ID);
-    Object.assign(larger, { cast, right: smaller.right });
+    smaller.third = larger.left;
+    Object.assign(larger, { cast, right: smaller.right, third: smaller.left });
   });
 
   describe('Rust has the smaller id', () => {
     definePair(smaller);
     describe('meeting again', () => defineRejoining(smaller));
+    describe('large transfers', () => defineLargeTransfers(smaller));
   });
-  describe('Rust has the larger id', () => {
-    describe('meeting', () => defineMeetings(larger));
-    describe('passwords', () => definePasswords(larger));
-    if (!NOT_BUILT.has('handshakes')) {
-      describe('handshakes', () => defineHandshakes(larger));
-    }
-  });
+  describe('Rust has the larger id', () => defineAdmission(larger));
 };
 
 /** Gives `pair` a cast with a JavaScript peer on the right, and what else `start` starts. */

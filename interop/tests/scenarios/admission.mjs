@@ -1,7 +1,14 @@
 /** Who is let in: passwords, and the application's own handshake. */
 import assert from 'node:assert/strict';
-import { bothWays, testInRoom } from './behaviour.mjs';
+import { assertNeverMet, bothWays, bySelfId, testInRoom } from './behaviour.mjs';
+import { assertCame } from './comparing.mjs';
+import { JOIN_ERRORS } from './failing.mjs';
 import { join, joinAndAnnounce, meet } from '../rooms.mjs';
+
+/**
+ * How long whoever waits in vain waits. It has to be enough for the other to be reached.
+ */
+const TIMEOUT_MS = 2_000;
 
 export const definePasswords = (pair) => {
   testInRoom(pair, 'peers with the same password meet', async (room) => {
@@ -10,16 +17,16 @@ export const definePasswords = (pair) => {
 
   const name = 'peers with different passwords do not meet, and the larger id is told';
   testInRoom(pair, name, async (given) => {
-    const { cast, left, right } = pair;
-    const [smaller, larger] = left.selfId < right.selfId ? [left, right] : [right, left];
+    const { cast } = pair;
+    const [smaller, larger] = bySelfId(pair);
     await joinAndAnnounce(cast, smaller, given, { password: 'right' });
     await join(cast, larger, given, { password: 'wrong' });
 
-    const { room } = given;
+    const { room, appId, roomId } = given;
     const failure = await larger.waitFor('joinError', { room, peerId: smaller.selfId });
-    assert.match(failure.error, /password/);
-    assert.deepEqual([failure.appId, failure.roomId], [given.appId, given.roomId]);
-    await assertNeverMet([left, right], given);
+    assert.equal(failure.error, JOIN_ERRORS.wrongPassword);
+    assert.deepEqual([failure.appId, failure.roomId], [appId, roomId]);
+    await assertNeverMet([smaller, larger], given);
   });
 };
 
@@ -28,35 +35,69 @@ export const defineHandshakes = (pair) => {
     testInRoom(pair, `a handshake that ${who} refuses keeps both out`, async (given) => {
       const { cast } = pair;
       const [refuser, other] = order();
-      const { room } = given;
+      const { room, appId, roomId } = given;
       const handshake = { json: { hello: 1 }, metadata: ['meta'] };
       // The one that is refused learns of it by nothing coming.
-      await join(cast, other, given, { handshake, handshakeTimeoutMs: 2_000 });
+      await join(cast, other, given, { handshake, handshakeTimeoutMs: TIMEOUT_MS });
       await join(cast, refuser, given, { handshake: { ...handshake, reject: 'not you' } });
 
-      const shaken = await refuser.waitFor('handshake', { room, peer: other.selfId });
-      assert.deepEqual([shaken.json, shaken.metadata], [{ hello: 1 }, ['meta']]);
-      assert.equal(shaken.isInitiator, refuser.selfId < other.selfId);
       const refused = await refuser.waitFor('joinError', { room, peerId: other.selfId });
-      assert.match(refused.error, /not you/);
-      await other.waitFor('joinError', { room, peerId: refuser.selfId });
+      assert.equal(refused.error, 'not you');
+      assert.deepEqual([refused.appId, refused.roomId], [appId, roomId]);
+      const waited = await other.waitFor('joinError', { room, peerId: refuser.selfId });
+      assert.equal(waited.error, JOIN_ERRORS.timeout(TIMEOUT_MS));
       await assertNeverMet([refuser, other], given);
     });
-  });
 
-  testInRoom(pair, 'a handshake that both accept lets both in', async (given) => {
-    const { cast, left, right } = pair;
-    await meet(cast, [left, right], given, { handshake: { text: 'open' }, password: 'both' });
-    const { text } = await left.waitFor('handshake', { room: given.room, peer: right.selfId });
-    assert.equal(text, 'open');
+    testInRoom(pair, `a handshake that ${who} alone takes times out for both`, async (given) => {
+      const { cast } = pair;
+      const [asking, other] = order();
+      const { room } = given;
+      const config = { handshakeTimeoutMs: TIMEOUT_MS };
+      await join(cast, other, given, config);
+      await join(cast, asking, given, { ...config, handshake: { text: 'anybody?' } });
+      for (const [peer, { selfId: peerId }] of [
+        [asking, other],
+        [other, asking],
+      ]) {
+        const { error } = await peer.waitFor('joinError', { room, peerId });
+        assert.equal(error, JOIN_ERRORS.timeout(TIMEOUT_MS));
+      }
+      await assertNeverMet([asking, other], given);
+    });
+
+    for (const [what, config] of [
+      ['a handshake', {}],
+      ['a handshake after a password', { password: 'both' }],
+    ]) {
+      testInRoom(pair, `${what} in which ${who} sends a text lets both in`, async (given) => {
+        const text = { text: 'Losung', metadata: { name: 'Zoë' } };
+        const object = { json: [{ hello: 'back' }], metadata: null };
+        await shakeHands(pair.cast, order(), given, [text, object], config);
+      });
+    }
+
+    const large = `a handshake in which ${who} sends a large binary lets both in`;
+    testInRoom(pair, large, (given) =>
+      shakeHands(pair.cast, order(), given, [{ binary: 50_000 }, { text: '' }]),
+    );
   });
 };
 
-/** Leaves, after which a room says nothing more, and looks back. */
-const assertNeverMet = async (peers, { room }) => {
-  await Promise.all(peers.map((peer) => peer.do('leave', { room })));
-  assert.deepEqual(
-    peers.flatMap((peer) => peer.past('peerJoin', { room })),
-    [],
-  );
+/** Has two peers meet with a handshake and checks that each got what the other sent. */
+export const shakeHands = async (cast, [one, two], given, [ofOne, ofTwo], config = {}) => {
+  const { room } = given;
+  await joinAndAnnounce(cast, one, given, { ...config, handshake: ofOne });
+  await join(cast, two, given, { ...config, handshake: ofTwo });
+  for (const [peer, other, sent] of [
+    [one, two, ofTwo],
+    [two, one, ofOne],
+  ]) {
+    const { selfId } = other;
+    await peer.waitFor('peerJoin', { room, peer: selfId });
+    const shaken = await peer.waitFor('handshake', { room, peer: selfId });
+    assertCame(sent, shaken, shaken);
+    assert.deepEqual(shaken.metadata, sent.metadata);
+    assert.equal(shaken.isInitiator, peer.selfId < selfId);
+  }
 };

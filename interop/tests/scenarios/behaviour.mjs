@@ -1,10 +1,11 @@
 /**
- * How the scenarios define tests about a `pair`: `{cast, left, right}`, two peers that are started
- * before the tests run.
+ * How the scenarios define tests about a `pair`: `{cast, left, right, third}`, peers that are
+ * started before the tests run. Most tests are about the first two.
  *
  * Every test leaves its room, so that JavaScript's pool of offers, which all rooms of a process
  * share, takes the configuration of the next test.
  */
+import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { leaveAnyhow, meet, newRoom } from '../rooms.mjs';
 
@@ -21,14 +22,35 @@ export const testInRoom = (pair, name, body) =>
     try {
       await body(room);
     } finally {
-      await leaveAnyhow([pair.left, pair.right], room);
+      await leaveAnyhow(everyone(pair), room);
     }
   });
 
-/** Has a pair meet for all the tests of a suite; the room is in what is returned, then. */
-export const meetForSuite = (pair) => {
+/**
+ * Has peers meet for all the tests of a suite, the two unless `choose` tells others; the room is
+ * in what is returned, then.
+ */
+export const meetForSuite = (pair, choose = two) => {
   const room = newRoom();
-  before(() => meet(pair.cast, [pair.left, pair.right], room));
-  after(() => leaveAnyhow([pair.left, pair.right], room));
+  before(() => meet(pair.cast, choose(pair), room));
+  after(() => leaveAnyhow(choose(pair), room));
   return room;
+};
+
+/** Those whom most tests are about. */
+export const two = ({ left, right }) => [left, right];
+
+/** Everyone who was started for the tests; not all have a third. */
+export const everyone = ({ left, right, third }) => [left, right, third].filter(Boolean);
+
+/** The two in the order of their ids, which decides who offers, challenges and initiates. */
+export const bySelfId = (pair) => two(pair).toSorted((a, b) => (a.selfId < b.selfId ? -1 : 1));
+
+/** Has peers leave a room, after which it says nothing more, and checks that none met there. */
+export const assertNeverMet = async (peers, { room }) => {
+  await Promise.all(peers.map((peer) => peer.do('leave', { room })));
+  assert.deepEqual(
+    peers.flatMap((peer) => peer.past('peerJoin', { room })),
+    [],
+  );
 };

@@ -1,7 +1,7 @@
 /** Meeting, parting, and meeting again. */
 import assert from 'node:assert/strict';
 import { bothWays, testInRoom } from './behaviour.mjs';
-import { join, joined, leaveAnyhow, meet, part, transfer } from '../rooms.mjs';
+import { again, join, joined, leaveAnyhow, meet, part, transfer } from '../rooms.mjs';
 
 export const defineMeetings = (pair) => {
   bothWays(pair, (who, order) => {
@@ -29,26 +29,6 @@ export const defineMeetings = (pair) => {
       assert.equal(leaver.past('peerLeave', { room }).length, 0);
     });
   });
-
-  testInRoom(pair, 'two rooms of one app are kept apart', async (one) => {
-    const { cast, left, right } = pair;
-    await meet(cast, [left, right], one);
-    const two = { ...one, roomId: `${one.roomId} too`, room: `${one.room} too` };
-    try {
-      await join(cast, left, two);
-      await join(cast, right, two);
-      await joined([left, right], two);
-
-      await right.do('register', { room: one.room, action: 'note' });
-      const { message } = await transfer(two, [left, right], 'note', { text: 'for two' });
-      assert.equal(message.text, 'for two');
-      assert.deepEqual(right.past('message', { room: one.room }), []);
-    } finally {
-      await leaveAnyhow([left, right], two);
-    }
-    const { message } = await transfer(one, [left, right], 'note', { text: 'for one' });
-    assert.equal(message.text, 'for one');
-  });
 };
 
 /**
@@ -61,13 +41,13 @@ export const defineRejoining = (pair) => {
     const { cast, left, right } = pair;
     await meet(cast, [left, right], room);
     await part([left, right], room);
-    const again = { ...room, room: `${room.room} again` };
+    const rejoined = again(room);
     try {
-      await join(cast, left, again);
-      await join(cast, right, again);
-      await joined([left, right], again);
+      await join(cast, left, rejoined);
+      await join(cast, right, rejoined);
+      await joined([left, right], rejoined);
     } finally {
-      await leaveAnyhow([left, right], again);
+      await leaveAnyhow([left, right], rejoined);
     }
   });
 };
