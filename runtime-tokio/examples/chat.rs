@@ -3,11 +3,9 @@
 //! ```sh
 //! cargo run --release -- relay
 //! cargo run -p tristero-tokio --example chat -- --name Oedipa
-//! cargo run -p tristero-tokio --example chat -- --name Pierce
 //! ```
 
 use std::collections::HashMap;
-use std::io;
 
 use clap::Parser;
 use tokio::sync::mpsc;
@@ -43,17 +41,16 @@ async fn main() -> anyhow::Result<()> {
 async fn chat(room: &Room, name: &str) -> anyhow::Result<()> {
     let mut chat: Action<String> = room.action("chat")?;
     let mut names: Action<String> = room.action("name")?;
-    let mut events = room.events();
-    let mut lines = read_lines();
+    let (mut events, mut lines) = (room.events(), read_lines());
     let mut known: HashMap<PeerId, String> = HashMap::new();
     loop {
         tokio::select! {
             // There is no order between streams: in this one, words are read before a goodbye.
             biased;
             Some(received) = names.recv() => match received {
-                Ok(theirs) => {
-                    println!("* {} is called {}", theirs.peer, printable(&theirs.value));
-                    known.insert(theirs.peer, printable(&theirs.value));
+                Ok(name) => {
+                    println!("* {} is called {}", name.peer, printable(&name.value));
+                    known.insert(name.peer, printable(&name.value));
                 }
                 Err(error) => eprintln!("{error}"),
             },
@@ -62,8 +59,7 @@ async fn chat(room: &Room, name: &str) -> anyhow::Result<()> {
                     let name = known.get(&said.peer).map_or(said.peer.as_str(), String::as_str);
                     println!("{name}: {}", printable(&said.value));
                 }
-                // It is not of the type of this action. What comes after it may be.
-                Err(error) => eprintln!("{error}"),
+                Err(error) => eprintln!("{error}"), // something that is not a text
             },
             Some(event) = events.recv() => match event {
                 // What was said to all before is not repeated for who joins.
@@ -79,7 +75,7 @@ async fn chat(room: &Room, name: &str) -> anyhow::Result<()> {
                 _ => {}
             },
             line = lines.recv() => match line {
-                Some(line) => drop(chat.send(line).await?),
+                Some(line) => chat.send(line).detach()?, // and wait for nobody who is slow
                 None => return Ok(()),
             },
             else => return Ok(()), // the room was left
@@ -91,7 +87,7 @@ async fn chat(room: &Room, name: &str) -> anyhow::Result<()> {
 fn read_lines() -> mpsc::Receiver<String> {
     let (tx, rx) = mpsc::channel(16);
     std::thread::spawn(move || {
-        let mut lines = io::stdin().lines().map_while(Result::ok);
+        let mut lines = std::io::stdin().lines().map_while(Result::ok);
         lines.try_for_each(|line| tx.blocking_send(line))
     });
     rx
