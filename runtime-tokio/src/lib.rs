@@ -23,9 +23,176 @@
 //! # }
 //! ```
 //!
-//! [`join`] is the short way to one room; [`node`] gives a [`NodeHandle`], on which several rooms
-//! share one id and one connection per peer. Everything else is the API of [`tristero`], given
-//! again here. Both need to be called inside a tokio runtime with time and I/O enabled.
+//! [`join`] is the short way to one room; everything else is the API of [`tristero`], given again
+//! here. It needs to be called inside a tokio runtime with time and I/O enabled.
+//!
+//! # Messages
+//!
+//! An [`Action`] is a name and a type: any that serde knows travels as JSON, which a browser sees as
+//! plain objects. Rust programs among themselves may say [`Postcard`], and [`RawAction`] takes text,
+//! JSON and bytes as they come. What is of another type is an error item, and the stream goes on.
+//!
+//! ```no_run
+//! # async fn example(room: tristero_tokio::Room) -> Result<(), Box<dyn std::error::Error>> {
+//! use serde::{Deserialize, Serialize};
+//! use tristero_tokio::Action;
+//!
+//! #[derive(Debug, Serialize, Deserialize)]
+//! struct Move { from: String, to: String }
+//!
+//! let mut moves: Action<Move> = room.action("move")?;
+//! moves.send(Move { from: "e2".into(), to: "e4".into() }).await?; // to everyone in the room
+//! while let Some(received) = moves.recv().await {
+//!     match received {
+//!         Ok(received) => println!("{} plays {:?}", received.peer, received.value),
+//!         Err(wrong) => println!("{wrong}"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`SendBuilder`] has targets, metadata and progress. Its future resolves when all is handed over,
+//! says who got it, and aborts what is not sent yet when it is dropped; [`SendBuilder::detach`] sends
+//! without waiting.
+//!
+//! # Requests
+//!
+//! ```no_run
+//! # use tristero_tokio::{PeerId, RequestAction, Room};
+//! # async fn example(room: Room, peer: PeerId) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//!
+//! let divide: RequestAction<(i32, i32), i32> = room.request_action("divide")?;
+//! tokio::spawn(divide.serve(async |request| {
+//!     let (a, b) = request.value;
+//!     a.checked_div(b).ok_or("that has no answer") // what an error says is what the caller reads
+//! }));
+//! let answer = divide.request(&peer, (42, 6)).timeout(Duration::from_secs(5)).await?;
+//! for (peer, answer) in divide.request_many(room.peers().into_keys(), (42, 6)).await {
+//!     println!("{peer}: {answer:?}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Each way to have no answer is a variant of [`RequestError`]. [`RequestAction::requests`] is a
+//! stream of requests with a [`Responder`] each, and [`RequestManyBuilder::start`] gives the answers
+//! as they come. Dropping the future of a request aborts it.
+//!
+//! # Transfers
+//!
+//! Bytes of any length go from a reader to a reader, as fast as both sides keep up, and never are all
+//! in memory. [`send_file`] and [`save`] are for files; [`TransferAction::send_from`] takes any reader
+//! of `futures-io` (`tokio-util` makes one of tokio's), and [`Incoming`] is one.
+//!
+//! ```no_run
+//! # async fn example(room: tristero_tokio::Room) -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero_tokio::send_file;
+//!
+//! let mut files = room.transfer_action("file")?;
+//! send_file(&files, "holiday.jpg").on_progress(|peer, done| println!("{peer}: {done}")).await?;
+//! while let Some(mut incoming) = files.recv().await {
+//!     while let Some(bytes) = incoming.piece().await? {
+//!         println!("{} more bytes of {:?}, {}", bytes.len(), incoming.metadata, incoming.progress());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who may enter
+//!
+//! A password keeps out who does not know it, and hides the room's signals from the relays. On top of
+//! it an application may shake hands: a peer joins once both sides have accepted each other.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero_tokio::{Config, join};
+//!
+//! let config = Config::new("my-app").relay("wss://relay.example").password("secret").handshake();
+//! let room = join(&config, "private")?;
+//! tokio::spawn(room.serve_handshakes(async |handshake| {
+//!     handshake.send("swordfish").map_err(|error| error.to_string())?;
+//!     match handshake.recv().await {
+//!         Some(said) if said.payload == "swordfish".into() => Ok(()),
+//!         _ => Err("it does not know the word".to_owned()), // as `JoinFailed` tells of it here
+//!     }
+//! }));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Several rooms
+//!
+//! [`node`] gives a [`NodeHandle`]: its rooms share one id, and one connection to each peer.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero_tokio::{Config, Options, node};
+//!
+//! let node = node(Options::default())?;
+//! let config = Config::new("my-app").relay("wss://relay.example");
+//! let (lobby, game) = (node.join(&config, "lobby")?, node.join(&config, "game 7")?);
+//! lobby.leave().await; // the game goes on
+//! node.shut_down().await; // and now it does not
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Passive peers
+//!
+//! One that is always there, such as an archive, need not tell the relays so all the time: it waits in
+//! silence until it hears of somebody. Two of that kind never meet.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero_tokio::{Config, join};
+//!
+//! let archive = join(&Config::new("my-app").relay("wss://relay.example").passive(true), "lobby")?;
+//! assert!(archive.is_passive());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Relays and connections
+//!
+//! Relays are only needed to meet; those who are connected talk without. A lost relay is dialled
+//! again, and peers that were lost are met again, without the application doing anything.
+//!
+//! ```no_run
+//! # async fn example(room: tristero_tokio::Room) -> Result<(), Box<dyn std::error::Error>> {
+//! for relay in room.relays() {
+//!     println!("{} is {:?}", relay.url, relay.state);
+//! }
+//! for (peer, connection) in room.peers() {
+//!     println!("{peer} by {:?}: {:?}", connection.path, room.ping(&peer).await?);
+//! }
+//! room.node().pause_relays(); // until `resume_relays`
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! Each operation has an error type of its own, and one sentence for each of its ways to fail. What
+//! peers do is never a reason to panic: a peer that can't join is [`RoomEvent::JoinFailed`], one that
+//! is gone is [`RoomEvent::PeerLeft`] with a [`LeaveReason`], and the reader who is too slow finds out
+//! by [`Action::dropped`], within the bounds of [`Unread`].
+//!
+//! ```no_run
+//! # async fn example(room: tristero_tokio::Room, peer: tristero_tokio::PeerId) -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero_tokio::{Action, SendError};
+//!
+//! let chat: Action<String> = room.action("chat")?;
+//! match chat.send("hi").to(&peer).await {
+//!     Ok(_) => {}
+//!     Err(SendError::Undelivered(failed)) => println!("{} did not get it", failed[0].0),
+//!     Err(error) => return Err(error.into()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod addresses;
 mod files;

@@ -115,6 +115,19 @@ async fn a_room_that_was_joined_twice_is_left_with_the_last_handle() {
 }
 
 #[tokio::test]
+async fn a_room_that_was_joined_in_another_way_is_an_error_that_says_what_differs() {
+    let config = config().await;
+    let node = peer();
+    let _room = node.join(&config, "room").unwrap();
+    let join = |config: Config| node.join(&config, "room").unwrap_err().to_string();
+    let differs = |what| format!("this room was joined already, with another {what}");
+    assert_eq!(join(config.clone().password("other")), differs("password"));
+    assert_eq!(join(config.clone().relay("ws://127.0.0.1:9")), differs("list of relays"));
+    assert_eq!(join(config.clone().passive(true)), differs("choice of being passive"));
+    assert_eq!(join(config.clone().handshake()), differs("choice of a handshake"));
+}
+
+#[tokio::test]
 async fn a_node_ends_with_its_last_handle() {
     let config = config().await;
     let (a, b) = met(&config).await;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use serde_json::Value;
 use tristero_proto::wire::{ActionName, InvalidActionName, Payload};
-use tristero_proto::{PeerId, RegisterError};
+use tristero_proto::{ActionKind, PeerId, RegisterError};
 
 use crate::format::{Format, Json, Raw, WrongType};
 use crate::inbox::Inbox;
@@ -63,7 +63,7 @@ pub struct Receiving {
     pub metadata: Option<Value>,
 }
 
-/// How messages arrive; made by [`Action::receiving`]. Also a [`Stream`].
+/// How messages, or requests, arrive; made by [`Action::receiving`]. Also a [`Stream`].
 #[derive(Debug)]
 pub struct ReceivingStream(Inbox<Receiving>);
 
@@ -106,7 +106,7 @@ impl<T, F> Action<T, F> {
     /// Fails if the room was left.
     pub fn receiving(&self) -> Result<ReceivingStream, ActionError> {
         let Sender { room, name, .. } = &self.sender;
-        Ok(ReceivingStream(room.read_receiving(name)?))
+        room.receiving(name, ActionKind::Message)
     }
 
     /// A sending half of its own.
@@ -141,6 +141,10 @@ impl<T, F> fmt::Debug for Action<T, F> {
 }
 
 impl ReceivingStream {
+    pub(crate) fn new(inbox: Inbox<Receiving>) -> Self {
+        ReceivingStream(inbox)
+    }
+
     /// The next step; `None` once the room was left. Nothing is lost if its future is dropped.
     pub async fn recv(&mut self) -> Option<Receiving> {
         self.0.next().await

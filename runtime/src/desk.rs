@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
-    Event, PeerId, PingId, RequestFailure, RequestId, Response, SendId, SendReport,
+    ActionKind, ActionOptions, Event, PeerId, PingId, RequestFailure, RequestId, Response, SendId,
+    SendReport,
 };
 
 use crate::action::{Received, Receiving};
@@ -140,6 +141,18 @@ impl Desk {
         begin: Vec<RoomEvent>,
     ) -> Inbox<RoomEvent> {
         self.events.add_with(bounds, begin.into_iter().chain(self.unheard.drain(..)))
+    }
+
+    /// How an action of this kind is registered.
+    pub(crate) fn options(&self, action: &ActionName, kind: ActionKind) -> ActionOptions {
+        let readers = self.receiving.get(action);
+        ActionOptions { kind, progress: readers.is_some_and(|readers| !readers.is_empty()) }
+    }
+
+    /// How an action for requests is registered.
+    pub(crate) fn request_options(&self, action: &ActionName) -> ActionOptions {
+        let handled = self.calls.is_handled(action);
+        self.options(action, ActionKind::Request { handled })
     }
 
     /// Nothing of the room follows.

@@ -13,11 +13,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
-    ActionKind, ActionOptions, PeerId, RegisterError, RequestFailure, RequestId, RequestOptions,
-    Response, SendError, SendFailure,
+    ActionKind, PeerId, RegisterError, RequestFailure, RequestId, RequestOptions, Response,
+    SendError, SendFailure,
 };
 
-use crate::action::{ActionError, Received};
+use crate::action::{ActionError, Received, ReceivingStream};
 use crate::desk::Progress;
 use crate::format::{Format, FormatError, Json, WrongType};
 use crate::inbox::{Bounds, Inbox};
@@ -121,10 +121,18 @@ impl<Q, A, F> RequestAction<Q, A, F> {
     pub(crate) fn new(room: Room, name: ActionName) -> Result<Self, ActionError> {
         room.call(|state, key, now| {
             let (node, desk) = state.room(key).ok_or(RegisterError::RoomGone)?;
-            let handled = desk.calls.is_handled(&name);
-            node.register(key, &name, options(handled), now)
+            node.register(key, &name, desk.request_options(&name), now)
         })?;
         Ok(RequestAction { room, name, types: PhantomData })
+    }
+
+    /// How requests of more than one chunk (16 KiB) arrive, from now on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the room was left.
+    pub fn receiving(&self) -> Result<ReceivingStream, ActionError> {
+        self.room.receiving(&self.name, ActionKind::Request { handled: false })
     }
 
     /// The name.
@@ -308,11 +316,6 @@ impl<A, F> fmt::Debug for Requesting<A, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Requesting").finish_non_exhaustive()
     }
-}
-
-/// How an action for requests is registered.
-fn options(handled: bool) -> ActionOptions {
-    ActionOptions { kind: ActionKind::Request { handled }, progress: false }
 }
 
 fn decode<A, F: Format<A>>(peer: PeerId, response: Response) -> Result<A, RequestError> {

@@ -12,11 +12,9 @@ use futures_core::Stream;
 use tristero_proto::engine::ConnectionInfo;
 use tristero_proto::signaling::RelayStatus;
 use tristero_proto::wire::ActionName;
-use tristero_proto::{
-    ActionKind, ActionOptions, JoinFailure, LeaveReason, PeerId, RegisterError, RoomKey, Time,
-};
+use tristero_proto::{ActionKind, JoinFailure, LeaveReason, PeerId, RegisterError, RoomKey, Time};
 
-use crate::action::{Action, ActionError, Receiving};
+use crate::action::{Action, ActionError, ReceivingStream};
 use crate::format::Format;
 use crate::handle::NodeHandle;
 use crate::handshake::{self, Handshake, Handshakes};
@@ -126,10 +124,7 @@ impl Room {
         let bounds = self.bounds();
         let inbox = self.call(|state, key, now| {
             let (node, desk) = state.room(key).ok_or(RegisterError::RoomGone)?;
-            let options = ActionOptions {
-                kind: ActionKind::Message,
-                progress: desk.receiving.contains_key(&name),
-            };
+            let options = desk.options(&name, ActionKind::Message);
             node.register(key, &name, options, now)?;
             Ok::<_, RegisterError>(desk.messages.entry(name.clone()).or_default().add(bounds))
         })?;
@@ -259,18 +254,23 @@ impl Room {
         self.inner.node.shared().call(|state, now| call(state, self.inner.key, now))
     }
 
-    /// How messages of an action arrive.
-    pub(crate) fn read_receiving(
+    /// How what is sent on an action of this kind arrives.
+    pub(crate) fn receiving(
         &self,
         action: &ActionName,
-    ) -> Result<Inbox<Receiving>, RegisterError> {
+        kind: ActionKind,
+    ) -> Result<ReceivingStream, ActionError> {
         let bounds = self.bounds();
-        self.call(|state, key, now| {
+        let inbox = self.call(|state, key, now| {
             let (node, desk) = state.room(key).ok_or(RegisterError::RoomGone)?;
-            let options = ActionOptions { kind: ActionKind::Message, progress: true };
-            node.register(key, action, options, now)?;
-            Ok(desk.receiving.entry(action.clone()).or_default().add(bounds))
-        })
+            let inbox = desk.receiving.entry(action.clone()).or_default().add(bounds);
+            let options = match kind {
+                ActionKind::Request { .. } => desk.request_options(action),
+                ActionKind::Message | ActionKind::Transfer => desk.options(action, kind),
+            };
+            node.register(key, action, options, now).map(|()| inbox)
+        })?;
+        Ok(ReceivingStream::new(inbox))
     }
 
     /// What may wait for a reader of messages or events.

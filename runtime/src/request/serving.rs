@@ -14,7 +14,7 @@ use tracing::debug;
 use tristero_proto::wire::Payload;
 use tristero_proto::{CallId, PeerId, SendError, SendFailure};
 
-use super::{RequestAction, options};
+use super::RequestAction;
 use crate::action::Received;
 use crate::desk::{Asked, SendStep};
 use crate::format::{Format, FormatError, Json, WrongType};
@@ -98,7 +98,8 @@ impl<Q, A, F: Format<Q> + Format<A>> RequestAction<Q, A, F> {
             let (node, desk) = state.room(key)?;
             let inbox = desk.calls.handle(&self.name, bounds);
             // It is registered as such, so this only says that there is a handler now.
-            node.register(key, &self.name, options(true), now).ok().map(|()| inbox)
+            let options = desk.request_options(&self.name);
+            node.register(key, &self.name, options, now).ok().map(|()| inbox)
         });
         Requests { action: self.clone(), inbox: Some(inbox.unwrap_or_else(Inbox::ended)) }
     }
@@ -197,9 +198,8 @@ impl<Q, A, F> Drop for Requests<Q, A, F> {
                 // It may be over, and then nobody needs to know.
                 let _ = node.respond(key, call, Err(NO_HANDLER.to_owned()), now);
             }
-            let handled = desk.calls.is_handled(name);
             // It is registered as such, so this only says whether there is a handler still.
-            let _ = node.register(key, name, options(handled), now);
+            let _ = node.register(key, name, desk.request_options(name), now);
         });
     }
 }
