@@ -1,12 +1,17 @@
 //! What can be said on the command line, and the help that teaches it.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+mod help;
+mod values;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tristero_tokio::PeerId;
+
+use self::help::{AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, EXAMPLES, RELAY_EXAMPLES};
+use self::values::{at_least_one, parse_listen, parse_seconds};
 
 /// Trystero rooms on the command line: peers meet, connect directly by WebRTC, and talk
 #[derive(Debug, Parser)]
@@ -95,6 +100,11 @@ pub(crate) struct AgentArguments {
     #[arg(long, value_name = "ID", value_parser = PeerId::new)]
     pub(crate) self_id: Option<PeerId>,
 
+    /// Dials a relay that was lost again by itself or by resumeRelays only, and not because this
+    /// machine got a new address: relayConfig.manualReconnection of all rooms
+    #[arg(long)]
+    pub(crate) manual_reconnection: bool,
+
     /// Lets peers on this machine connect over its loopback addresses
     #[arg(long)]
     pub(crate) loopback: bool,
@@ -135,89 +145,8 @@ pub(crate) struct RelayArguments {
     pub(crate) max_outbox_bytes: Option<usize>,
 }
 
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let seconds = seconds.filter(|seconds| *seconds <= SECONDS_MAX);
-    seconds.ok_or_else(|| "this takes a number of seconds, such as 15 or 0.5".to_owned())
-}
-
-/// Of the addresses of a name the loopback ones come first, as the ones that show nobody more than
-/// was meant, and IPv4 before IPv6, which a machine may have in its tables only.
-fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let expected = "this takes an address and a port, such as 127.0.0.1:8080 or [::]:8080";
-    let is_complete = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    if !is_complete {
-        return Err(expected.to_owned());
-    }
-    let addresses = text.to_socket_addrs().map_err(|error| format!("{error}; {expected}"))?;
-    let order = |address: &SocketAddr| (!address.ip().is_loopback(), address.is_ipv6());
-    addresses.min_by_key(order).ok_or_else(|| format!("the name has no address; {expected}"))
-}
-
-/// A limit of 0 would leave nothing to be served.
-fn at_least_one() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..)
-}
-
 /// Behind all options of a command, but for `--help`.
 const LAST: usize = 900;
-
-/// A year: far beyond any use, and far from what clocks can't add.
-const SECONDS_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-const EXAMPLES: &str = "\
-Begin with:
-  tristero demo
-
-Exit status:
-  0 all well, 1 a failure on the way, 2 wrong usage, 3 no relay was reachable in time
-
-Each command has its own help: tristero chat --help";
-
-const DEMO_EXAMPLES: &str = "\
-Everything runs in this one process and talks over real sockets of this machine; nothing leaves
-it, and no network is needed.
-
-Examples:
-  tristero demo
-  tristero demo --web              and open the address that it prints
-  tristero demo --web --port 8000";
-
-const CHAT_EXAMPLES: &str = "\
-Messages, joins and leaves go to stdout, notes to stderr. A line goes to everyone who is in the
-room when it is entered; there is no history. Ctrl-C or the end of input leaves the room.
-
-Peers with different passwords don't meet, and possibly only one of the two is told.
-
-Examples:
-  tristero relay                   in one terminal, then in two others:
-  tristero chat lobby --app my-app --relay ws://127.0.0.1:8080
-
-  TRISTERO_PASSWORD=secret tristero chat lobby --app my-app --relay wss://relay.example
-  tristero chat lobby --app my-app --relay wss://relay.example --ask-password
-
-Exit status: 3 if no relay was reachable within --wait seconds.";
-
-const AGENT_EXAMPLES: &str = "\
-One JSON object a line: commands on stdin, events on stdout. The first event is `ready`. A command
-with an \"id\" is answered by a `reply` with that id; one with \"wait\":true holds up those after
-it until it is done. The agent leaves its rooms and ends at the end of stdin. All commands and
-events are described in docs/agent.md.
-
-Example, with a relay on port 8080:
-  tristero agent --linger 60 \\
-    --cmd '{\"cmd\":\"join\",\"appId\":\"a\",\"roomId\":\"r\",\"relayUrls\":[\"ws://127.0.0.1:8080\"]}' \\
-    --cmd '{\"cmd\":\"register\",\"action\":\"chat\"}' </dev/null";
-
-const RELAY_EXAMPLES: &str = "\
-The first line on stdout tells where the relay listens. It forwards signaling, which is encrypted
-between peers, and keeps nothing. GET /health answers on the same port. Ctrl-C or SIGTERM ends it
-after all clients were told.
-
-Examples:
-  tristero relay
-  tristero relay --listen 127.0.0.1:0
-  tristero relay --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem";
 
 #[cfg(test)]
 mod tests {
@@ -245,26 +174,6 @@ mod tests {
             limits.outbox_bytes_max,
         ] {
             assert!(help.contains(&format!("[default: {default}]")), "{default}:\n{help}");
-        }
-    }
-
-    #[test]
-    fn seconds_may_have_a_fraction_and_must_make_sense() {
-        assert_eq!(parse_seconds("15"), Ok(Duration::from_secs(15)));
-        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
-        for wrong in ["-1", "NaN", "inf", "1e300", "soon", ""] {
-            assert!(parse_seconds(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_relay_listens_on_an_address_or_a_name() {
-        for (text, expected) in [("127.0.0.1:80", "127.0.0.1:80"), ("[::]:0", "[::]:0")] {
-            assert_eq!(parse_listen(text).unwrap().to_string(), expected);
-        }
-        assert!(parse_listen("localhost:0").unwrap().ip().is_loopback());
-        for wrong in ["8080", "localhost", "127.0.0.1", "::1", "127.0.0.1:http", ""] {
-            assert!(parse_listen(wrong).unwrap_err().contains("127.0.0.1:8080"), "{wrong}");
         }
     }
 

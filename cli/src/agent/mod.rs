@@ -4,28 +4,36 @@
 //! takes the next, so that their effects have that order. What a command then waits for, it waits
 //! for in a task of its own, unless the command says that the next has to wait too.
 //!
-//! - [`command`]: what a line says; [`payload`]: what is sent and told
-//! - [`room`]: a room and what happens there; [`action`]: what is received under a name
+//! - [`command`]: what a line says; [`payload`]: what is sent; [`reply`]: what becomes of it
+//! - [`room`]: a room and what happens there; [`handshake`]: who is let in; [`facts`]: what is
+//!   known of connections and relays
+//! - [`messages`], [`requests`]: what comes under a name; [`account`]: how it is told of
+//! - [`sending`], [`asking`]: what goes to peers
 //! - [`events`]: what is told on stdout
 
-mod action;
+mod account;
+mod asking;
 mod command;
 mod events;
+mod facts;
+mod handshake;
+mod messages;
 mod payload;
+mod reply;
+mod requests;
 mod room;
 mod sending;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::pin::Pin;
 
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tristero_tokio::{NodeHandle, Options};
 
-use self::command::{Asked, Command, InRoom, JoinOrder, Order};
+use self::command::{Command, InRoom, JoinOrder, Order};
 use self::events::{Events, Fields};
+use self::reply::{Begun, Outcome, Refusal, answer};
 use self::room::AgentRoom;
 use crate::args::AgentArguments;
 use crate::exit::Failure;
@@ -41,14 +49,15 @@ const RUNNING_MAX: usize = 4096;
 pub(crate) async fn run(arguments: AgentArguments) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
     let self_id = arguments.self_id.clone();
-    let node =
-        node::start(Options { self_id, loopback: arguments.loopback, ..Options::default() })?;
+    let (loopback, manual_reconnection) = (arguments.loopback, arguments.manual_reconnection);
+    let options = Options { self_id, loopback, manual_reconnection, ..Options::default() };
+    let node = node::start(options)?;
     let (events, writer) = Events::to_stdout();
     let version = format!("tristero {}", env!("CARGO_PKG_VERSION"));
     let ready = Fields::new().with("selfId", node.self_id().as_str()).with("version", version);
     events.tell("ready", ready).await;
 
-    let mut agent = Agent::new(node, events.clone());
+    let mut agent = Agent::new(node, manual_reconnection, events.clone());
     tokio::select! {
         () = agent.follow(&arguments) => {}
         () = signals.next() => {}
@@ -56,33 +65,6 @@ pub(crate) async fn run(arguments: AgentArguments) -> Result<(), Failure> {
     }
     agent.end().await;
     events.finish(writer).await.map_err(Failure::unwritten)
-}
-
-/// Why a command was not done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Refusal(String);
-
-impl Refusal {
-    #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
-    pub(crate) fn new(why: impl ToString) -> Self {
-        Refusal(why.to_string())
-    }
-
-    /// Of something that is documented, for later versions.
-    pub(crate) fn not_yet(what: &str) -> Self {
-        Refusal(format!("{what} is not supported yet"))
-    }
-}
-
-/// What a command came to.
-type Outcome = Result<Fields, Refusal>;
-
-/// A command that has begun.
-enum Begun {
-    Done(Fields),
-    /// Its end is still to be waited for.
-    Running(Pin<Box<dyn Future<Output = Outcome> + Send>>),
 }
 
 /// Whether there is anything left to do after a command.
@@ -94,6 +76,8 @@ enum Next {
 
 struct Agent {
     node: NodeHandle,
+    /// Whether relays are dialled again on being told only. It is so for all rooms of a node.
+    manual_reconnection: bool,
     events: Events,
     rooms: BTreeMap<String, AgentRoom>,
     last_joined: Option<String>,
@@ -103,9 +87,10 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(node: NodeHandle, events: Events) -> Self {
+    fn new(node: NodeHandle, manual_reconnection: bool, events: Events) -> Self {
         Agent {
             node,
+            manual_reconnection,
             events,
             rooms: BTreeMap::new(),
             last_joined: None,
@@ -142,7 +127,7 @@ impl Agent {
         if line.trim_ascii().is_empty() {
             return Next::GoOn;
         }
-        let Command { asked, wait, order } = Command::parse(line);
+        let Command { caller, wait, order } = Command::parse(line);
         let is_exit = matches!(order, Ok(Order::Exit));
         let begun = match order {
             Ok(order) => self.begin(order).await,
@@ -151,18 +136,18 @@ impl Agent {
         while self.running.try_join_next().is_some() {}
         match begun {
             Ok(Begun::Running(running)) if wait => {
-                answer(&self.events, asked, running.await).await;
+                answer(&self.events, caller, running.await).await;
             }
             Ok(Begun::Running(_)) if self.running.len() >= RUNNING_MAX => {
                 let refusal = format!("{RUNNING_MAX} commands are under way already");
-                answer(&self.events, asked, Err(Refusal::new(refusal))).await;
+                answer(&self.events, caller, Err(Refusal::new(refusal))).await;
             }
             Ok(Begun::Running(running)) => {
                 let events = self.events.clone();
-                self.running.spawn(async move { answer(&events, asked, running.await).await });
+                self.running.spawn(async move { answer(&events, caller, running.await).await });
             }
-            Ok(Begun::Done(fields)) => answer(&self.events, asked, Ok(fields)).await,
-            Err(refusal) => answer(&self.events, asked, Err(refusal)).await,
+            Ok(Begun::Done(fields)) => answer(&self.events, caller, Ok(fields)).await,
+            Err(refusal) => answer(&self.events, caller, Err(refusal)).await,
         }
         if is_exit { Next::Exit } else { Next::GoOn }
     }
@@ -170,7 +155,7 @@ impl Agent {
     /// Begins a command.
     async fn begin(&mut self, order: Order) -> Result<Begun, Refusal> {
         match order {
-            Order::Join(join) => self.join(&join).await.map(Begun::Done),
+            Order::Join(join) => self.join(*join).await.map(Begun::Done),
             Order::Leave(leave) => self.leave(&leave.at).await.map(Begun::Done),
             Order::Register(register) => {
                 self.room(&register.at)?.register(register).map(Begun::Done)
@@ -178,9 +163,19 @@ impl Agent {
             Order::Count(count) => Ok(Begun::Done(self.room(&count.at)?.count(&count.action))),
             Order::Send(send) => sending::send(self.room(&send.at)?, send).await,
             Order::SendMany(many) => sending::send_many(self.room(&many.at)?, many),
+            Order::Request(request) => asking::request(self.room(&request.at)?, request).await,
+            Order::Ping(ping) => Ok(asking::ping(self.room(&ping.at)?, ping)),
             Order::Peers(order) => Ok(Begun::Done(self.room(&order.at)?.peers())),
             Order::Pairs(order) => Ok(Begun::Done(self.room(&order.at)?.pairs())),
             Order::Relays => Ok(Begun::Done(self.relays())),
+            Order::PauseRelays => {
+                self.node.pause_relays();
+                Ok(Begun::Done(Fields::new()))
+            }
+            Order::ResumeRelays => {
+                self.node.resume_relays();
+                Ok(Begun::Done(Fields::new()))
+            }
             Order::Stats => Ok(Begun::Done(usage::stats())),
             Order::Sleep(order) => Ok(Begun::Running(Box::pin(async move {
                 sleep(order.duration()).await;
@@ -193,15 +188,22 @@ impl Agent {
         }
     }
 
-    async fn join(&mut self, order: &JoinOrder) -> Outcome {
-        let name = order.name();
-        if self.rooms.contains_key(name) {
+    async fn join(&mut self, order: JoinOrder) -> Outcome {
+        let name = order.name().to_owned();
+        if self.rooms.contains_key(&name) {
             return Err(Refusal::new(format!("there is a room called {name} already")));
         }
+        if order.manual_reconnection().is_some_and(|manual| manual != self.manual_reconnection) {
+            return Err(Refusal::new(
+                "manualReconnection is for all rooms: an agent has it that was started with \
+                 --manual-reconnection, and no other",
+            ));
+        }
+        let relay_urls = order.relays().to_vec();
         let (room, t0) = AgentRoom::join(&self.node, order, &self.events).await?;
-        self.rooms.insert(name.to_owned(), room);
-        self.relay_urls.extend(order.relays().iter().cloned());
-        self.last_joined = Some(name.to_owned());
+        self.rooms.insert(name.clone(), room);
+        self.relay_urls.extend(relay_urls);
+        self.last_joined = Some(name);
         Ok(Fields::new().with("t0", t0).with("selfId", self.node.self_id().as_str()))
     }
 
@@ -239,23 +241,4 @@ impl Agent {
 
 fn no_room(name: &str) -> Refusal {
     Refusal::new(format!("there is no room {name}"))
-}
-
-/// Answers a command: with an id always, without one if it failed.
-async fn answer(events: &Events, asked: Asked, outcome: Outcome) {
-    let Asked { id, cmd } = asked;
-    let fields = Fields::new().with_option("id", id.clone()).with_option("cmd", cmd);
-    match (id, outcome) {
-        (Some(_), Ok(result)) => {
-            events.tell("reply", fields.with("ok", true).with_all(result)).await;
-        }
-        (Some(_), Err(refusal)) => {
-            let fields = fields.with("ok", false).with("error", refusal.to_string());
-            events.tell("reply", fields).await;
-        }
-        (None, Ok(_)) => {}
-        (None, Err(refusal)) => {
-            events.tell("error", fields.with("error", refusal.to_string())).await;
-        }
-    }
 }

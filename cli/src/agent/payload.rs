@@ -10,8 +10,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tristero_tokio::Payload;
 
-use super::Refusal;
 use super::events::Fields;
+use super::reply::Refusal;
 
 /// The largest sized binary: what one message carries at most. A typing error must not take all
 /// memory.
@@ -58,11 +58,7 @@ impl PayloadSpec {
     pub(crate) async fn read(self) -> Result<Payload, Refusal> {
         match self {
             PayloadSpec { json: Some(json), text: None, binary: None, file: None } => {
-                // A JSON string travels as a text.
-                Ok(match json {
-                    Value::String(text) => Payload::Text(text),
-                    json => Payload::Json(json),
-                })
+                Ok(travelling(json))
             }
             PayloadSpec { json: None, text: Some(text), binary: None, file: None } => {
                 Ok(Payload::Text(text))
@@ -97,6 +93,14 @@ impl BinarySpec {
             return Err(Refusal::new(format!("a payload has at most {SIZE_MAX} bytes")));
         }
         Ok(sized_binary(size, seed))
+    }
+}
+
+/// A JSON value as it comes: a string of JSON travels as a text.
+pub(crate) fn travelling(json: Value) -> Payload {
+    match json {
+        Value::String(text) => Payload::Text(text),
+        json => Payload::Json(json),
     }
 }
 

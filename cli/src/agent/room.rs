@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::SocketAddr;
 
-use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
 use tristero_tokio::proto::signaling::RelayUrl;
-use tristero_tokio::{
-    Config, ConnectionInfo, NodeHandle, Payload, Raw, RelayState, RelayStatus, Room, RoomEvent,
-    RoomEvents, Sender,
-};
+use tristero_tokio::{Config, NodeHandle, PeerId, Room, RoomEvent, RoomEvents};
 
-use super::Refusal;
-use super::action::ActionEntry;
-use super::command::{JoinOrder, RegisterOrder};
+use super::account::Account;
+use super::command::{JoinOrder, Kind, RegisterOrder};
 use super::events::{Events, Fields, unix_ms};
+use super::facts::{describe_pair, describe_relay};
+use super::handshake::Greeting;
+use super::messages::Messages;
+use super::reply::Refusal;
+use super::requests::Answering;
 
 /// See the [module](self).
 pub(crate) struct AgentRoom {
@@ -23,13 +23,12 @@ pub(crate) struct AgentRoom {
     teller: Teller,
     /// As they were written: the room knows them in their normal form.
     relay_urls: Vec<String>,
-    actions: BTreeMap<String, ActionEntry>,
-    /// What tells of the room's events and messages. All of it ends when the room is left.
-    tellers: JoinSet<()>,
+    messages: BTreeMap<String, Messages>,
+    requests: BTreeMap<String, Answering>,
+    /// What tells of the room's events and messages, and answers. All of it ends when the room is
+    /// left.
+    tasks: TaskTracker,
 }
-
-/// What sends under one name.
-pub(crate) type RawSender = Sender<Payload, Raw>;
 
 /// Tells of things that happen in one room.
 #[derive(Clone, Debug)]
@@ -48,6 +47,24 @@ impl Teller {
         self.events.try_tell(event, self.head().with_all(fields));
     }
 
+    /// What tells of progress, under this name of an event.
+    pub(crate) fn on_progress(
+        &self,
+        event: &'static str,
+        action: &str,
+        metadata: Option<Value>,
+    ) -> impl FnMut(&PeerId, f64) + Send + 'static {
+        let (teller, action) = (self.clone(), action.to_owned());
+        move |peer, fraction| {
+            let fields = Fields::new()
+                .with("action", action.as_str())
+                .with("progress", fraction)
+                .with("peer", peer.as_str())
+                .with_option("metadata", metadata.clone());
+            teller.try_tell(event, fields);
+        }
+    }
+
     fn head(&self) -> Fields {
         Fields::new().with("room", self.room.as_str())
     }
@@ -57,57 +74,95 @@ impl AgentRoom {
     /// Joins, and tells from now on what happens. The second value is when.
     pub(crate) async fn join(
         node: &NodeHandle,
-        order: &JoinOrder,
+        mut order: JoinOrder,
         events: &Events,
     ) -> Result<(Self, u64), Refusal> {
-        if order.relays().is_empty() {
+        let relay_urls = order.relays().to_vec();
+        if relay_urls.is_empty() {
             return Err(Refusal::new("the ws strategy has no public relays: relayUrls is needed"));
         }
+        let greeting = match order.handshake.take() {
+            Some(spec) => Some(Greeting::read(spec).await?),
+            None => None,
+        };
         let t0 = unix_ms();
-        let config = config(order);
+        let config = config(&order, greeting.is_some());
         let room = node.join(&config, &order.room_id).map_err(Refusal::new)?;
         let teller = Teller { events: events.clone(), room: order.name().to_owned() };
         let joined = Fields::new()
             .with("t0", t0)
             .with("appId", order.app_id.as_str())
             .with("roomId", order.room_id.as_str())
-            .with("passive", false);
+            .with("passive", room.is_passive());
         teller.tell("joined", joined).await;
 
-        let mut tellers = JoinSet::new();
-        let names = (order.app_id.clone(), order.room_id.clone());
-        tellers.spawn(tell_events(room.events(), teller.clone(), names));
-        let relay_urls = order.relays().to_vec();
-        Ok((AgentRoom { room, teller, relay_urls, actions: BTreeMap::new(), tellers }, t0))
+        let tasks = TaskTracker::new();
+        let names = (order.app_id, order.room_id);
+        tasks.spawn(tell_events(room.events(), teller.clone(), names));
+        if let Some(greeting) = greeting {
+            tasks.spawn(greeting.serve(&room, teller.clone()));
+        }
+        let (messages, requests) = (BTreeMap::new(), BTreeMap::new());
+        Ok((AgentRoom { room, teller, relay_urls, messages, requests, tasks }, t0))
     }
 
     /// Leaves. When this resolves everything that happened before was told, and nothing follows.
-    pub(crate) async fn leave(mut self) {
-        self.room.leave().await;
-        while self.tellers.join_next().await.is_some() {}
-        self.teller.tell("left", Fields::new()).await;
+    pub(crate) async fn leave(self) {
+        let AgentRoom { room, teller, tasks, requests, .. } = self;
+        room.leave().await;
+        // What answers requests waits for changes of how.
+        drop(requests);
+        tasks.close();
+        tasks.wait().await;
+        teller.tell("left", Fields::new()).await;
     }
 
     /// Tells of what comes under a name, from now on in this way.
     pub(crate) fn register(&mut self, order: RegisterOrder) -> Result<Fields, Refusal> {
-        let AgentRoom { room, actions, teller, tellers, .. } = self;
-        entry(actions, room, &order.action)?.register(order, room, teller, tellers)?;
+        let RegisterOrder { action, kind, manner, .. } = order;
+        let (room, tasks) = (self.room.clone(), self.tasks.clone());
+        match kind {
+            Kind::Message => self.messages(&action)?.register(&action, manner, &room, &tasks)?,
+            Kind::Request(respond) => self.requests(&action)?.register(manner, respond, &tasks),
+        }
         Ok(Fields::new())
     }
 
     /// How much came under a name since it was registered last, or since the last `countDone`.
     pub(crate) fn count(&self, action: &str) -> Fields {
-        let received = self.actions.get(action).map_or(0, ActionEntry::received);
-        Fields::new().with("received", received)
+        let messages = self.messages.get(action).map(Messages::account);
+        let account = messages.or_else(|| self.requests.get(action).map(Answering::account));
+        Fields::new().with("received", account.map_or(0, Account::received))
     }
 
-    /// What sends under a name.
-    pub(crate) fn sender(&mut self, action: &str) -> Result<RawSender, Refusal> {
-        Ok(entry(&mut self.actions, &self.room, action)?.sender())
+    /// The messages of a name, which is opened for them if it is not yet.
+    pub(crate) fn messages(&mut self, action: &str) -> Result<&mut Messages, Refusal> {
+        match self.messages.entry(action.to_owned()) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let teller = self.teller.clone();
+                Ok(unknown.insert(Messages::open(&self.room, action, teller)?))
+            }
+        }
+    }
+
+    /// The requests of a name, which is opened for them if it is not yet.
+    pub(crate) fn requests(&mut self, action: &str) -> Result<&mut Answering, Refusal> {
+        match self.requests.entry(action.to_owned()) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let teller = self.teller.clone();
+                Ok(unknown.insert(Answering::open(&self.room, action, teller)?))
+            }
+        }
     }
 
     pub(crate) fn teller(&self) -> &Teller {
         &self.teller
+    }
+
+    pub(crate) fn handle(&self) -> Room {
+        self.room.clone()
     }
 
     pub(crate) fn peers(&self) -> Fields {
@@ -118,11 +173,9 @@ impl AgentRoom {
 
     /// The addresses by which the peers are connected.
     pub(crate) fn pairs(&self) -> Fields {
-        let pairs = self
-            .room
-            .peers()
-            .iter()
-            .fold(Fields::new(), |pairs, (peer, info)| pairs.with(peer.as_str(), pair(info)));
+        let pairs = self.room.peers().iter().fold(Fields::new(), |pairs, (peer, info)| {
+            pairs.with(peer.as_str(), describe_pair(info))
+        });
         Fields::new().with("pairs", pairs)
     }
 
@@ -139,33 +192,17 @@ impl AgentRoom {
     }
 }
 
-/// The action of this name, which is opened if it is not yet.
-fn entry<'a>(
-    actions: &'a mut BTreeMap<String, ActionEntry>,
-    room: &Room,
-    name: &str,
-) -> Result<&'a mut ActionEntry, Refusal> {
-    match actions.entry(name.to_owned()) {
-        Entry::Occupied(known) => Ok(known.into_mut()),
-        Entry::Vacant(unknown) => {
-            let action = room.action(name).map_err(Refusal::new)?;
-            Ok(unknown.insert(ActionEntry::new(action)))
-        }
-    }
-}
-
-fn config(order: &JoinOrder) -> Config {
-    let mut config = Config::new(&order.app_id).password(order.password.as_str());
-    for url in order.relays() {
-        config = config.relay(url);
-    }
+fn config(order: &JoinOrder, has_handshake: bool) -> Config {
+    let config =
+        Config::new(&order.app_id).password(order.password.as_str()).passive(order.passive);
+    let mut config = order.relays().iter().fold(config, Config::relay);
     if let Some(trickle) = order.trickle_ice {
         config = config.trickle_ice(trickle);
     }
-    match order.handshake_timeout() {
-        Some(timeout) => config.handshake_timeout(timeout),
-        None => config,
+    if let Some(timeout) = order.handshake_timeout() {
+        config = config.handshake_timeout(timeout);
     }
+    if has_handshake { config.handshake() } else { config }
 }
 
 /// Tells of peers until the room is left.
@@ -183,6 +220,7 @@ async fn tell_events(mut events: RoomEvents, teller: Teller, names: (String, Str
             RoomEvent::JoinFailed { peer, failure } => {
                 let fields = Fields::new()
                     .with("error", failure.to_string())
+                    .with("code", failure.code())
                     .with("appId", app_id.as_str())
                     .with("roomId", room_id.as_str())
                     .with("peerId", peer.as_str());
@@ -192,40 +230,4 @@ async fn tell_events(mut events: RoomEvents, teller: Teller, names: (String, Str
             _ => {}
         }
     }
-}
-
-fn pair(info: &ConnectionInfo) -> Value {
-    let (local_kind, remote_kind) = info.candidate_kinds;
-    let candidate = |kind: &str, address: Option<SocketAddr>| {
-        json!({
-            "type": kind,
-            "address": address.map(|address| address.ip().to_string()),
-            "port": address.map(|address| address.port()),
-            "protocol": "udp",
-        })
-    };
-    json!({
-        "local": candidate(local_kind, info.path.map(|path| path.local)),
-        "remote": candidate(remote_kind, info.path.map(|path| path.remote)),
-        "rtt": info.rtt.map(|rtt| rtt.as_secs_f64() * 1000.0),
-        "dtls": null,
-        "cipher": null,
-    })
-}
-
-/// A relay in the words of a browser's WebSocket, and then some.
-fn describe_relay(relay: &RelayStatus) -> Fields {
-    let (state, failures) = match relay.state {
-        RelayState::Connecting => ("connecting", None),
-        RelayState::Open => ("open", None),
-        RelayState::BackingOff { failures, .. } => ("closed", Some(failures)),
-        _ => ("unknown", None),
-    };
-    Fields::new()
-        .with("state", state)
-        .with_option("failures", failures)
-        .with_option("lastError", relay.last_error.as_deref())
-        .with("messagesIn", relay.messages_in)
-        .with("messagesOut", relay.messages_out)
-        .with("malformed", relay.malformed)
 }

@@ -8,9 +8,10 @@ use tristero_tokio::{Payload, PeerId, SendBuilder, SendError, SendFailure, Sent}
 
 use super::command::{SendManyOrder, SendOrder, Targets};
 use super::events::{Fields, unix_ms};
+use super::messages::RawSender;
 use super::payload::{describe, payload_bytes};
-use super::room::{AgentRoom, RawSender, Teller};
-use super::{Begun, Outcome, Refusal};
+use super::reply::{Begun, Outcome, Refusal};
+use super::room::AgentRoom;
 
 /// The number of the first message of `sendMany`: all have as many digits.
 const MANY_FIRST: u64 = 1_000_000;
@@ -26,7 +27,7 @@ const MANY_IN_FLIGHT: usize = 1024;
 pub(crate) async fn send(room: &mut AgentRoom, order: SendOrder) -> Result<Begun, Refusal> {
     let SendOrder { action, payload, target, metadata, progress, hash, .. } = order;
     let payload = payload.read().await?;
-    let sender = room.sender(&action)?;
+    let sender = room.messages(&action)?.sender();
     let teller = room.teller().clone();
 
     let mut send = address(sender.send(payload.clone()), target.as_ref());
@@ -34,10 +35,7 @@ pub(crate) async fn send(room: &mut AgentRoom, order: SendOrder) -> Result<Begun
         send = send.metadata(metadata.clone());
     }
     if progress {
-        let (teller, action) = (teller.clone(), action.clone());
-        send = send.on_progress(move |peer, fraction| {
-            tell_progress(&teller, &action, peer, fraction, metadata.as_ref());
-        });
+        send = send.on_progress(teller.on_progress("sendProgress", &action, metadata));
     }
     let t0 = unix_ms();
     let handed_over = send.into_future();
@@ -60,7 +58,7 @@ pub(crate) fn send_many(room: &mut AgentRoom, order: SendManyOrder) -> Result<Be
     if order.size > MANY_SIZE_MAX {
         return Err(Refusal::new(format!("a message has a size of {MANY_SIZE_MAX} at most")));
     }
-    let sender = room.sender(&order.action)?;
+    let sender = room.messages(&order.action)?.sender();
     let teller = room.teller().clone();
     Ok(Begun::Running(Box::pin(async move {
         let result = send_all(&sender, &order).await?;
@@ -118,21 +116,6 @@ impl Failed {
 
 fn address(send: SendBuilder, target: Option<&Targets>) -> SendBuilder {
     target.map_or(&[][..], Targets::peers).iter().fold(send, SendBuilder::to)
-}
-
-fn tell_progress(
-    teller: &Teller,
-    action: &str,
-    peer: &PeerId,
-    fraction: f64,
-    metadata: Option<&Value>,
-) {
-    let fields = Fields::new()
-        .with("action", action)
-        .with("progress", fraction)
-        .with("peer", peer.as_str())
-        .with_option("metadata", metadata.cloned());
-    teller.try_tell("sendProgress", fields);
 }
 
 /// Members of the room that did not get what was sent to all, if there are any.

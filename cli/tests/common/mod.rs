@@ -208,8 +208,20 @@ impl Agent {
 
     /// Joins a room of an application by these names.
     pub(crate) fn join(&mut self, relay: &Relay, room: &str) {
-        let relays = [&relay.url];
-        self.must("join", json!({"appId": "cli-tests", "roomId": room, "relayUrls": relays}));
+        self.join_with(relay, room, json!({}));
+    }
+
+    /// Joins a room as these fields say.
+    pub(crate) fn join_with(&mut self, relay: &Relay, room: &str, mut fields: Value) {
+        fields["appId"] = "cli-tests".into();
+        fields["roomId"] = room.into();
+        fields["relayUrls"] = json!([relay.url]);
+        self.must("join", fields);
+    }
+
+    /// Waits until it has met another in a room.
+    pub(crate) fn meet(&mut self, other: &Agent, room: &str) {
+        self.wait_for("peerJoin", &json!({"room": room, "peer": other.self_id}));
     }
 
     /// The first event of this name, past or to come, that has these fields.
@@ -237,6 +249,16 @@ impl Agent {
         self.events.push(event.clone());
         event
     }
+}
+
+/// Two agents that have met in a room.
+pub(crate) fn pair(relay: &Relay, room: &str) -> (Agent, Agent) {
+    let (mut left, mut right) = (Agent::start(), Agent::start());
+    left.join(relay, room);
+    right.join(relay, room);
+    left.meet(&right, room);
+    right.meet(&left, room);
+    (left, right)
 }
 
 fn matches(candidate: &Value, event: &str, fields: &Value) -> bool {

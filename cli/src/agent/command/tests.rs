@@ -1,6 +1,7 @@
 //! What lines are taken for.
 
 use serde_json::json;
+use tristero_tokio::{Payload, PeerId};
 
 use super::*;
 
@@ -12,6 +13,12 @@ fn refusal(line: &Value) -> String {
     parse(line).order.unwrap_err().to_string()
 }
 
+fn join_with(key: &str, value: Value) -> Value {
+    let mut line = json!({"cmd": "join", "appId": "a", "roomId": "r"});
+    line[key] = value;
+    line
+}
+
 #[test]
 fn a_join_needs_an_app_and_a_room_and_has_defaults() {
     let line = json!({"cmd": "join", "appId": "a", "roomId": "r", "relayUrls": ["ws://x"]});
@@ -19,40 +26,131 @@ fn a_join_needs_an_app_and_a_room_and_has_defaults() {
     assert_eq!((join.name(), join.password.as_str()), ("r", ""));
     assert_eq!(join.relays(), ["ws://x"]);
     assert_eq!((join.trickle_ice, join.handshake_timeout()), (None, None));
+    assert!(!join.passive && join.handshake.is_none());
     assert_eq!(refusal(&json!({"cmd": "join", "roomId": "r"})), "missing field `appId`");
 }
 
 #[test]
 fn relays_may_be_given_as_trystero_takes_them() {
-    let relay_config = json!({"urls": ["ws://x"], "redundancy": 3});
-    let line = json!({"cmd": "join", "appId": "a", "roomId": "r", "relayConfig": relay_config});
-    let Ok(Order::Join(join)) = parse(&line).order else { panic!("not a join") };
-    assert_eq!(join.relays(), ["ws://x"]);
+    let join = |relay_config: Value| join_with("relayConfig", relay_config);
+    let given = json!({
+        "urls": ["ws://x"], "redundancy": 3, "manualReconnection": true, "warnOnRelayFailure": false
+    });
+    let Ok(Order::Join(order)) = parse(&join(given)).order else { panic!("not a join") };
+    assert_eq!(
+        (order.relays(), order.manual_reconnection()),
+        (&["ws://x".to_owned()][..], Some(true))
+    );
+    let Ok(Order::Join(order)) = parse(&join(json!({}))).order else { panic!("not a join") };
+    assert_eq!(order.manual_reconnection(), None);
+    assert_eq!(refusal(&join(json!({"url": "ws://x"}))), "relayConfig: unknown field `url`");
+    assert!(
+        refusal(&join(json!({"urls": "ws://x"}))).starts_with("relayConfig.urls: invalid type")
+    );
+}
+
+#[test]
+fn a_handshake_says_something_and_may_refuse() {
+    let join = |handshake: Value| join_with("handshake", handshake);
+    let given = json!({"json": {"n": 1}, "metadata": null, "reject": "no"});
+    let Ok(Order::Join(order)) = parse(&join(given)).order else { panic!("not a join") };
+    let handshake = order.handshake.unwrap();
+    assert_eq!((handshake.metadata, handshake.reject.as_deref()), (Some(Value::Null), Some("no")));
+    for (wrong, expected) in [
+        (json!("hello"), "handshake: this is an object with a payload"),
+        (json!({"text": "x", "rejcet": "no"}), "handshake: unknown field `rejcet`"),
+        (json!({"text": "x", "reject": true}), "handshake: reject: invalid type"),
+        (json!({"text": 5}), "handshake: text: invalid type"),
+    ] {
+        assert!(refusal(&join(wrong)).starts_with(expected));
+    }
 }
 
 #[test]
 fn what_is_not_built_yet_is_refused_by_name() {
-    let join = |key: &str, value: Value| {
-        let mut line = json!({"cmd": "join", "appId": "a", "roomId": "r"});
-        line[key] = value;
-        refusal(&line)
-    };
     for (key, value, expected) in [
         ("strategy", json!("nostr"), "the strategy \"nostr\" is not supported yet"),
         ("strategy", json!("carrier pigeon"), "there is no strategy \"carrier pigeon\""),
         ("strategy", json!([]), "several strategies at once is not supported yet"),
-        ("passive", json!(true), "passive is not supported yet"),
-        ("handshake", json!({"text": "x"}), "handshake is not supported yet"),
         ("turnConfig", json!([{}]), "turnConfig is not supported yet"),
         ("rtcConfig", json!({"iceServers": [{}]}), "rtcConfig.iceServers is not supported yet"),
     ] {
-        assert_eq!(join(key, value), expected);
+        assert_eq!(refusal(&join_with(key, value)), expected);
     }
-    assert_eq!(refusal(&json!({"cmd": "ping"})), "ping is not supported yet");
-    let register = json!({"cmd": "register", "action": "a", "kind": "request"});
-    assert_eq!(refusal(&register), "kind \"request\" is not supported yet");
-    let register = json!({"cmd": "register", "action": "a", "reply": null});
-    assert_eq!(refusal(&register), "reply is not supported yet");
+    let media = json!({"cmd": "addStream"});
+    assert_eq!(refusal(&media), "addStream is not supported yet");
+    let register = json!({"cmd": "register", "action": "a", "kind": "request", "progress": true});
+    let expected = "the progress of arriving requests is not supported yet";
+    assert_eq!(refusal(&register), expected);
+}
+
+#[test]
+fn a_registration_says_what_comes_and_how_it_is_answered() {
+    let kind = |mut line: Value| {
+        line["cmd"] = json!("register");
+        line["action"] = json!("a");
+        match parse(&line).order {
+            Ok(Order::Register(register)) => Ok(register.kind),
+            Ok(_) => panic!("not registered: {line}"),
+            Err(refusal) => Err(refusal.to_string()),
+        }
+    };
+    let request = |respond| Ok(Kind::Request(respond));
+    assert_eq!(kind(json!({})), Ok(Kind::Message));
+    assert_eq!(kind(json!({"kind": "request"})), request(None));
+    for (name, respond) in [
+        ("echo", Respond::Echo),
+        ("upper", Respond::Upper),
+        ("reverse", Respond::Reverse),
+        ("sum", Respond::Sum),
+        ("length", Respond::Length),
+        ("null", Respond::Null),
+        ("throw", Respond::Throw),
+        ("never", Respond::Never),
+    ] {
+        assert_eq!(kind(json!({"kind": "request", "respond": name})), request(Some(respond)));
+    }
+    for (reply, payload) in [(json!("x"), "x".into()), (Value::Null, Payload::Json(Value::Null))] {
+        let constant = request(Some(Respond::Constant(payload)));
+        assert_eq!(kind(json!({"kind": "request", "reply": reply})), constant);
+    }
+    let wrong = |line| kind(line).unwrap_err();
+    assert!(wrong(json!({"kind": "request", "respond": "shout"})).starts_with("respond: unknown"));
+    assert!(wrong(json!({"kind": "request", "respond": "null", "reply": 1})).contains("not both"));
+    assert!(wrong(json!({"respond": "echo"})).contains("\"request\""));
+}
+
+#[test]
+fn a_request_goes_to_one_or_to_many() {
+    let asked = |mut line: Value| {
+        line["cmd"] = json!("request");
+        line["action"] = json!("a");
+        line["text"] = json!("?");
+        match parse(&line).order {
+            Ok(Order::Request(request)) => Ok(request.asked),
+            Ok(_) => panic!("not requested: {line}"),
+            Err(refusal) => Err(refusal.to_string()),
+        }
+    };
+    let peer = |id| PeerId::new(id).unwrap();
+    assert_eq!(asked(json!({"target": "p", "timeoutMs": 5})), Ok(Asked::One(peer("p"))));
+    let many = vec![peer("p"), peer("q")];
+    assert_eq!(asked(json!({"targets": ["p", "q"]})), Ok(Asked::Many(many)));
+    assert_eq!(asked(json!({"targets": []})), Ok(Asked::Many(Vec::new())));
+    for wrong in [json!({}), json!({"target": "p", "targets": ["q"]})] {
+        assert_eq!(asked(wrong).unwrap_err(), "a request needs either a target or targets");
+    }
+}
+
+#[test]
+fn a_ping_has_a_target_and_a_count_in_reason() {
+    let ping = |count: Value| json!({"cmd": "ping", "target": "p", "count": count});
+    let Ok(Order::Ping(order)) = parse(&json!({"cmd": "ping", "target": "p"})).order else {
+        panic!("not a ping")
+    };
+    assert_eq!(order.count, 1);
+    assert_eq!(refusal(&json!({"cmd": "ping"})), "missing field `target`");
+    assert_eq!(refusal(&ping(json!(1_000_000))), "the count is 100000 at most");
 }
 
 #[test]
@@ -67,12 +165,12 @@ fn the_defaults_of_what_is_not_built_yet_are_taken() {
 #[test]
 fn an_answer_repeats_id_and_cmd_even_of_what_is_unknown() {
     let command = parse(&json!({"cmd": "dance", "id": null, "wait": true}));
-    let asked = Asked { id: Some(Value::Null), cmd: Some(json!("dance")) };
-    assert_eq!((command.asked, command.wait), (asked, true));
+    let caller = Caller { id: Some(Value::Null), cmd: Some(json!("dance")) };
+    assert_eq!((command.caller, command.wait), (caller, true));
     assert_eq!(command.order.unwrap_err().to_string(), "unknown command \"dance\"");
     assert_eq!(refusal(&json!({"cmd": 5})), "unknown command 5");
     assert_eq!(refusal(&json!({"id": 1})), "a command needs a cmd");
-    assert_eq!(parse(&json!({"cmd": "stats"})).asked.id, None);
+    assert_eq!(parse(&json!({"cmd": "stats"})).caller.id, None);
 }
 
 #[test]
@@ -140,9 +238,13 @@ fn a_field_that_a_command_does_not_have_is_refused_by_name() {
         json!({"cmd": "count", "action": "a"}),
         json!({"cmd": "send", "action": "a", "text": "x"}),
         json!({"cmd": "sendMany", "action": "a", "count": 1}),
+        json!({"cmd": "request", "action": "a", "text": "x", "target": "p"}),
+        json!({"cmd": "ping", "target": "p"}),
         json!({"cmd": "peers"}),
         json!({"cmd": "pairs"}),
         json!({"cmd": "relays"}),
+        json!({"cmd": "pauseRelays"}),
+        json!({"cmd": "resumeRelays"}),
         json!({"cmd": "stats"}),
         json!({"cmd": "sleep", "ms": 1}),
         json!({"cmd": "exit"}),

@@ -1,0 +1,55 @@
+//! The examples of the help, and what has to be known beside.
+
+pub(super) const EXAMPLES: &str = "\
+Begin with:
+  tristero demo
+
+Exit status:
+  0 all well, 1 a failure on the way, 2 wrong usage, 3 no relay was reachable in time
+
+Each command has its own help: tristero chat --help";
+
+pub(super) const DEMO_EXAMPLES: &str = "\
+Everything runs in this one process and talks over real sockets of this machine; nothing leaves
+it, and no network is needed.
+
+Examples:
+  tristero demo
+  tristero demo --web              and open the address that it prints
+  tristero demo --web --port 8000";
+
+pub(super) const CHAT_EXAMPLES: &str = "\
+Messages, joins and leaves go to stdout, notes to stderr. A line goes to everyone who is in the
+room when it is entered; there is no history. Ctrl-C or the end of input leaves the room.
+
+Peers with different passwords don't meet, and possibly only one of the two is told.
+
+Examples:
+  tristero relay                   in one terminal, then in two others:
+  tristero chat lobby --app my-app --relay ws://127.0.0.1:8080
+
+  TRISTERO_PASSWORD=secret tristero chat lobby --app my-app --relay wss://relay.example
+  tristero chat lobby --app my-app --relay wss://relay.example --ask-password
+
+Exit status: 3 if no relay was reachable within --wait seconds.";
+
+pub(super) const AGENT_EXAMPLES: &str = "\
+One JSON object a line: commands on stdin, events on stdout. The first event is `ready`. A command
+with an \"id\" is answered by a `reply` with that id; one with \"wait\":true holds up those after
+it until it is done. The agent leaves its rooms and ends at the end of stdin. All commands and
+events are described in docs/agent.md.
+
+Example, with a relay on port 8080:
+  tristero agent --linger 60 \\
+    --cmd '{\"cmd\":\"join\",\"appId\":\"a\",\"roomId\":\"r\",\"relayUrls\":[\"ws://127.0.0.1:8080\"]}' \\
+    --cmd '{\"cmd\":\"register\",\"action\":\"chat\"}' </dev/null";
+
+pub(super) const RELAY_EXAMPLES: &str = "\
+The first line on stdout tells where the relay listens. It forwards signaling, which is encrypted
+between peers, and keeps nothing. GET /health answers on the same port. Ctrl-C or SIGTERM ends it
+after all clients were told.
+
+Examples:
+  tristero relay
+  tristero relay --listen 127.0.0.1:0
+  tristero relay --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem";
