@@ -124,7 +124,7 @@ async fn a_room_that_was_joined_in_another_way_is_an_error_that_says_what_differ
     assert_eq!(join(config.clone().password("other")), differs("password"));
     assert_eq!(join(config.clone().relay("ws://127.0.0.1:9")), differs("list of relays"));
     assert_eq!(join(config.clone().passive(true)), differs("choice of being passive"));
-    assert_eq!(join(config.clone().handshake()), differs("choice of a handshake"));
+    assert_eq!(join(config.handshake()), differs("choice of a handshake"));
 }
 
 #[tokio::test]
