@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
  * as node-datachannel's do when the other is very quick, the next begins with the announce that
  * comes a minute later.
  */
-const MEET_MS = 75_000;
+export const MEET_MS = 75_000;
 
 let rooms = 0;
 

@@ -21,11 +21,11 @@ export const defineActions = (pair) => {
       await sender.do('send', { room: name, action: early, json: [2], metadata: 'second' });
       // The channel keeps order: when this has come, the others have.
       await transfer(room, [sender, receiver], `mark-${way}`, { text: 'mark' });
-      assert.deepEqual(receiver.past('message', { action: early }), []);
+      assert.deepEqual(receiver.past('message', { room: name, action: early }), []);
 
       await receiver.do('register', { room: name, action: early });
-      await receiver.waitFor('message', { action: early, type: 'text' });
-      await receiver.waitFor('message', { action: early, type: 'json' });
+      await receiver.waitFor('message', { room: name, action: early, type: 'text' });
+      await receiver.waitFor('message', { room: name, action: early, type: 'json' });
       const [one, two, ...more] = receiver.past('message', { room: name, action: early });
       assert.equal(one.text, 'one');
       assert.deepEqual([two.json, two.metadata], [[2], 'second']);

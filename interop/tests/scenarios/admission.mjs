@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { assertNeverMet, bothWays, bySelfId, testInRoom } from './behaviour.mjs';
 import { assertCame } from './comparing.mjs';
-import { JOIN_ERRORS } from './failing.mjs';
-import { join, joinAndAnnounce, meet } from '../rooms.mjs';
+import { JOIN_ERRORS, joinErrorTold } from './failing.mjs';
+import { join, joinAndAnnounce, meet, MEET_MS } from '../rooms.mjs';
 
 /**
  * How long whoever waits in vain waits. It has to be enough for the other to be reached.
@@ -22,10 +22,7 @@ export const definePasswords = (pair) => {
     await joinAndAnnounce(cast, smaller, given, { password: 'right' });
     await join(cast, larger, given, { password: 'wrong' });
 
-    const { room, appId, roomId } = given;
-    const failure = await larger.waitFor('joinError', { room, peerId: smaller.selfId });
-    assert.equal(failure.error, JOIN_ERRORS.wrongPassword);
-    assert.deepEqual([failure.appId, failure.roomId], [appId, roomId]);
+    await joinErrorTold(larger, given, smaller, JOIN_ERRORS.wrongPassword);
     await assertNeverMet([smaller, larger], given);
   });
 };
@@ -35,34 +32,24 @@ export const defineHandshakes = (pair) => {
     testInRoom(pair, `a handshake that ${who} refuses keeps both out`, async (given) => {
       const { cast } = pair;
       const [refuser, other] = order();
-      const { room, appId, roomId } = given;
       const handshake = { json: { hello: 1 }, metadata: ['meta'] };
       // The one that is refused learns of it by nothing coming.
       await join(cast, other, given, { handshake, handshakeTimeoutMs: TIMEOUT_MS });
       await join(cast, refuser, given, { handshake: { ...handshake, reject: 'not you' } });
 
-      const refused = await refuser.waitFor('joinError', { room, peerId: other.selfId });
-      assert.equal(refused.error, 'not you');
-      assert.deepEqual([refused.appId, refused.roomId], [appId, roomId]);
-      const waited = await other.waitFor('joinError', { room, peerId: refuser.selfId });
-      assert.equal(waited.error, JOIN_ERRORS.timeout(TIMEOUT_MS));
+      await joinErrorTold(refuser, given, other, 'not you');
+      await joinErrorTold(other, given, refuser, JOIN_ERRORS.timeout(TIMEOUT_MS));
       await assertNeverMet([refuser, other], given);
     });
 
     testInRoom(pair, `a handshake that ${who} alone takes times out for both`, async (given) => {
       const { cast } = pair;
       const [asking, other] = order();
-      const { room } = given;
       const config = { handshakeTimeoutMs: TIMEOUT_MS };
       await join(cast, other, given, config);
       await join(cast, asking, given, { ...config, handshake: { text: 'anybody?' } });
-      for (const [peer, { selfId: peerId }] of [
-        [asking, other],
-        [other, asking],
-      ]) {
-        const { error } = await peer.waitFor('joinError', { room, peerId });
-        assert.equal(error, JOIN_ERRORS.timeout(TIMEOUT_MS));
-      }
+      await joinErrorTold(asking, given, other, JOIN_ERRORS.timeout(TIMEOUT_MS));
+      await joinErrorTold(other, given, asking, JOIN_ERRORS.timeout(TIMEOUT_MS));
       await assertNeverMet([asking, other], given);
     });
 
@@ -94,7 +81,7 @@ export const shakeHands = async (cast, [one, two], given, [ofOne, ofTwo], config
     [two, one, ofOne],
   ]) {
     const { selfId } = other;
-    await peer.waitFor('peerJoin', { room, peer: selfId });
+    await peer.waitFor('peerJoin', { room, peer: selfId }, { deadlineMs: MEET_MS });
     const shaken = await peer.waitFor('handshake', { room, peer: selfId });
     assertCame(sent, shaken, shaken);
     assert.deepEqual(shaken.metadata, sent.metadata);

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { shakeHands } from './admission.mjs';
 import { assertNeverMet, bothWays, bySelfId, everyone, two } from './behaviour.mjs';
 import { assertCame } from './comparing.mjs';
-import { JOIN_ERRORS } from './failing.mjs';
+import { JOIN_ERRORS, joinErrorTold } from './failing.mjs';
 import {
   again,
   join,
@@ -96,18 +96,14 @@ export const defineProofs = (pair, withHandshakes) => {
   const different = 'different passwords let nobody in, and the smaller id is told';
   testBeside(pair, first, different, async ({ given, config }) => {
     const [smaller, larger] = bySelfId(pair);
-    const { room } = given;
     await joinAndAnnounce(pair.cast, smaller, given, { ...config, password: 'right' });
     await join(pair.cast, larger, given, {
       ...config,
       password: 'wrong',
       handshakeTimeoutMs: TIMEOUT_MS,
     });
-    const told = await smaller.waitFor('joinError', { room, peerId: larger.selfId });
-    assert.equal(told.error, JOIN_ERRORS.wrongSharedPassword);
-    assert.deepEqual([told.appId, told.roomId], [given.appId, given.roomId]);
-    const waited = await larger.waitFor('joinError', { room, peerId: smaller.selfId });
-    assert.equal(waited.error, JOIN_ERRORS.timeout(TIMEOUT_MS));
+    await joinErrorTold(smaller, given, larger, JOIN_ERRORS.wrongSharedPassword);
+    await joinErrorTold(larger, given, smaller, JOIN_ERRORS.timeout(TIMEOUT_MS));
     await assertNeverMet([smaller, larger], given);
     await assertTogether(first, two(pair), 'different');
   });
@@ -116,14 +112,11 @@ export const defineProofs = (pair, withHandshakes) => {
     const alone = `a password that ${who} alone has lets nobody in`;
     testBeside(pair, first, alone, async ({ given, config: tapped }) => {
       const [having, other] = order();
-      const { room } = given;
       const config = { ...tapped, handshakeTimeoutMs: TIMEOUT_MS };
       await join(pair.cast, other, given, config);
       await join(pair.cast, having, given, { ...config, password: 'mine' });
-      for (const [peer, { selfId: peerId }] of [order(), order().reverse()]) {
-        const { error } = await peer.waitFor('joinError', { room, peerId });
-        assert.equal(error, JOIN_ERRORS.timeout(TIMEOUT_MS));
-      }
+      await joinErrorTold(having, given, other, JOIN_ERRORS.timeout(TIMEOUT_MS));
+      await joinErrorTold(other, given, having, JOIN_ERRORS.timeout(TIMEOUT_MS));
       await assertNeverMet(order(), given);
       await assertTogether(first, order(), `alone-${who.replaceAll(' ', '-')}`);
     });
