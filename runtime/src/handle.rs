@@ -61,7 +61,7 @@ impl NodeHandle {
         self.ended().await;
     }
 
-    /// Resolves when the node is shut down, by whomever.
+    /// Resolves when the node is shut down, by whomever. Dropping the future only stops waiting.
     pub async fn ended(&self) {
         self.inner.shared.ended().await;
     }

@@ -83,9 +83,9 @@ pub use transfer::{
     Incoming, IncomingError, TransferAction, TransferBuilder, TransferError, Transferring,
 };
 pub use tristero_proto as proto;
-pub use tristero_proto::engine::ConnectionInfo;
+pub use tristero_proto::engine::{CloseReason, ConnectionInfo};
 pub use tristero_proto::limits::Limits;
 pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;
-pub use tristero_proto::{JoinFailure, LeaveReason, PeerId, SendFailure, TransferFailure};
+pub use tristero_proto::{JoinFailure, LeaveReason, Offence, PeerId, SendFailure, TransferFailure};
 pub use unread::Unread;

@@ -41,7 +41,8 @@ pub enum SendError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sent {
-    /// Peers that all of it was handed over for; none if nobody else was in the room.
+    /// Peers that all of it was handed over for, in the order in which that was so; none if nobody
+    /// else was in the room.
     pub delivered: Vec<PeerId>,
     /// Members of the room that left, or could not take it, before they had all of it.
     pub failed: Vec<(PeerId, SendFailure)>,
@@ -158,10 +159,7 @@ impl Future for Sending {
         if let Phase::Begun(begun) = &mut this.phase {
             let step = ready!(begun.poll_step(this.on_progress.as_mut(), cx));
             this.phase = Phase::Over;
-            return Poll::Ready(match step {
-                Some(SendStep::Sent(report)) => Sent::new(report, this.is_targeted),
-                Some(SendStep::Ready) | None => Err(SendError::RoomLeft),
-            });
+            return Poll::Ready(Sent::new(step, this.is_targeted));
         }
         match std::mem::replace(&mut this.phase, Phase::Over) {
             Phase::Refused(error) => Poll::Ready(Err(error)),
@@ -235,9 +233,11 @@ impl Drop for Begun {
 }
 
 impl Sent {
-    /// Of what was sent to some by name, a failure is an error.
-    pub(crate) fn new(report: SendReport, is_targeted: bool) -> Result<Sent, SendError> {
-        let SendReport { delivered, failed } = report;
+    /// What the last step says. Of what was sent to some by name, a failure is an error.
+    pub(crate) fn new(last: Option<SendStep>, is_targeted: bool) -> Result<Sent, SendError> {
+        let Some(SendStep::Sent(SendReport { delivered, failed })) = last else {
+            return Err(SendError::RoomLeft);
+        };
         if is_targeted && !failed.is_empty() {
             return Err(SendError::Undelivered(failed));
         }

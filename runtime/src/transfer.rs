@@ -63,23 +63,23 @@ pub struct TransferBuilder<R> {
 
 /// Bytes that are being sent: the future of a [`TransferBuilder`].
 ///
-/// They are read and sent while this is polled. Dropping it aborts the transfer: whoever has not
-/// all of it gets none of it.
+/// They are read and sent while this is polled, and what is sent later under this name waits for
+/// them. A receiver gives up on a source that has nothing for 30 s. Dropping this aborts the
+/// transfer: whoever has not all of it gets none of it.
 #[must_use = "nothing is sent unless this is polled"]
 pub struct Transferring<R> {
     reader: R,
     buffer: Box<[u8]>,
     is_targeted: bool,
+    /// Whether the node takes more now.
+    is_asked: bool,
     phase: Phase,
     on_progress: Option<OnProgress>,
 }
 
 enum Phase {
     Refused(SendError),
-    /// The node says when it takes more.
-    Sending(Begun),
-    /// It does.
-    Reading(Begun),
+    Begun(Begun),
     Over,
 }
 
@@ -182,7 +182,8 @@ impl<R: AsyncRead + Unpin> IntoFuture for TransferBuilder<R> {
             reader,
             buffer: vec![0; PIECE_BYTES_MAX].into(),
             is_targeted: options.targets.is_some(),
-            phase: begun.map_or_else(|error| Phase::Refused(error.into()), Phase::Sending),
+            is_asked: false,
+            phase: begun.map_or_else(|error| Phase::Refused(error.into()), Phase::Begun),
             on_progress,
         }
     }
@@ -192,45 +193,39 @@ impl<R: AsyncRead + Unpin> Future for Transferring<R> {
     type Output = Result<Sent, TransferError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+        let Transferring { reader, buffer, is_targeted, is_asked, phase, on_progress } = &mut *self;
         loop {
-            let step = match &mut this.phase {
-                // It may be over before the source has more to give.
-                Phase::Sending(begun) | Phase::Reading(begun) => {
-                    begun.poll_step(this.on_progress.as_mut(), cx)
+            let Phase::Begun(begun) = phase else { return Poll::Ready(Err(phase.refusal())) };
+            // It may be over before the source has more to give.
+            match begun.poll_step(on_progress.as_mut(), cx) {
+                Poll::Ready(Some(SendStep::Ready)) => *is_asked = true,
+                Poll::Ready(end) => {
+                    *phase = Phase::Over;
+                    return Poll::Ready(Ok(Sent::new(end, *is_targeted)?));
                 }
-                Phase::Refused(_) | Phase::Over => Poll::Pending,
-            };
-            this.phase = match (std::mem::replace(&mut this.phase, Phase::Over), step) {
-                (Phase::Refused(error), _) => return Poll::Ready(Err(error.into())),
-                (Phase::Over, _) => panic!("polled after it was over"),
-                (_, Poll::Ready(None)) => return Poll::Ready(Err(SendError::RoomLeft.into())),
-                (_, Poll::Ready(Some(SendStep::Sent(report)))) => {
-                    return Poll::Ready(Ok(Sent::new(report, this.is_targeted)?));
-                }
-                (
-                    Phase::Sending(begun) | Phase::Reading(begun),
-                    Poll::Ready(Some(SendStep::Ready)),
-                ) => Phase::Reading(begun),
-                (Phase::Sending(begun), Poll::Pending) => {
-                    this.phase = Phase::Sending(begun);
-                    return Poll::Pending;
-                }
-                (Phase::Reading(begun), Poll::Pending) => {
-                    match poll_piece(&mut this.reader, &mut this.buffer, cx) {
-                        Poll::Ready(Ok(Some(piece))) => begun.feed(piece),
-                        Poll::Ready(Ok(None)) => begun.finish(),
-                        Poll::Ready(Err(error)) => {
+                Poll::Pending if *is_asked => {
+                    match ready!(poll_piece(reader, buffer, cx)) {
+                        Ok(Some(piece)) => begun.feed(piece),
+                        Ok(None) => begun.finish(),
+                        Err(error) => {
+                            *phase = Phase::Over;
                             return Poll::Ready(Err(TransferError::Read(error)));
                         }
-                        Poll::Pending => {
-                            this.phase = Phase::Reading(begun);
-                            return Poll::Pending;
-                        }
                     }
-                    Phase::Sending(begun)
+                    *is_asked = false;
                 }
-            };
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl Phase {
+    /// Why it never began.
+    fn refusal(&mut self) -> TransferError {
+        match std::mem::replace(self, Phase::Over) {
+            Phase::Refused(error) => error.into(),
+            Phase::Begun(_) | Phase::Over => panic!("polled after it was over"),
         }
     }
 }

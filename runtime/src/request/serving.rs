@@ -227,6 +227,7 @@ impl<A, F> Responder<A, F> {
     }
 
     /// Resolves when nobody waits for the answer any more, because the caller left, or we did.
+    /// Dropping the future only stops waiting.
     pub async fn abandoned(&self) {
         let Call { ended, .. } = &self.call;
         while ended.next().await.is_some() {}
