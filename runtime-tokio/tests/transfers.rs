@@ -18,7 +18,7 @@ use tristero_tokio::{
 };
 
 /// More than a connection and both nodes hold at once.
-const LARGE: usize = 24 * 1024 * 1024;
+const LARGE: usize = 6 * 1024 * 1024;
 
 fn files(room: &Room) -> TransferAction {
     room.transfer_action("file").unwrap()
