@@ -16,8 +16,8 @@ use tristero_proto::{
 };
 
 use crate::action::{Received, Receiving};
+use crate::events::RoomEvent;
 use crate::inbox::{Bounds, Inbox, Wakes};
-use crate::room::RoomEvent;
 use crate::unread::Unread;
 use crate::waiting::{Readers, Waiters};
 pub(crate) use calls::{Asked, Calls};

@@ -11,8 +11,8 @@ use crate::shared::Shared;
 
 /// One local peer: one id, and one connection to each remote peer, for all its rooms.
 ///
-/// Clones are handles of the same node. It is shut down when the last handle, room and action is
-/// gone.
+/// Clones are handles of the same node. It is shut down when the last handle, and all that was
+/// made from it, is gone.
 #[derive(Clone)]
 pub struct NodeHandle {
     inner: Arc<Inner>,

@@ -53,6 +53,7 @@ mod config;
 mod desk;
 mod driver;
 mod engine;
+mod events;
 mod format;
 mod handle;
 mod handshake;
@@ -69,6 +70,7 @@ mod waiting;
 pub use action::{Action, ActionError, RawAction, Received, Receiving, ReceivingStream, Sender};
 pub use config::{Config, JoinError};
 pub use driver::{Driver, Parts, drive};
+pub use events::{RoomEvent, RoomEvents};
 pub use format::{Format, FormatError, Json, Postcard, Raw, WrongType};
 pub use handle::NodeHandle;
 pub use handshake::{Handshake, HandshakeError, HandshakeMessage, Handshakes};
@@ -77,7 +79,7 @@ pub use request::{
     Request, RequestAction, RequestBuilder, RequestError, RequestManyBuilder, Requesting,
     RequestingMany, Requests, RespondError, Responder, Responses,
 };
-pub use room::{PingError, Room, RoomEvent, RoomEvents};
+pub use room::{PingError, Room};
 pub use send::{SendBuilder, SendError, Sending, Sent};
 pub use transfer::{
     Incoming, IncomingError, TransferAction, TransferBuilder, TransferError, Transferring,

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_core::Stream;
 use tristero_proto::engine::ConnectionInfo;
 use tristero_proto::signaling::RelayStatus;
 use tristero_proto::wire::ActionName;
-use tristero_proto::{ActionKind, JoinFailure, LeaveReason, PeerId, RegisterError, RoomKey, Time};
+use tristero_proto::{ActionKind, PeerId, RegisterError, RoomKey, Time};
 
 use crate::action::{Action, ActionError, ReceivingStream};
+use crate::events::{RoomEvent, RoomEvents};
 use crate::format::Format;
 use crate::handle::NodeHandle;
 use crate::handshake::{self, Handshake, Handshakes};
@@ -26,7 +24,8 @@ use crate::transfer::TransferAction;
 /// A room that this node is in.
 ///
 /// Clones are handles of the same room. It is left by [`leave`](Room::leave), or when the last
-/// handle and [`Action`] of it is gone.
+/// handle and all that was made from it is gone: actions, and what is being sent, asked, served or
+/// received.
 #[derive(Clone)]
 pub struct Room {
     inner: Arc<Inner>,
@@ -35,33 +34,6 @@ pub struct Room {
 struct Inner {
     node: NodeHandle,
     key: RoomKey,
-}
-
-/// Something that happened in a room, other than a message.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum RoomEvent {
-    /// A peer joined: it is connected, and messages can be exchanged.
-    PeerJoined {
-        /// The peer.
-        peer: PeerId,
-    },
-    /// A peer is in the room no longer.
-    PeerLeft {
-        /// The peer.
-        peer: PeerId,
-        /// Why.
-        reason: LeaveReason,
-    },
-    /// A peer was met and could not join. It may yet.
-    JoinFailed {
-        /// The peer.
-        peer: PeerId,
-        /// Why.
-        failure: JoinFailure,
-    },
-    /// The state of a relay of this room changed.
-    Relay(RelayStatus),
 }
 
 /// Why a peer did not answer a ping.
@@ -85,12 +57,6 @@ pub enum PingError {
     RoomLeft,
 }
 
-/// What happens in a room; made by [`Room::events`]. Also a [`Stream`].
-///
-/// It ends when the room was left.
-#[derive(Debug)]
-pub struct RoomEvents(Inbox<RoomEvent>);
-
 impl Room {
     pub(crate) fn new(node: NodeHandle, key: RoomKey) -> Self {
         Room { inner: Arc::new(Inner { node, key }) }
@@ -104,7 +70,7 @@ impl Room {
     /// who selects over both may read that a peer left before its last message.
     pub fn events(&self) -> RoomEvents {
         let bounds = self.bounds();
-        RoomEvents(self.call(|state, key, _| {
+        RoomEvents::new(self.call(|state, key, _| {
             let Some((node, desk)) = state.room(key) else { return Inbox::ended() };
             let relays = node.relays(key).into_iter().map(RoomEvent::Relay);
             let joined = node.peers(key).map(|peer| RoomEvent::PeerJoined { peer: peer.clone() });
@@ -301,30 +267,5 @@ impl fmt::Debug for Room {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.node.shared().release(self.key);
-    }
-}
-
-impl RoomEvents {
-    /// The next event; `None` once the room was left. Nothing is lost if its future is dropped.
-    pub async fn recv(&mut self) -> Option<RoomEvent> {
-        self.0.next().await
-    }
-
-    /// The next event, if there is one now.
-    pub fn try_recv(&mut self) -> Option<RoomEvent> {
-        self.0.try_next()
-    }
-
-    /// As [`recv`](Self::recv), for those who write futures by hand.
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<RoomEvent>> {
-        self.0.poll_next(cx)
-    }
-}
-
-impl Stream for RoomEvents {
-    type Item = RoomEvent;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RoomEvent>> {
-        self.0.poll_next(cx)
     }
 }

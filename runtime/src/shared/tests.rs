@@ -7,7 +7,8 @@ use tristero_proto::testing::MemoryEngine;
 use tristero_proto::{Clock, JoinFailure, NodeConfig, PeerId, Seed};
 
 use super::*;
-use crate::room::{Room, RoomEvent};
+use crate::events::RoomEvent;
+use crate::room::Room;
 use crate::{Config, NodeHandle};
 
 /// Far longer than anything here takes; what takes longer is locked for ever.

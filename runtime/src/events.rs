@@ -1,0 +1,72 @@
+//! What happens in a room, other than what its members send.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use tristero_proto::signaling::RelayStatus;
+use tristero_proto::{JoinFailure, LeaveReason, PeerId};
+
+use crate::inbox::Inbox;
+
+/// Something that happened in a room, other than a message.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RoomEvent {
+    /// A peer joined: it is connected, and messages can be exchanged.
+    PeerJoined {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// A peer is in the room no longer.
+    PeerLeft {
+        /// The peer.
+        peer: PeerId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// A peer was met and could not join. It may yet.
+    JoinFailed {
+        /// The peer.
+        peer: PeerId,
+        /// Why.
+        failure: JoinFailure,
+    },
+    /// The state of a relay of this room changed.
+    Relay(RelayStatus),
+}
+
+/// What happens in a room; made by [`Room::events`](crate::Room::events). Also a [`Stream`].
+///
+/// It ends when the room was left.
+#[derive(Debug)]
+pub struct RoomEvents(Inbox<RoomEvent>);
+
+impl RoomEvents {
+    pub(crate) fn new(inbox: Inbox<RoomEvent>) -> Self {
+        RoomEvents(inbox)
+    }
+
+    /// The next event; `None` once the room was left. Nothing is lost if its future is dropped.
+    pub async fn recv(&mut self) -> Option<RoomEvent> {
+        self.0.next().await
+    }
+
+    /// The next event, if there is one now.
+    pub fn try_recv(&mut self) -> Option<RoomEvent> {
+        self.0.try_next()
+    }
+
+    /// As [`recv`](Self::recv), for those who write futures by hand.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<RoomEvent>> {
+        self.0.poll_next(cx)
+    }
+}
+
+impl Stream for RoomEvents {
+    type Item = RoomEvent;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RoomEvent>> {
+        self.0.poll_next(cx)
+    }
+}
