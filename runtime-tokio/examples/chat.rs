@@ -49,15 +49,15 @@ async fn chat(room: &Room, name: &str) -> anyhow::Result<()> {
             biased;
             Some(received) = names.recv() => match received {
                 Ok(name) => {
-                    println!("* {} is called {}", name.peer, printable(&name.value));
-                    known.insert(name.peer, printable(&name.value));
+                    print(&format!("* {} is called {}", name.peer, name.value));
+                    known.insert(name.peer, name.value);
                 }
                 Err(error) => eprintln!("{error}"),
             },
             Some(received) = chat.recv() => match received {
                 Ok(said) => {
                     let name = known.get(&said.peer).map_or(said.peer.as_str(), String::as_str);
-                    println!("{name}: {}", printable(&said.value));
+                    print(&format!("{name}: {}", said.value));
                 }
                 Err(error) => eprintln!("{error}"), // something that is not a text
             },
@@ -66,9 +66,9 @@ async fn chat(room: &Room, name: &str) -> anyhow::Result<()> {
                 RoomEvent::PeerJoined { peer } => names.send(name).to(&peer).detach()?,
                 RoomEvent::PeerLeft { peer, reason } => {
                     let name = known.remove(&peer).unwrap_or_else(|| peer.to_string());
-                    println!("* {name} is gone: {reason}");
+                    print(&format!("* {name} is gone: {reason}"));
                 }
-                RoomEvent::JoinFailed { peer, failure } => eprintln!("{peer}: {failure}"),
+                RoomEvent::JoinFailed { peer, failure } => print(&format!("* {peer}: {failure}")),
                 RoomEvent::Relay(relay) if matches!(relay.state, RelayState::BackingOff { .. }) => {
                     eprintln!("no answer from {}; trying again", relay.url);
                 }
@@ -93,7 +93,7 @@ fn read_lines() -> mpsc::Receiver<String> {
     rx
 }
 
-/// Peers are not trusted: what they say moves no cursor.
-fn printable(text: &str) -> String {
-    text.replace(char::is_control, " ")
+/// Peers are not trusted: what they say, and are called, moves no cursor.
+fn print(line: &str) {
+    println!("{}", line.replace(char::is_control, " "));
 }

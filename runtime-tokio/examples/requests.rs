@@ -72,7 +72,7 @@ async fn ask(divide: &RequestAction<(i64, i64), i64>, peer: &PeerId) {
     for question in [(84, 2), (1, 0)] {
         match divide.request(peer, question).timeout(TIMEOUT).await {
             Ok(answer) => println!("{peer} says that {question:?} is {answer}"),
-            Err(RequestError::Rejected(why)) => println!("{peer} rejects {question:?}: {why}"),
+            Err(RequestError::Rejected(why)) => println!("{peer} rejects {question:?}: {why:?}"),
             Err(RequestError::TimedOut) => println!("{peer} takes too long"),
             Err(RequestError::Disconnected) => println!("{peer} has left"),
             Err(error) => println!("no answer from {peer}: {error}"),
