@@ -216,3 +216,7 @@ pub const HANDSHAKE_BYTES_MAX: usize = 512 * 1024;
 /// The longest text that a request is rejected with, in bytes: it travels as metadata, where it
 /// may take six times as much. What is longer is cut off.
 pub const REJECTION_BYTES_MAX: usize = 8 * 1024;
+
+/// Transmissions of one peer in one room that were given up, remembered so that their rest is not
+/// taken for something else. The oldest is forgotten.
+pub const ABANDONED_MAX: usize = 1_024;

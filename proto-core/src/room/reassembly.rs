@@ -2,7 +2,7 @@
 //!
 //! spec: docs/protocol.md, section 4
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
@@ -24,7 +24,25 @@ pub(super) struct Reassembly {
     /// Transfers that ended before their last piece, and why.
     ended: Vec<(TransferId, TransferFailure)>,
     overflowed: u64,
+    /// Transmissions that were given up here, and whose sender may go on.
+    abandoned: BTreeMap<Key, Abandoned>,
+    /// The same, the oldest first.
+    abandoned_order: VecDeque<Key>,
 }
+
+/// What is known of a transmission that was given up here. If its sender goes on, the rest must
+/// not look like a transmission of its own.
+#[derive(Debug)]
+struct Abandoned {
+    /// The progress that its last chunk claimed.
+    progress: u8,
+    /// How many transmissions of the action began since. Nonces come again after 65,536.
+    begun_since: u16,
+}
+
+/// After so many transmissions of an action its nonces may soon be used again, and nobody goes on
+/// with one that was given up before.
+const NONCES_APART: u16 = 32_768;
 
 /// A transmission that has begun and not ended.
 #[derive(Debug)]
@@ -65,6 +83,8 @@ pub(super) enum Progressed {
     Partial { action: ActionName, nonce: u16, fraction: f64 },
     /// Pieces to be handed on.
     Pieces(Pieces),
+    /// The chunk belongs to a transmission that was given up.
+    TooLate,
     /// The transmission is not what it claims to be, or is too large.
     Dropped(Offence, &'static str),
 }
@@ -90,20 +110,28 @@ impl Reassembly {
         now: Time,
     ) -> Progressed {
         let key = (chunk.action.clone(), chunk.nonce);
-        let mut partial = self.take(&key).unwrap_or_else(|| Partial::new(now));
-        if partial.is_remains_before(&chunk) {
-            // The nonce wrapped, or a sender gave up without a word: this is a new one.
-            self.end(&partial, TransferFailure::Idle);
-            partial = Partial::new(now);
+        if self.is_rest_of_abandoned(&key, &chunk) {
+            return Progressed::TooLate;
         }
+        let mut partial = match self.take(&key) {
+            Some(partial) if partial.is_remains_before(&chunk) => {
+                // The nonce wrapped, or a sender gave up without a word: this is a new one.
+                self.end(&partial, TransferFailure::Idle);
+                self.begin(&chunk.action, now)
+            }
+            Some(partial) => partial,
+            None => self.begin(&chunk.action, now),
+        };
         if let Err(why) = partial.push(&chunk, now) {
             self.end(&partial, TransferFailure::Invalid(why));
+            self.abandon(key, &chunk);
             return Progressed::Dropped(Offence::InvalidTransmission, why);
         }
         if let Mode::Pieces(ids) = mode {
             return self.hand_on(&key, partial, &chunk, ids, limits);
         }
         if partial.cost > limits.bytes {
+            self.abandon(key, &chunk);
             let why = "larger than a transmission may be";
             return Progressed::Dropped(Offence::InvalidTransmission, why);
         }
@@ -199,6 +227,46 @@ impl Reassembly {
     fn drop_partial(&mut self, key: &Key, failure: TransferFailure) {
         if let Some(partial) = self.take(key) {
             self.end(&partial, failure);
+            self.remember_abandoned(key.clone(), partial.progress);
+        }
+    }
+
+    fn begin(&mut self, action: &ActionName, now: Time) -> Partial {
+        let of_action = (action.clone(), u16::MIN)..=(action.clone(), u16::MAX);
+        for (_, abandoned) in self.abandoned.range_mut(of_action) {
+            abandoned.begun_since = abandoned.begun_since.saturating_add(1);
+        }
+        Partial::new(now)
+    }
+
+    /// Whether a chunk is more of a transmission that was given up. It is not if it can only be
+    /// the beginning of another one.
+    fn is_rest_of_abandoned(&mut self, key: &Key, chunk: &Chunk) -> bool {
+        let Some(abandoned) = self.abandoned.get(key) else { return false };
+        let is_rest = abandoned.begun_since < NONCES_APART
+            && !chunk.tag.has(Tag::META)
+            && chunk.progress >= abandoned.progress;
+        if !is_rest || chunk.tag.has(Tag::LAST) {
+            self.abandoned.remove(key);
+            self.abandoned_order.retain(|other| other != key);
+        }
+        is_rest
+    }
+
+    /// Gives a transmission up at this chunk.
+    fn abandon(&mut self, key: Key, chunk: &Chunk) {
+        if !chunk.tag.has(Tag::LAST) {
+            self.remember_abandoned(key, chunk.progress);
+        }
+    }
+
+    fn remember_abandoned(&mut self, key: Key, progress: u8) {
+        if self.abandoned.insert(key.clone(), Abandoned { progress, begun_since: 0 }).is_none() {
+            self.abandoned_order.push_back(key);
+        }
+        while self.abandoned_order.len() > limits::ABANDONED_MAX {
+            let Some(oldest) = self.abandoned_order.pop_front() else { return };
+            self.abandoned.remove(&oldest);
         }
     }
 
@@ -375,5 +443,62 @@ mod tests {
         );
         let Progressed::Complete(message) = pushed else { panic!("{pushed:?}") };
         assert_eq!(message.size, 1_001 * size_of::<Value>());
+    }
+
+    fn of(nonce: u16, tag: u8, progress: u8, payload: &str) -> Chunk {
+        Chunk { nonce, progress, ..chunk(tag, payload.as_bytes().to_vec()) }
+    }
+
+    /// Pushes chunks, and says what was complete.
+    fn texts(reassembly: &mut Reassembly, chunks: &[Chunk], now: Time) -> Vec<Payload> {
+        let pushed = chunks.iter().map(|chunk| {
+            match reassembly.push(chunk.clone(), Mode::Whole, LIMITS, now) {
+                Progressed::Complete(message) => Some(message.payload),
+                _ => None,
+            }
+        });
+        pushed.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn the_rest_of_what_was_given_up_is_no_message() {
+        let rest = [of(0, 0, 150, "rest "), of(0, Tag::LAST, 255, "end")];
+        let mut idle = Reassembly::default();
+        texts(&mut idle, &[of(0, 0, 50, "begin ")], Time::ZERO);
+        let later = Time::ZERO + limits::PARTIAL_IDLE_MAX;
+        assert_eq!(idle.expire(later), 1);
+        assert_eq!(texts(&mut idle, &rest, later), []);
+        let again = [of(0, 0, 128, "a"), of(0, Tag::LAST, 255, "b")];
+        assert_eq!(texts(&mut idle, &again, later), ["ab".into()], "that was the end of it");
+        let mut invalid = Reassembly::default();
+        assert_eq!(texts(&mut invalid, &[of(0, Tag::META, 50, "no JSON")], Time::ZERO), []);
+        assert_eq!(texts(&mut invalid, &rest, Time::ZERO), []);
+        let mut crowded = Reassembly::default();
+        let begun: Vec<Chunk> = (0..5).map(|nonce| of(nonce, 0, 50, "begin ")).collect();
+        texts(&mut crowded, &begun, Time::ZERO);
+        assert_eq!(texts(&mut crowded, &rest, Time::ZERO), []);
+    }
+
+    #[test]
+    fn what_is_given_up_does_not_swallow_another_transmission() {
+        let give_up = || {
+            let mut reassembly = Reassembly::default();
+            texts(&mut reassembly, &[of(0, 0, 50, "begin ")], Time::ZERO);
+            let later = Time::ZERO + limits::PARTIAL_IDLE_MAX;
+            reassembly.expire(later);
+            (reassembly, later)
+        };
+        let (mut reassembly, now) = give_up();
+        let smaller = [of(0, 0, 30, "a"), of(0, Tag::LAST, 255, "b")];
+        assert_eq!(texts(&mut reassembly, &smaller, now), ["ab".into()]);
+        let (mut reassembly, now) = give_up();
+        let with_metadata = [of(0, Tag::META, 128, "1"), of(0, Tag::LAST, 255, "b")];
+        assert_eq!(texts(&mut reassembly, &with_metadata, now), ["b".into()]);
+        let (mut reassembly, now) = give_up();
+        for nonce in 1..=NONCES_APART {
+            texts(&mut reassembly, &[of(nonce, Tag::LAST, 255, "x")], now);
+        }
+        let wrapped = [of(0, Tag::LAST, 255, "the nonce again")];
+        assert_eq!(texts(&mut reassembly, &wrapped, now), ["the nonce again".into()]);
     }
 }

@@ -102,6 +102,7 @@ impl Room {
                 self.report_progress(peer, &action, fraction, metadata);
             }
             Progressed::Pieces(pieces) => self.hand_pieces_on(peer, action, pieces),
+            Progressed::TooLate => self.dropped += 1,
             Progressed::Dropped(offence, why) => self.offend(peer, offence, why),
         }
     }
