@@ -197,7 +197,7 @@ impl State {
         if event == Event::ShutDown {
             self.life = Life::ShutDown;
         }
-        let Some(room) = room_of(&event) else { return };
+        let Some(room) = event.room() else { return };
         let Some(desk) = self.desks.get_mut(&room) else { return };
         let Event::Request { peer, request, .. } = event else {
             return desk.on_event(event, &mut self.wakes);
@@ -207,32 +207,6 @@ impl State {
             // If it is over already then nobody needs to know.
             let _ = self.node.respond(room, call, Err(why.to_string()), now);
         }
-    }
-}
-
-/// The room that an event is of.
-fn room_of(event: &Event) -> Option<RoomKey> {
-    match event {
-        Event::PeerJoined { room, .. }
-        | Event::PeerLeft { room, .. }
-        | Event::JoinFailed { room, .. }
-        | Event::Message { room, .. }
-        | Event::Receiving { room, .. }
-        | Event::Sending { room, .. }
-        | Event::Sent { room, .. }
-        | Event::SendReady { room, .. }
-        | Event::Request { room, .. }
-        | Event::CallEnded { room, .. }
-        | Event::Response { room, .. }
-        | Event::Pong { room, .. }
-        | Event::Handshake { room, .. }
-        | Event::HandshakeData { room, .. }
-        | Event::HandshakeEnded { room, .. }
-        | Event::TransferBegan { room, .. }
-        | Event::TransferPiece { room, .. }
-        | Event::TransferEnded { room, .. }
-        | Event::Relay { room, .. } => Some(*room),
-        _ => None,
     }
 }
 
