@@ -65,6 +65,10 @@ pub(crate) struct ChatArguments {
     #[arg(long, value_name = "ID")]
     pub(crate) app: String,
 
+    /// What others see you called, instead of your id
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
     /// A relay to meet at, ws:// or wss:// (repeatable)
     #[arg(long = "relay", value_name = "URL", required = true)]
     pub(crate) relays: Vec<String>,
@@ -76,6 +80,10 @@ pub(crate) struct ChatArguments {
     /// Asks for the password, without showing it
     #[arg(long, conflicts_with = "password")]
     pub(crate) ask_password: bool,
+
+    /// Where accepted files are saved
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) files: PathBuf,
 
     /// How long to wait for the first relay before giving up with status 3
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = parse_seconds)]

@@ -19,6 +19,7 @@ mod logging;
 mod node;
 mod relay;
 mod signals;
+mod words;
 
 use std::process::ExitCode;
 

@@ -19,14 +19,18 @@ Examples:
   tristero demo --web --port 8000";
 
 pub(super) const CHAT_EXAMPLES: &str = "\
-Messages, joins and leaves go to stdout, notes to stderr. A line goes to everyone who is in the
-room when it is entered; there is no history. Ctrl-C or the end of input leaves the room.
+A line goes to everyone who is in the room when it is entered; there is no history. A line that
+begins with / is a command: /ping, /who, /send FILE, /accept, /help, /quit. A file is sent only to
+who accepts it, and never replaces one that is there.
+
+What is said and asked for goes to stdout, notes to stderr. Ctrl-C or the end of input leaves the
+room.
 
 Peers with different passwords don't meet, and possibly only one of the two is told.
 
 Examples:
   tristero relay                   in one terminal, then in two others:
-  tristero chat lobby --app my-app --relay ws://127.0.0.1:8080
+  tristero chat lobby --app my-app --relay ws://127.0.0.1:8080 --name Oedipa
 
   TRISTERO_PASSWORD=secret tristero chat lobby --app my-app --relay wss://relay.example
   tristero chat lobby --app my-app --relay wss://relay.example --ask-password

@@ -1,31 +1,38 @@
 //! A room on a terminal: what is said in it, and what is said to it.
+//!
+//! What goes on in the room is here; what is done about lines of input is in [`lines`].
 
-use std::collections::BTreeSet;
-use std::future::IntoFuture;
-use std::io::{self, Write};
+mod lines;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
 use tristero_tokio::{
-    JoinFailure, Payload, PeerId, RawAction, Received, RelayState, RelayStatus, Room, RoomEvent,
-    RoomEvents, SendBuilder, SendError, Sent,
+    Action, PeerId, PingError, Received, Room, RoomEvent, RoomEvents, SendError, Sent, WrongType,
 };
 
+use super::NODE_ENDED;
+use super::files::{FileEvent, Files};
 use super::introductions::Introductions;
-use super::text::{describe, printable, without_passwords};
-use super::{CHAT_ACTION, NODE_ENDED};
+use super::people::People;
+use super::relays::LostRelays;
+use super::terminal::Terminal;
+use super::text::{describe, shown};
+use super::told;
 use crate::exit::Failure;
 use crate::lines::StdinLines;
 
-/// What the last lines get to be handed over after the end of stdin. A peer that takes longer is
-/// as good as gone.
-const LAST_LINES: Duration = Duration::from_secs(2);
+/// The action that lines are sent on: what the demo's page has, too.
+const CHAT_ACTION: &str = "chat";
+/// The action that names are told on, each to those who join. A page that does not know it keeps
+/// the few bytes unread.
+const NAME_ACTION: &str = "name";
 
 /// What the end of stdin means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnEnd {
-    /// There is nothing more to say: leave.
+    /// There is nothing more to say: leave, once no file is under way any more.
     Leave,
     /// Go on listening.
     Stay,
@@ -34,26 +41,55 @@ pub(crate) enum OnEnd {
 /// See the [module](self).
 pub(crate) struct Conversation {
     room: Room,
-    action: RawAction,
+    chat: Action<String>,
+    naming: Action<String>,
+    files: Files,
     on_end: OnEnd,
     greeting: Option<String>,
-    introductions: Introductions,
-    /// The relays that are out of reach, so that each is complained about once.
-    lost_relays: BTreeSet<String>,
+    people: People,
+    introductions: Introductions<Heard>,
+    lost_relays: LostRelays,
     /// What is on its way. It is bounded by what the room takes for a peer.
     sending: JoinSet<Result<Sent, SendError>>,
+    pinging: JoinSet<(PeerId, Result<Duration, PingError>)>,
+    terminal: Terminal,
+}
+
+/// What is heard of somebody, and told once they were introduced.
+#[derive(Debug)]
+enum Heard {
+    /// They said this, which is safe to be shown.
+    Words(String),
+    /// They want to be called so.
+    Name(String),
+    /// They offer this file.
+    Offer { number: u64, name: String, size: u64 },
+}
+
+/// Whether to go on after something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Leave,
 }
 
 impl Conversation {
-    pub(crate) fn new(room: &Room, on_end: OnEnd) -> Result<Self, Failure> {
+    /// Files that are accepted are saved in this folder.
+    pub(crate) fn new(room: &Room, on_end: OnEnd, folder: PathBuf) -> Result<Self, Failure> {
+        let terminal = Terminal::default();
         Ok(Conversation {
             room: room.clone(),
-            action: room.action(CHAT_ACTION).map_err(Failure::running)?,
+            chat: room.action(CHAT_ACTION).map_err(Failure::running)?,
+            naming: room.action(NAME_ACTION).map_err(Failure::running)?,
+            files: Files::new(room, folder, terminal.clone()).map_err(Failure::running)?,
             on_end,
             greeting: None,
-            introductions: Introductions::default(),
-            lost_relays: BTreeSet::new(),
+            people: People::new(None),
+            introductions: Introductions::new(),
+            lost_relays: LostRelays::default(),
             sending: JoinSet::new(),
+            pinging: JoinSet::new(),
+            terminal,
         })
     }
 
@@ -63,145 +99,160 @@ impl Conversation {
         self
     }
 
+    /// Tells everyone who joins to call us so.
+    pub(crate) fn called(mut self, name: String) -> Self {
+        self.people = People::new(Some(name));
+        self
+    }
+
     /// Talks until stdin has ended, or for ever. `events` are those of the room.
     pub(crate) async fn run(mut self, events: &mut RoomEvents) -> Result<(), Failure> {
         let mut lines = StdinLines::read();
         let mut has_lines = true;
-        loop {
+        let mut next = Next::GoOn;
+        while next == Next::GoOn && (has_lines || self.is_needed()) {
             tokio::select! {
                 event = events.recv() => {
-                    let event = event.ok_or_else(|| Failure::running(NODE_ENDED))?;
-                    self.on_event(event)?;
+                    self.on_event(event.ok_or_else(ended)?).await?;
                 }
-                message = self.action.recv() => {
-                    let message = message.ok_or_else(|| Failure::running(NODE_ENDED))?;
-                    if let Ok(message) = message {
-                        self.hear(message)?;
-                    }
+                message = self.chat.recv() => {
+                    self.hear_names()?;
+                    self.hear_words(message.ok_or_else(ended)?)?;
                 }
-                Some(sent) = self.sending.join_next() => report(sent),
-                line = lines.next(), if has_lines => match (line, self.on_end) {
-                    (Some(line), _) => self.say(&line),
-                    (None, OnEnd::Stay) => has_lines = false,
-                    (None, OnEnd::Leave) => {
-                        self.finish().await;
-                        return Ok(());
-                    }
+                name = self.naming.recv() => self.hear_name(name.ok_or_else(ended)?)?,
+                event = self.files.next() => {
+                    self.hear_names()?;
+                    self.hear_of_file(event.ok_or_else(ended)?)?;
+                }
+                Some(sent) = self.sending.join_next() => self.report(sent),
+                Some(Ok((peer, pong))) = self.pinging.join_next() => self.on_pong(&peer, pong)?,
+                line = lines.next(), if has_lines => match line {
+                    Some(line) => next = self.on_line(&line).await?,
+                    None => has_lines = false,
                 },
             }
         }
+        self.finish().await;
+        Ok(())
     }
 
-    fn on_event(&mut self, event: RoomEvent) -> Result<(), Failure> {
+    /// Whether there is something left to do after the end of stdin.
+    fn is_needed(&self) -> bool {
+        self.on_end == OnEnd::Stay || self.files.is_moving()
+    }
+
+    async fn on_event(&mut self, event: RoomEvent) -> Result<(), Failure> {
         match event {
-            RoomEvent::PeerJoined { peer } => {
-                print_line(&format!("* {} joined", printable(peer.as_str())))?;
-                for line in self.introductions.join(&peer) {
-                    print_line(&line)?;
-                }
-                self.greet(&peer);
-            }
-            RoomEvent::PeerLeft { peer, .. } => {
-                // What was said before is there by now.
-                while let Some(Ok(message)) = self.action.try_recv() {
-                    self.hear(message)?;
-                }
-                self.introductions.leave(&peer);
-                print_line(&format!("* {} left", printable(peer.as_str())))?;
-            }
+            RoomEvent::PeerJoined { peer } => self.on_joined(&peer)?,
+            RoomEvent::PeerLeft { peer, .. } => self.on_left(&peer).await?,
             RoomEvent::JoinFailed { peer, failure } => {
-                eprintln!("{}", describe_failure(&peer, &failure));
+                self.terminal.note(&told::join_failure(&peer, &failure));
             }
-            RoomEvent::Relay(relay) => self.on_relay(&relay),
+            RoomEvent::Relay(relay) => {
+                if let Some(note) = self.lost_relays.note(&relay) {
+                    self.terminal.note(&note);
+                }
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn hear(&mut self, message: Received<Payload>) -> Result<(), Failure> {
-        let Received { peer, value: payload, .. } = message;
-        let line = format!("{}: {}", printable(peer.as_str()), describe(&payload));
-        self.introductions.say(peer, line).map_or(Ok(()), |line| print_line(&line))
-    }
-
-    fn on_relay(&mut self, relay: &RelayStatus) {
-        let url = relay.url.as_str();
-        let shown = without_passwords(url);
-        match relay.state {
-            RelayState::Open if self.lost_relays.remove(url) => {
-                eprintln!("connected to the relay {shown} again");
-            }
-            RelayState::BackingOff { .. } if self.lost_relays.insert(url.to_owned()) => {
-                let why = relay.last_error.as_deref().unwrap_or("it hung up");
-                let why = without_passwords(why);
-                eprintln!("the relay {shown} is out of reach: {}", printable(&why));
-            }
-            _ => {}
+    fn on_joined(&mut self, peer: &PeerId) -> Result<(), Failure> {
+        self.people.join(peer);
+        self.terminal.show(&format!("* {} joined", self.people.title(peer)))?;
+        for heard in self.introductions.join(peer) {
+            self.tell(peer, heard)?;
         }
-    }
-
-    fn greet(&mut self, peer: &PeerId) {
-        if let Some(greeting) = &self.greeting {
-            let send = self.action.send(greeting.as_str()).to(peer);
+        if let Some(name) = self.people.own_name() {
+            let send = self.naming.send(name).to(peer);
             self.hand_over(send);
         }
-    }
-
-    fn say(&mut self, line: &[u8]) {
-        if line.is_empty() {
-            return;
+        if let Some(greeting) = &self.greeting {
+            let send = self.chat.send(greeting.as_str()).to(peer);
+            self.hand_over(send);
         }
-        if self.room.peers().is_empty() {
-            eprintln!("nobody is here to hear that");
-            return;
+        Ok(())
+    }
+
+    async fn on_left(&mut self, peer: &PeerId) -> Result<(), Failure> {
+        // What came before is there by now.
+        self.hear_names()?;
+        while let Some(message) = self.chat.try_recv() {
+            self.hear_words(message)?;
         }
-        let send = self.action.send(String::from_utf8_lossy(line).into_owned());
-        self.hand_over(send);
+        self.files.leave(peer).await;
+        self.terminal.show(&format!("* {} left", self.people.title(peer)))?;
+        self.introductions.leave(peer);
+        self.people.leave(peer);
+        Ok(())
     }
 
-    /// Sends now, so that lines keep their order, and waits elsewhere.
-    fn hand_over(&mut self, send: SendBuilder) {
-        self.sending.spawn(send.into_future());
-    }
-
-    async fn finish(&mut self) {
-        let handed_over = async {
-            while let Some(sent) = self.sending.join_next().await {
-                report(sent);
+    fn hear_words(&mut self, message: Result<Received<String>, WrongType>) -> Result<(), Failure> {
+        let (peer, words) = match message {
+            Ok(Received { peer, value, .. }) => (peer, shown(&value)),
+            // A page may say anything.
+            Err(WrongType { received, .. }) => {
+                let words = describe(&received.value);
+                (received.peer, words)
             }
         };
-        if timeout(LAST_LINES, handed_over).await.is_err() {
-            eprintln!("not everybody got the last lines");
+        self.hear(&peer, Heard::Words(words))
+    }
+
+    /// Names that were told by now: who says something has said what to be called before.
+    fn hear_names(&mut self) -> Result<(), Failure> {
+        while let Some(name) = self.naming.try_recv() {
+            self.hear_name(name)?;
+        }
+        Ok(())
+    }
+
+    fn hear_name(&mut self, name: Result<Received<String>, WrongType>) -> Result<(), Failure> {
+        match name {
+            Ok(Received { peer, value, .. }) => self.hear(&peer, Heard::Name(value)),
+            Err(_) => Ok(()), // it is no name
         }
     }
-}
 
-/// A wrong password in the words of people; it shows in three ways on the wire.
-fn describe_failure(peer: &PeerId, failure: &JoinFailure) -> String {
-    let peer = printable(peer.as_str());
-    match failure {
-        JoinFailure::OfferPassword | JoinFailure::AnswerPassword | JoinFailure::PasswordProof => {
-            format!("{peer} and you have different passwords, so you don't meet")
+    fn hear_of_file(&mut self, event: FileEvent) -> Result<(), Failure> {
+        match event {
+            FileEvent::Offered { peer, number, name, size } => {
+                self.hear(&peer, Heard::Offer { number, name, size })
+            }
+            FileEvent::News(news) => match told::news(&news) {
+                Ok(line) => self.terminal.show(&line),
+                Err(note) => {
+                    self.terminal.note(&note);
+                    Ok(())
+                }
+            },
         }
-        failure => format!("{peer} could not join: {}", printable(&failure.to_string())),
     }
-}
 
-fn report(sent: Result<Result<Sent, SendError>, JoinError>) {
-    match sent {
-        Ok(Ok(sent)) => {
-            for (peer, failure) in &sent.failed {
-                eprintln!("not sent to {}: {failure}", printable(peer.as_str()));
+    fn hear(&mut self, peer: &PeerId, heard: Heard) -> Result<(), Failure> {
+        match self.introductions.hear(peer, heard) {
+            Some(heard) => self.tell(peer, heard),
+            None => Ok(()),
+        }
+    }
+
+    fn tell(&mut self, peer: &PeerId, heard: Heard) -> Result<(), Failure> {
+        let title = self.people.title(peer);
+        match heard {
+            Heard::Words(words) => self.terminal.show(&format!("{title}: {words}")),
+            Heard::Name(name) if self.people.rename(peer, &name) => {
+                let now = self.people.title(peer);
+                self.terminal.show(&format!("* {title} is called {now}"))
+            }
+            Heard::Name(_) => Ok(()),
+            Heard::Offer { number, name, size } => {
+                self.terminal.show(&told::offer(&title, number, &name, size))
             }
         }
-        Ok(Err(error)) => eprintln!("not sent: {}", printable(&error.to_string())),
-        Err(error) => eprintln!("not sent: {error}"),
     }
 }
 
-/// A whole line at once, and at once: someone may be reading from a pipe.
-fn print_line(line: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-    written.map_err(Failure::unwritten)
+fn ended() -> Failure {
+    Failure::running(NODE_ENDED)
 }

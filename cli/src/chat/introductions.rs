@@ -1,28 +1,32 @@
 //! Who was introduced, so that nobody speaks before.
 //!
-//! Events and messages come by two streams with no order between them. What is said by somebody
-//! whose joining was not read yet waits for it here.
+//! Events, messages and offers come by streams with no order between them. What is heard of
+//! somebody whose joining was not read yet waits for it here.
 
 use std::collections::BTreeSet;
 
 use tristero_tokio::PeerId;
 
-/// Lines that wait. Only as many come as are read between two events; more are shown at once.
+/// Things that wait. Only as many come as are read between two events; more are told at once.
 const WAITING_MAX: usize = 1024;
 
 /// See the [module](self).
-#[derive(Debug, Default)]
-pub(crate) struct Introductions {
+#[derive(Debug)]
+pub(crate) struct Introductions<T> {
     present: BTreeSet<PeerId>,
-    waiting: Vec<(PeerId, String)>,
+    waiting: Vec<(PeerId, T)>,
 }
 
-impl Introductions {
-    /// Somebody joined. Returns what they said already.
-    pub(crate) fn join(&mut self, peer: &PeerId) -> Vec<String> {
+impl<T> Introductions<T> {
+    pub(crate) fn new() -> Self {
+        Introductions { present: BTreeSet::new(), waiting: Vec::new() }
+    }
+
+    /// Somebody joined. Returns what was heard of them already.
+    pub(crate) fn join(&mut self, peer: &PeerId) -> Vec<T> {
         self.present.insert(peer.clone());
-        let said = self.waiting.extract_if(.., |(speaker, _)| speaker == peer);
-        said.map(|(_, line)| line).collect()
+        let heard = self.waiting.extract_if(.., |(speaker, _)| speaker == peer);
+        heard.map(|(_, heard)| heard).collect()
     }
 
     /// Somebody left.
@@ -30,12 +34,12 @@ impl Introductions {
         self.present.remove(peer);
     }
 
-    /// Somebody said something. Returns it if it may be shown now.
-    pub(crate) fn say(&mut self, peer: PeerId, line: String) -> Option<String> {
-        if self.present.contains(&peer) || self.waiting.len() >= WAITING_MAX {
-            return Some(line);
+    /// Something is heard of somebody. Returns it if it may be told now.
+    pub(crate) fn hear(&mut self, peer: &PeerId, heard: T) -> Option<T> {
+        if self.present.contains(peer) || self.waiting.len() >= WAITING_MAX {
+            return Some(heard);
         }
-        self.waiting.push((peer, line));
+        self.waiting.push((peer.clone(), heard));
         None
     }
 }
@@ -47,23 +51,23 @@ mod tests {
     #[test]
     fn what_is_said_too_early_waits_for_its_speaker() {
         let (early, other) = (PeerId::new("early").unwrap(), PeerId::new("other").unwrap());
-        let mut introductions = Introductions::default();
-        assert_eq!(introductions.say(early.clone(), "one".to_owned()), None);
-        assert_eq!(introductions.say(early.clone(), "two".to_owned()), None);
+        let mut introductions = Introductions::new();
+        assert_eq!(introductions.hear(&early, "one"), None);
+        assert_eq!(introductions.hear(&early, "two"), None);
         assert!(introductions.join(&other).is_empty());
         assert_eq!(introductions.join(&early), ["one", "two"]);
-        assert_eq!(introductions.say(early.clone(), "three".to_owned()), Some("three".to_owned()));
+        assert_eq!(introductions.hear(&early, "three"), Some("three"));
         introductions.leave(&early);
-        assert_eq!(introductions.say(early, "four".to_owned()), None);
+        assert_eq!(introductions.hear(&early, "four"), None);
     }
 
     #[test]
     fn nobody_makes_memory_grow_by_speaking_too_early() {
         let early = PeerId::new("early").unwrap();
-        let mut introductions = Introductions::default();
+        let mut introductions = Introductions::new();
         for _ in 0..WAITING_MAX {
-            assert_eq!(introductions.say(early.clone(), String::new()), None);
+            assert_eq!(introductions.hear(&early, ""), None);
         }
-        assert_eq!(introductions.say(early, String::new()), Some(String::new()));
+        assert_eq!(introductions.hear(&early, ""), Some(""));
     }
 }

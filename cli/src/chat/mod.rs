@@ -1,18 +1,29 @@
 //! `tristero chat`: lines in, lines out.
 //!
-//! Stdout has what was said and who came and went, one line each, whatever a remote sends. What
-//! the program has to say about itself goes to stderr.
+//! Stdout has what was said, who came and went, what became of files, and what was asked for by a
+//! command, one line each, whatever a remote sends. What the program has to say about itself goes
+//! to stderr.
+//!
+//! - [`conversation`]: all that goes on; [`command`]: what a line of input means
+//! - [`people`]: what they are called; [`introductions`]: that nobody speaks before they came
+//! - [`files`]: who offers, accepts and sends them; [`saving`], [`file_name`]: where they end up
+//! - [`terminal`], [`text`], [`told`]: what is printed, and how strangers' text is
 
+mod command;
 mod conversation;
+mod file_name;
+mod files;
 mod introductions;
+mod people;
+mod relays;
+mod saving;
+mod terminal;
 mod text;
+mod told;
 
-use std::collections::BTreeSet;
 use std::env::{self, VarError};
-use std::time::Duration;
 
-use tokio::time::timeout;
-use tristero_tokio::{Config, Options, RelayState, RoomEvent, RoomEvents};
+use tristero_tokio::{Config, Options};
 
 pub(crate) use conversation::{Conversation, OnEnd};
 
@@ -21,23 +32,23 @@ use crate::exit::Failure;
 use crate::node;
 use crate::signals::StopSignals;
 
-/// The action that lines are sent on.
-pub(crate) const CHAT_ACTION: &str = "chat";
-
 /// Talks until the end of stdin, or until the program is asked to stop.
 pub(crate) async fn run(arguments: ChatArguments) -> Result<(), Failure> {
     let config = config(&arguments)?;
+    let name = arguments.name.as_deref().map(own_name).transpose()?;
     let mut signals = StopSignals::listen()?;
     let node = node::start(Options { loopback: arguments.loopback, ..Options::default() })?;
-    let room = node
-        .join(&config, &arguments.room)
-        .map_err(|error| Failure::usage(text::without_passwords(&error.to_string())))?;
-    eprintln!("you are {} in {}", room.self_id(), text::printable(&arguments.room));
+    let room = node.join(&config, &arguments.room).map_err(Failure::usage)?;
+    let called = name.as_ref().map(|name| format!(", called {name}")).unwrap_or_default();
+    eprintln!("you are {} in {}{called}", room.self_id(), text::printable(&arguments.room));
 
     let mut events = room.events();
     let talk = async {
-        first_relay(&mut events, arguments.wait).await?;
-        let conversation = Conversation::new(&room, OnEnd::Leave)?;
+        relays::first_relay(&mut events, arguments.wait).await?;
+        let mut conversation = Conversation::new(&room, OnEnd::Leave, arguments.files)?;
+        if let Some(name) = name {
+            conversation = conversation.called(name);
+        }
         conversation.run(&mut events).await
     };
     let outcome = tokio::select! {
@@ -47,6 +58,13 @@ pub(crate) async fn run(arguments: ChatArguments) -> Result<(), Failure> {
     room.leave().await;
     node.shut_down().await;
     outcome
+}
+
+/// A name that everyone sees as it is given.
+fn own_name(name: &str) -> Result<String, Failure> {
+    people::clean_name(name)
+        .filter(|clean| clean == name)
+        .ok_or_else(|| Failure::usage("a name, --name, is one word of up to 32 letters and digits"))
 }
 
 fn config(arguments: &ChatArguments) -> Result<Config, Failure> {
@@ -82,42 +100,6 @@ fn password(arguments: &ChatArguments) -> Result<Option<String>, Failure> {
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => {
             Err(Failure::usage(format!("{PASSWORD_VARIABLE} is not UTF-8")))
-        }
-    }
-}
-
-/// Waits until a relay is reached, and says what it is waiting for.
-async fn first_relay(events: &mut RoomEvents, patience: Duration) -> Result<(), Failure> {
-    let mut said = BTreeSet::new();
-    let mut trouble = None;
-    let reached = async {
-        loop {
-            let event = events.recv().await.ok_or_else(|| Failure::running(NODE_ENDED))?;
-            let RoomEvent::Relay(relay) = event else { continue };
-            let url = text::without_passwords(relay.url.as_str());
-            if relay.state == RelayState::Open {
-                eprintln!("connected to the relay {url}");
-                return Ok(());
-            }
-            let mut waiting = format!("the relay {url}");
-            if let Some(why) = &relay.last_error {
-                let why = text::without_passwords(why);
-                waiting = format!("{waiting}: {}", text::printable(&why));
-                trouble = Some(waiting.clone());
-            }
-            if !said.contains(&waiting) {
-                eprintln!("waiting for {waiting}");
-                said.insert(waiting);
-            }
-        }
-    };
-    match timeout(patience, reached).await {
-        Ok(reached) => reached,
-        Err(_elapsed) => {
-            let seconds = patience.as_secs_f64();
-            let why = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-            let gave_up = format!("no relay was reachable within {seconds} s{why}");
-            Err(Failure::Unreachable(gave_up))
         }
     }
 }

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::timeout;
 
 use crate::exit::Failure;
+use crate::words::milliseconds;
 
 /// How long a step may take. The slowest, meeting, takes a fraction of a second.
 const STEP_MAX: Duration = Duration::from_secs(30);
@@ -74,11 +75,6 @@ impl Screen {
         let style = ProgressStyle::with_template(BAR).expect("the template is a constant");
         ProgressBar::new(bytes).with_style(style)
     }
-}
-
-/// One decimal, which is what a glance can take.
-pub(crate) fn milliseconds(duration: Duration) -> String {
-    format!("{:.1} ms", duration.as_secs_f64() * 1_000.0)
 }
 
 fn show(text: impl Display) -> Result<(), Failure> {

@@ -8,19 +8,23 @@ use bytes::Bytes;
 use indicatif::ProgressBar;
 use serde_json::json;
 use tristero_tokio::{
-    Config, NodeHandle, Options, Payload, PeerId, RawAction, Received, ReceivingStream, Room,
-    RoomEvent, RoomEvents, SendBuilder,
+    Config, NodeHandle, Options, Payload, PeerId, RawAction, Received, ReceivingStream,
+    RequestAction, Room, RoomEvent, RoomEvents, SendBuilder,
 };
 
 use super::screen::Screen;
 use super::{APP_ID, start_relay};
 use crate::exit::Failure;
 use crate::node;
+use crate::words::milliseconds;
 
 const ROOM_ID: &str = "tour";
 /// The size of the file: about a second at the worst.
 const FILE_MIB: usize = 16;
 const FILE_BYTES: usize = FILE_MIB * 1024 * 1024;
+
+/// A question with two numbers, and its answer.
+type Multiply = RequestAction<(i32, i32), i32>;
 
 /// A peer in the room.
 struct Guest {
@@ -51,6 +55,8 @@ pub(crate) async fn run() -> Result<(), Failure> {
     screen.step("meet", meet(&mut alice, &mut bob)).await?;
     screen.step("greet", greet(&alice, &bob)).await?;
     screen.step("json", send_json(&alice, &bob)).await?;
+    screen.step("ask", ask(&alice, &bob)).await?;
+    screen.step("ping", ping(&alice, &bob)).await?;
     let file = Payload::Binary(sample_file());
     let bar = screen.bar(FILE_BYTES as u64);
     screen.step("file", send_file(&alice, &bob, file, &bar)).await?;
@@ -136,6 +142,28 @@ async fn send_json(alice: &Guest, bob: &Guest) -> Result<((), String), Failure> 
     let chess = json!({"piece": "♘", "from": "g1", "to": "f3", "clock": [598.2, 600]});
     transfer(at_alice.send(chess.clone()), &mut at_bob, &chess.clone().into()).await?;
     Ok(((), format!("Bob got {chess}, as it was sent")))
+}
+
+async fn ask(alice: &Guest, bob: &Guest) -> Result<((), String), Failure> {
+    let at_alice: Multiply = alice.room.request_action("multiply").map_err(Failure::running)?;
+    let at_bob: Multiply = bob.room.request_action("multiply").map_err(Failure::running)?;
+    let bob_answers = at_bob.serve(async |request| {
+        let (a, b) = request.value;
+        Ok::<_, Infallible>(a * b)
+    });
+    tokio::select! {
+        answer = at_alice.request(bob.room.self_id(), (6, 7)) => match answer {
+            Ok(42) => Ok(((), "Alice asked for 6 × 7, and Bob answered 42".to_owned())),
+            Ok(other) => Err(Failure::running(format!("Bob answered {other}"))),
+            Err(error) => Err(Failure::running(error)),
+        },
+        () = bob_answers => Err(bob.alone()),
+    }
+}
+
+async fn ping(alice: &Guest, bob: &Guest) -> Result<((), String), Failure> {
+    let rtt = alice.room.ping(bob.room.self_id()).await.map_err(Failure::running)?;
+    Ok(((), format!("there and back between the two takes {}", milliseconds(rtt))))
 }
 
 async fn send_file(

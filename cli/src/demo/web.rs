@@ -55,7 +55,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     ))?;
 
     let mut events = room.events();
-    let talk = Conversation::new(&room, OnEnd::Stay)?.greet_with(GREETING);
+    let talk = Conversation::new(&room, OnEnd::Stay, ".".into())?.greet_with(GREETING);
     let outcome = tokio::select! {
         outcome = talk.run(&mut events) => outcome,
         () = signals.next() => Ok(()),

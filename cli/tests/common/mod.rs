@@ -52,6 +52,12 @@ pub(crate) fn chat(relay: &Relay, extra: &[&str]) -> Program {
     Program::start(command.args(extra))
 }
 
+/// The id of who chats, by what it says at the beginning.
+pub(crate) fn self_id(program: &mut Program) -> String {
+    let note = program.note_with("you are ");
+    note.split(' ').nth(2).unwrap().to_owned()
+}
+
 impl Program {
     pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
