@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release -- relay
-//! cargo run -p tristero-tokio --example chat -- --name Oedipa
+//! cargo run -p tristero-tokio --example chat -- --name Ada
 //! ```
 
 use std::collections::HashMap;

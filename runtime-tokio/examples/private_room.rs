@@ -1,10 +1,10 @@
 //! A room for those who know its password, and in which nobody whose name we refuse is let in.
-//! Run these, and then one as `--name Mike`, or with another `--password`:
+//! Run these, and then one as `--name Mallory`, or with another `--password`:
 //!
 //! ```sh
 //! cargo run --release -- relay
-//! cargo run -p tristero-tokio --example private_room -- --name Oedipa --refuse Mike
-//! cargo run -p tristero-tokio --example private_room -- --name Pierce
+//! cargo run -p tristero-tokio --example private_room -- --name Ada --refuse Mallory
+//! cargo run -p tristero-tokio --example private_room -- --name Grace
 //! ```
 
 use anyhow::{Context as _, anyhow};
@@ -18,7 +18,7 @@ struct Arguments {
     #[arg(default_value = "parlour")]
     room: String,
     /// Its password; whoever has another one is never met
-    #[arg(long, env = "ROOM_PASSWORD", hide_env_values = true, default_value = "muted horn")]
+    #[arg(long, env = "ROOM_PASSWORD", hide_env_values = true, default_value = "swordfish")]
     password: String,
     /// Who we say that we are
     #[arg(long)]
