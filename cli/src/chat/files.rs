@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tracing::debug;
 use tristero_tokio::{
     ActionError, Incoming, PeerId, Request, RequestAction, RequestError, Requests, Responder, Room,
-    TransferAction, send_file,
+    SendError, TransferAction, TransferError, send_file,
 };
 
 use self::event::ASKING_MAX;
@@ -252,7 +252,7 @@ impl Files {
             .on_progress(move |_, fraction| bar.set_fraction(fraction))
             .into_future();
         self.moving.spawn(async move {
-            let result = sending.await.map(drop).map_err(|error| error.to_string());
+            let result = sending.await.map(drop).map_err(|error| why_unsent(&error));
             News::Sent { to, name, result }
         });
     }
@@ -269,6 +269,16 @@ async fn begin_coming(
         Ok(Ok(incoming)) => Ok(incoming),
         Ok(Err(_dropped)) => Err("its sender left".to_owned()),
         Err(_elapsed) => Err("it did not come".to_owned()),
+    }
+}
+
+/// Of what went to one peer, who is known.
+fn why_unsent(error: &TransferError) -> String {
+    match error {
+        TransferError::Send(SendError::Undelivered(failed)) if failed.len() == 1 => {
+            failed[0].1.to_string()
+        }
+        error => error.to_string(),
     }
 }
 
