@@ -235,3 +235,43 @@ fn idle_connections_are_closed_when_the_application_says() {
     assert_eq!(idle(Duration::from_secs(5)), (true, true));
     assert_eq!(idle(IDLE_TTL), (true, true));
 }
+
+#[test]
+fn one_that_was_refused_and_is_let_in_later_is_so_on_both_sides() {
+    for password in ["", "secret"] {
+        for guard in ["a", "b"] {
+            let mut world = World::new();
+            let all = ["a", "b"].map(|id| world.add(id));
+            let mut keys = Vec::new();
+            for (who, id) in all.into_iter().zip(["a", "b"]) {
+                let password = password.into();
+                let handshake = id == guard;
+                keys.push(
+                    world.join(who, RoomConfig { handshake, password, ..room("app", "room") }),
+                );
+            }
+            let [guard, guest] = if guard == "a" { all } else { [all[1], all[0]] };
+            world.run_until(|world| !handshakes(world, guard).is_empty());
+            let (now, (handshake, _)) = (world.now, handshakes(&world, guard)[0]);
+            let reason = "later".to_owned();
+            world
+                .with(guard, |node| node.handshake_refuse(keys[0], handshake, reason, now))
+                .unwrap();
+            world.take_events(guard);
+            let accept_all = |world: &mut World| {
+                let now = world.now;
+                for (handshake, _) in handshakes(world, guard) {
+                    // Those that are over are.
+                    let _ =
+                        world.with(guard, |node| node.handshake_accept(keys[0], handshake, now));
+                }
+            };
+            for _ in 0..200 {
+                accept_all(&mut world);
+                world.run_for(Duration::from_secs(1));
+            }
+            assert!(world.has_joined(guard, guest) && world.has_joined(guest, guard), "{password}");
+            assert!(!world.has_left(guard, guest) && !world.has_left(guest, guard));
+        }
+    }
+}

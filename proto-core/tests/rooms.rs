@@ -424,3 +424,18 @@ fn equal_seeds_and_inputs_give_equal_outputs() {
     assert!(first.len() > 50, "something happened");
     assert!(first == second);
 }
+
+#[test]
+fn goodbyes_are_sent_before_a_busy_node_ends() {
+    let (mut world, a, b, key) = World::met(&room("app", "room"));
+    world.jitter =
+        Some((tristero_proto::Seed::from_number(1).rng("jitter"), Duration::from_millis(400)));
+    world.send(a, key, "x", vec![0; 1_000_000]);
+    world.run_for(Duration::from_millis(50));
+    let now = world.now;
+    world.with(a, |node| node.shut_down(now));
+    world.run_until(|world| world.has_left(b, a));
+    let left = |event: &Event| matches!(event, Event::PeerLeft { reason: LeaveReason::Left, .. });
+    assert!(world.events(b).iter().any(left), "{:?}", world.events(b));
+    world.run_until(|world| world.events(a).contains(&Event::ShutDown));
+}

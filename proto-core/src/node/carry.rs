@@ -114,7 +114,10 @@ impl<E: Engine> Node<E> {
             };
             let seems_lost = joined.signaling.seems_to_have_lost_us(topic, &signal);
             // It is connected already: by another room, or its admission here failed.
-            if self.peers.get(&conn).is_some_and(|peer| peer.is_present_in(&token)) {
+            let peer = self.peers.get_mut(&conn);
+            if let Some(peer) = peer.filter(|p| p.is_present_in(&token) && !p.is_attached(key)) {
+                // So that the other side, which may have given us up too, attaches us now as well.
+                peer.say_presence(&token, true);
                 self.attach(key, conn, now);
             }
             if seems_lost {

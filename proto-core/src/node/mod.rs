@@ -39,6 +39,10 @@ use routes::Routes;
 /// The presence of a left room is withdrawn this long after the goodbye, as Trystero does.
 const FAREWELL_DELAY: Duration = Duration::from_millis(99);
 
+/// Goodbyes that can't be handed over to a slow connection are waited for so long when the node is
+/// shut down.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// One local peer, with all its rooms, relays and connections.
 ///
 /// After any call that takes `&mut self`, call [`poll_output`](Self::poll_output) until it
@@ -83,9 +87,10 @@ struct Joined {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Running,
-    /// Goodbyes are on their way; connections close then.
+    /// Goodbyes are on their way; connections close then, or later if they are still queued.
     ShuttingDown {
         close_at: Time,
+        give_up_at: Time,
     },
     ShutDown,
 }
@@ -201,7 +206,7 @@ impl<E: Engine> Node<E> {
             rooms.into_iter().for_each(|room| self.leave_room(room, now));
             let has_goodbyes = !self.farewells.is_empty();
             let close_at = if has_goodbyes { now + FAREWELL_DELAY } else { now };
-            self.phase = Phase::ShuttingDown { close_at };
+            self.phase = Phase::ShuttingDown { close_at, give_up_at: now + GOODBYE_PATIENCE };
             self.settle(now);
         }
     }
@@ -253,10 +258,16 @@ impl<E: Engine> Node<E> {
         }
         self.withdraw_presence(now);
         self.settle(now);
-        if let Phase::ShuttingDown { close_at } = self.phase
+        if let Phase::ShuttingDown { close_at, give_up_at } = self.phase
             && close_at <= now
         {
-            self.close_all(now);
+            let is_waiting = self.peers.values().any(|peer| peer.outbox.has_control());
+            if is_waiting && now < give_up_at {
+                let close_at = now + FAREWELL_DELAY;
+                self.phase = Phase::ShuttingDown { close_at, give_up_at };
+            } else {
+                self.close_all(now);
+            }
         }
     }
 
@@ -270,7 +281,7 @@ impl<E: Engine> Node<E> {
         let farewell =
             self.farewells.front().map(|(at, ..)| Deadline::new(*at, "withdraw presence"));
         let shutdown = match self.phase {
-            Phase::ShuttingDown { close_at } => Some(Deadline::new(close_at, "shut down")),
+            Phase::ShuttingDown { close_at, .. } => Some(Deadline::new(close_at, "shut down")),
             Phase::Running | Phase::ShutDown => None,
         };
         Deadline::earlier(self.due.next(), Deadline::earlier(farewell, shutdown))

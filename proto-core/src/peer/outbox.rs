@@ -92,6 +92,11 @@ impl Outbox {
         self.control.len() <= limits::OUTBOX_CONTROL_MAX
     }
 
+    /// Whether frames of the protocol itself wait.
+    pub(crate) fn has_control(&self) -> bool {
+        !self.control.is_empty()
+    }
+
     /// Queues a transmission. False, and it is not taken, if there are too many already.
     pub(crate) fn push(&mut self, outgoing: Outgoing) -> bool {
         if self.queued >= self.queued_max {

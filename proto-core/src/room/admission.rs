@@ -28,6 +28,10 @@ const MARK: &str = "__trystero_pw";
 /// The length of a challenge, in characters.
 pub(super) const CHALLENGE_LENGTH: usize = 36;
 
+/// What is said with a repeated `@_hsready`, so that it is not answered by another one. JavaScript
+/// reads nothing of it.
+const AGAIN: &str = "again";
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Admission {
@@ -148,11 +152,16 @@ impl Admission {
         }
     }
 
-    /// The other side is ready.
-    pub(super) fn on_ready(&mut self) -> Vec<AdmissionOutput> {
+    /// The other side is ready. If it was so before then it began anew and has forgotten that we
+    /// are; it is told again.
+    pub(super) fn on_ready(&mut self, payload: &Payload) -> Vec<AdmissionOutput> {
         let was_ready = std::mem::replace(&mut self.is_remote_ready, true);
+        let is_again = *payload == Payload::from(AGAIN);
         match self.own {
             Step::Ready if !was_ready => vec![AdmissionOutput::Admit],
+            Step::Ready if !is_again => {
+                vec![AdmissionOutput::Say(internal::HANDSHAKE_READY, AGAIN.into())]
+            }
             Step::Ready | Step::AwaitingChallenge | Step::AwaitingProof | Step::Shaking(_) => {
                 Vec::new()
             }
@@ -221,11 +230,12 @@ impl Admission {
     }
 
     fn become_ready(&mut self) -> Vec<AdmissionOutput> {
+        let was_ready = matches!(self.own, Step::Ready);
         self.own = Step::Ready;
         self.early.clear();
         let ready = Payload::Text(String::new());
         let mut said = vec![AdmissionOutput::Say(internal::HANDSHAKE_READY, ready)];
-        if self.is_remote_ready {
+        if self.is_remote_ready && !was_ready {
             said.push(AdmissionOutput::Admit);
         }
         said
@@ -294,7 +304,7 @@ mod tests {
             let to = 1 - from;
             let names = if to == 0 { &names_a } else { &names_b };
             let answers = match output {
-                AdmissionOutput::Say(internal::HANDSHAKE_READY, _) => sides[to].on_ready(),
+                AdmissionOutput::Say(internal::HANDSHAKE_READY, said) => sides[to].on_ready(&said),
                 AdmissionOutput::Say(_, payload) => {
                     let message = HandshakeMessage { payload, metadata: None, size: 0 };
                     sides[to].on_data(message, names)

@@ -4,7 +4,7 @@ use tracing::debug;
 
 use super::action::{self, internal};
 use super::admission::{Admission, AdmissionOutput, CHALLENGE_LENGTH, HandshakeMessage, Terms};
-use super::{HandshakeError, Member, Phase, Room, RoomOutput};
+use super::{HandshakeError, Member, Room, RoomOutput};
 use crate::event::Event;
 use crate::ids::{HandshakeId, PeerId};
 use crate::join_failure::JoinFailure;
@@ -33,8 +33,8 @@ impl Room {
 
     /// An attached peer says that it is one of ours.
     pub(crate) fn on_hello(&mut self, peer: &PeerId) {
-        if let Some(admission) = self.admission(peer) {
-            admission.on_hello();
+        if let Some(member) = self.members.get_mut(peer) {
+            member.admission().on_hello();
         }
     }
 
@@ -60,7 +60,8 @@ impl Room {
         handshake: HandshakeId,
     ) -> Result<(), HandshakeError> {
         let peer = self.shaking_peer(handshake).ok_or(HandshakeError::Over)?;
-        let said = self.admission(&peer).map(Admission::accept).unwrap_or_default();
+        let Some(member) = self.members.get_mut(&peer) else { return Err(HandshakeError::Over) };
+        let said = member.admission().accept();
         self.act_on_admission(&peer, said);
         Ok(())
     }
@@ -76,20 +77,17 @@ impl Room {
         Ok(())
     }
 
-    pub(super) fn on_handshake_ready(&mut self, peer: &PeerId) {
-        let Some(admission) = self.admission(peer) else { return };
-        let said = admission.on_ready();
+    pub(super) fn on_handshake_ready(&mut self, peer: &PeerId, payload: &Payload) {
+        let Some(member) = self.members.get_mut(peer) else { return };
+        let said = member.admission().on_ready(payload);
         self.act_on_admission(peer, said);
     }
 
     pub(super) fn on_handshake_data(&mut self, peer: &PeerId, message: Message) {
-        let Some(Member { phase: Phase::Pending(admission), .. }) = self.members.get_mut(peer)
-        else {
-            return;
-        };
+        let Some(member) = self.members.get_mut(peer) else { return };
         let Message { payload, metadata, size, .. } = message;
         let message = HandshakeMessage { payload, metadata, size };
-        let said = admission.on_data(message, &self.terms.names);
+        let said = member.admission().on_data(message, &self.terms.names);
         self.act_on_admission(peer, said);
     }
 
@@ -125,20 +123,13 @@ impl Room {
                     self.event(Event::HandshakeData { room, handshake, payload, metadata, size });
                 }
                 AdmissionOutput::Admit => {
-                    if let Some(member) = self.members.get_mut(peer) {
-                        member.activate();
+                    if let Some(member) = self.members.remove(peer) {
+                        self.members.insert(peer.clone(), member.activate());
                         self.event(Event::PeerJoined { room, peer: peer.clone() });
                     }
                 }
                 AdmissionOutput::Refuse(failure) => self.fail(peer, failure),
             }
-        }
-    }
-
-    fn admission(&mut self, peer: &PeerId) -> Option<&mut Admission> {
-        match &mut self.members.get_mut(peer)?.phase {
-            Phase::Pending(admission) => Some(admission),
-            Phase::Active => None,
         }
     }
 

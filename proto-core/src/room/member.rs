@@ -21,8 +21,8 @@ pub(super) struct Member {
 pub(super) enum Phase {
     /// Not visible yet.
     Pending(Admission),
-    /// A member.
-    Active,
+    /// A member. The other side may have forgotten that and ask again, so the answers stay.
+    Active(Admission),
 }
 
 impl Member {
@@ -30,22 +30,29 @@ impl Member {
         Member { phase: Phase::Pending(admission), reassembly: Reassembly::default() }
     }
 
-    pub(super) fn activate(&mut self) {
-        self.phase = Phase::Active;
+    /// Makes it a member.
+    pub(super) fn activate(self) -> Self {
+        let (Phase::Pending(admission) | Phase::Active(admission)) = self.phase;
+        Member { phase: Phase::Active(admission), ..self }
+    }
+
+    pub(super) fn admission(&mut self) -> &mut Admission {
+        let (Phase::Pending(admission) | Phase::Active(admission)) = &mut self.phase;
+        admission
     }
 
     /// The run of the application's handshake that is under way.
     pub(super) fn handshake(&self) -> Option<HandshakeId> {
         match &self.phase {
             Phase::Pending(admission) => admission.is_shaking(),
-            Phase::Active => None,
+            Phase::Active(_) => None,
         }
     }
 
     /// Whether a chunk of this action may come now; others are dropped.
     pub(super) fn takes(&self, action: &ActionName) -> bool {
         match self.phase {
-            Phase::Active => true,
+            Phase::Active(_) => true,
             Phase::Pending(_) => matches!(
                 action.as_str(),
                 internal::LEAVE | internal::HANDSHAKE_DATA | internal::HANDSHAKE_READY
@@ -62,7 +69,7 @@ impl Member {
     ) -> Progressed {
         let bytes = match self.phase {
             Phase::Pending(_) => limits::PENDING_PARTIAL_BYTES_MAX,
-            Phase::Active => limits.partial_bytes_per_peer,
+            Phase::Active(_) => limits.partial_bytes_per_peer,
         };
         let transmissions = limits.partial_transmissions;
         self.reassembly.push(chunk, mode, ReassemblyLimits { bytes, transmissions }, now)
@@ -83,14 +90,14 @@ impl Member {
     }
 
     pub(super) fn is_active(&self) -> bool {
-        matches!(self.phase, Phase::Active)
+        matches!(self.phase, Phase::Active(_))
     }
 
     /// Whether its admission took too long.
     pub(super) fn is_overdue(&self, now: Time) -> bool {
         match &self.phase {
             Phase::Pending(admission) => admission.deadline() <= now,
-            Phase::Active => false,
+            Phase::Active(_) => false,
         }
     }
 
@@ -99,7 +106,7 @@ impl Member {
             Phase::Pending(admission) => {
                 Some(Deadline::new(admission.deadline(), "give an admission up"))
             }
-            Phase::Active => None,
+            Phase::Active(_) => None,
         };
         Deadline::earlier(admission, self.reassembly.poll_timeout())
     }

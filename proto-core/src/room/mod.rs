@@ -53,7 +53,7 @@ pub use action::{
 };
 use action::{Actions, internal};
 use calls::Calls;
-use member::{Member, Phase};
+use member::Member;
 pub(crate) use output::RoomOutput;
 pub use output::{Message, Request, RequestFailure, Response, TransferFailure};
 use pings::{Asker, Pings};

@@ -143,7 +143,7 @@ impl Room {
     fn on_received(&mut self, peer: &PeerId, message: Message, now: Time) {
         match message.action.as_str() {
             internal::LEAVE => self.remove(peer, LeaveReason::Left),
-            internal::HANDSHAKE_READY => self.on_handshake_ready(peer),
+            internal::HANDSHAKE_READY => self.on_handshake_ready(peer, &message.payload),
             internal::HANDSHAKE_DATA => self.on_handshake_data(peer, message),
             internal::PING => self.say(peer, internal::PONG, Payload::Text(String::new())),
             internal::PONG => self.on_pong(peer, now),
