@@ -21,32 +21,22 @@
 //!
 //! # Trystero's words
 //!
+//! Names are those of Trystero's JavaScript API where Rust allows it:
+//!
 //! | JavaScript | here |
 //! |---|---|
-//! | `joinRoom(config, id)` | `join(&config, id)`, [`NodeHandle::join`] |
-//! | `config.appId`, `password`, `passive`, `trickleIce` | [`Config::new`], [`Config::password`], [`Config::passive`], [`Config::trickle_ice`] |
-//! | `config.relayConfig.urls` | [`Config::relay`] |
-//! | `config.relayConfig.manualReconnection` | `Options` of the runtime |
-//! | `onJoinError` | [`RoomEvent::JoinFailed`] |
-//! | `onPeerHandshake`, `handshakeTimeoutMs` | [`Config::handshake`] with [`Room::serve_handshakes`] or [`Room::handshakes`], [`Config::handshake_timeout`] |
-//! | `selfId` | [`Room::self_id`] |
-//! | `pauseRelayReconnection()`, `resumeRelayReconnection()` | [`NodeHandle::pause_relays`], [`NodeHandle::resume_relays`] |
-//! | `getRelaySockets()` | [`Room::relays`], [`RoomEvent::Relay`] |
-//! | `room.onPeerJoin`, `onPeerLeave` | [`Room::events`] |
-//! | `room.getPeers()` | [`Room::peers`] |
-//! | `room.ping(id)` | [`Room::ping`] |
-//! | `room.isPassive()` | [`Room::is_passive`] |
-//! | `room.leave()` | [`Room::leave`] |
-//! | `room.makeAction(name)` | [`Room::action`]; for large bytes [`Room::transfer_action`] |
-//! | `action.send(data, { target, metadata, onProgress, signal })` | [`Action::send`] with [`SendBuilder::to`], [`SendBuilder::metadata`], [`SendBuilder::on_progress`]; dropping the future |
-//! | `action.onMessage` | [`Action::recv`] |
-//! | `action.onReceiveProgress` | [`Action::receiving`], [`Incoming::progress`] |
-//! | `room.makeAction(name, { kind: 'request' })` | [`Room::request_action`] |
-//! | `action.request(data, { target, timeoutMs, metadata, onProgress, signal })` | [`RequestAction::request`] with [`RequestBuilder::timeout`], [`RequestBuilder::metadata`], [`RequestBuilder::on_progress`]; dropping the future |
-//! | `action.requestMany(data, { targets, onResult })` | [`RequestAction::request_many`], [`RequestManyBuilder::start`] |
-//! | `action.onRequest` | [`RequestAction::serve`], [`RequestAction::requests`] |
-//! | `onRequest`'s `signal` | [`Responder::abandoned`] |
-//! | `addStream`, `addTrack` and all of media | not here yet |
+//! | `joinRoom(config, id)` | `join(&config, id)` of the runtime, [`NodeHandle::join`] |
+//! | `onPeerJoin`, `onPeerLeave`, `onJoinError` | [`Room::events`] |
+//! | `makeAction(name)` | [`Room::action`], [`Room::transfer_action`] |
+//! | `send`, `onMessage` | [`Action::send`], [`Action::recv`] |
+//! | `makeAction(name, { kind: 'request' })` | [`Room::request_action`] |
+//! | `request`, `requestMany`, `onRequest` | [`RequestAction::request`], [`RequestAction::request_many`], [`RequestAction::serve`] |
+//! | `onPeerHandshake` | [`Room::serve_handshakes`] |
+//! | `getRelaySockets()` | [`Room::relays`] |
+//!
+//! [From JavaScript] has every function, option and callback, and says where they differ.
+//!
+//! [From JavaScript]: https://github.com/tristero-rs/tristero/blob/main/docs/from-javascript.md
 
 mod action;
 mod config;
