@@ -80,7 +80,10 @@ async fn greet(room: &Room, name: &str) -> anyhow::Result<()> {
                 }
                 _ => {}
             },
-            Some(Ok(greeting)) = greetings.recv() => println!("{}: {:?}", greeting.peer, greeting.value),
+            Some(greeting) = greetings.recv() => match greeting {
+                Ok(greeting) => println!("{}: {:?}", greeting.peer, greeting.value),
+                Err(wrong) => println!("{wrong}"),
+            },
             else => return Ok(()), // the room was left
         }
     }
