@@ -73,10 +73,19 @@ export class Cast {
 
   /** An error that shows what every peer said and heard. */
   failure(message) {
-    const transcripts = this.#peers.map((peer) => peer.transcript()).join('\n');
-    return new Error(`${message}\n${transcripts}`);
+    return new Failure([message, ...this.#peers.map((peer) => peer.transcript())].join('\n'));
+  }
+
+  /** The error of a test, which then shows what every peer said and heard, at the tap too. */
+  async explain(error) {
+    const said = error instanceof Failure ? error : this.failure(error.stack);
+    const tap = await this.#tap;
+    return tap ? new Failure(`${said.message}\n${tap.transcript()}`) : said;
   }
 }
+
+/** An error whose message shows what every peer said and heard. */
+class Failure extends Error {}
 
 /** One agent process. */
 class Peer {

@@ -1,5 +1,4 @@
 import { Cast, describeWith, startRustRelay } from './harness.mjs';
-import { NOT_BUILT } from './rust-with.mjs';
 import { defineAgent } from './scenarios/agent.mjs';
 import { defineRelays } from './scenarios/relays.mjs';
 
@@ -10,6 +9,4 @@ const start = async () => {
 
 describeWith('the Rust agent', ['rust'], () => defineAgent(start));
 
-describeWith('the Rust agent and its relay', ['rust'], () =>
-  defineRelays(start, !NOT_BUILT.has('pausing')),
-);
+describeWith('the Rust agent and its relay', ['rust'], () => defineRelays(start));

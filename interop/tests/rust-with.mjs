@@ -10,9 +10,6 @@ import { defineLargeTransfers } from './scenarios/transfers.mjs';
 const SMALLER_ID = '00000000000000000000';
 const LARGER_ID = 'zzzzzzzzzzzzzzzzzzzz';
 
-/** What the program does not have yet. Its tests are here and begin to run when a name goes. */
-export const NOT_BUILT = new Set(['handshakes', 'passive', 'pausing', 'pings', 'requests']);
-
 /** Everything that Rust and `kind` must do together. */
 export const defineRustWith = (kind) =>
   describeWith(`Rust with ${kind}`, ['rust', kind], () => {
@@ -33,8 +30,8 @@ export const defineRustMeets = (kind) =>
   });
 
 const defineAlive = (kind) => {
-  const smaller = { notBuilt: NOT_BUILT };
-  const larger = { notBuilt: NOT_BUILT };
+  const smaller = {};
+  const larger = {};
   useCast(smaller, kind, async (cast) => {
     const start = (name, id) => cast.start('rust', { name, args: ['--self-id', id] });
     smaller.left = await start('Rust with the smaller id', SMALLER_ID);

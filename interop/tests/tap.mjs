@@ -9,7 +9,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 const DEADLINE_MS = 75_000;
 
 /** Frames that a failure shows, and characters of each. */
-const SHOWN_FRAMES = 40;
+const SHOWN_FRAMES = 80;
 const SHOWN_CHARACTERS = 200;
 
 export class Tap {
@@ -32,7 +32,7 @@ export class Tap {
   }
 
   /**
-   * The frames so far that match, oldest first: `{at, type, topic, signal?, peer}`. They are
+   * The frames so far that match, oldest first: `{at, t, type, topic, signal?, peer}`. They are
    * numbered by `at`. The type is that of what a peer sent, or `delivery` for what it was sent. The
    * `peer` has an `id` from the moment that it says who it is.
    */
@@ -49,7 +49,7 @@ export class Tap {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(check);
-        reject(new Error(`the tap did not see ${what}:\n${this.#transcript()}`));
+        reject(new Error(`the tap did not see ${what}`));
       }, deadlineMs);
       const check = () => {
         const found = find();
@@ -61,6 +61,13 @@ export class Tap {
       };
       this.#waiters.add(check);
     });
+  }
+
+  transcript() {
+    const leftOut = Math.max(0, this.#frames.length - SHOWN_FRAMES);
+    const shown = this.#frames.slice(leftOut).map((frame) => JSON.stringify(frame));
+    const lines = shown.map((line) => line.slice(0, SHOWN_CHARACTERS));
+    return [`--- the relay (${leftOut} frames left out)`, ...lines].join('\n');
   }
 
   /** Loses every connection that it has; peers may connect anew. */
@@ -98,12 +105,7 @@ export class Tap {
     if (type === 'publish') {
       peer.id = signal.peerId;
     }
-    this.#frames.push({ at: this.#frames.length, type, topic, signal, peer });
+    this.#frames.push({ at: this.#frames.length, t: Date.now(), type, topic, signal, peer });
     this.#waiters.forEach((check) => check());
-  }
-
-  #transcript() {
-    const shown = this.#frames.slice(-SHOWN_FRAMES).map((frame) => JSON.stringify(frame));
-    return shown.map((line) => line.slice(0, SHOWN_CHARACTERS)).join('\n');
   }
 }

@@ -21,6 +21,8 @@ export const testInRoom = (pair, name, body) =>
     const room = newRoom();
     try {
       await body(room);
+    } catch (error) {
+      throw await pair.cast.explain(error);
     } finally {
       await leaveAnyhow(everyone(pair), room);
     }

@@ -11,35 +11,21 @@ import { defineProofs, defineSharing } from './sharing.mjs';
 /** Tests that mostly wait for timeouts, in rooms of their own, do so together. */
 const WAITING = { concurrency: 4 };
 
-/**
- * Everything about a pair but killing, which takes processes of its own, and what takes long.
- *
- * @param pair the peers; `pair.notBuilt` names what the left one and the third do not have yet, of
- *   `handshakes`, `passive`, `pings` and `requests`, which is not tested then
- */
+/** Everything about a pair but killing, which takes processes of its own, and what takes long. */
 export const definePair = (pair) => {
   defineAdmission(pair);
   describe('payloads', () => definePayloads(pair));
   describe('actions', () => defineActions(pair));
   describe('several rooms', () => defineSharing(pair));
-  if (isBuilt(pair, 'pings')) {
-    describe('pings', () => definePings(pair));
-  }
-  if (isBuilt(pair, 'requests')) {
-    describe('requests', () => defineRequests(pair));
-  }
+  describe('pings', () => definePings(pair));
+  describe('requests', () => defineRequests(pair));
 };
 
 /** What goes differently for a pair depending on whose id is smaller. */
 export const defineAdmission = (pair) => {
   describe('meeting', () => defineMeetings(pair));
   describe('passwords', () => definePasswords(pair));
-  describe('passive peers', WAITING, () => definePassive(pair, isBuilt(pair, 'passive')));
-  const withHandshakes = isBuilt(pair, 'handshakes');
-  describe('proofs of passwords', WAITING, () => defineProofs(pair, withHandshakes));
-  if (withHandshakes) {
-    describe('handshakes', WAITING, () => defineHandshakes(pair));
-  }
+  describe('proofs of passwords', WAITING, () => defineProofs(pair));
+  describe('passive peers', WAITING, () => definePassive(pair));
+  describe('handshakes', WAITING, () => defineHandshakes(pair));
 };
-
-const isBuilt = ({ notBuilt }, feature) => !notBuilt?.has(feature);

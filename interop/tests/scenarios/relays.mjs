@@ -10,8 +10,8 @@ const RECONNECT_MS = 3_333;
 /** What timers may be late. */
 const TIMER_SLACK_MS = 300;
 
-/** `start` gives `{cast, peer}`; `isPausingBuilt` tells whether it can be told to stay away. */
-export const defineRelays = (start, isPausingBuilt = true) => {
+/** `start` gives `{cast, peer}`. */
+export const defineRelays = (start) => {
   let cast;
   let peer;
   before(async () => ({ cast, peer } = await start()));
@@ -34,9 +34,6 @@ export const defineRelays = (start, isPausingBuilt = true) => {
     await signaling.subscribed(2);
   });
 
-  if (!isPausingBuilt) {
-    return;
-  }
   const staysAway = 'stays away from a relay that it lost for as long as it is told to';
   testWhenSubscribed(staysAway, async (signaling, tap) => {
     await peer.do('pauseRelays');

@@ -73,25 +73,19 @@ export const defineSharing = (pair) => {
   });
 };
 
-/**
- * The proofs that the rooms on a connection ask for, whose first room has no password.
- *
- * @param withHandshakes whether the first peer knows handshakes
- */
-export const defineProofs = (pair, withHandshakes) => {
+/** The proofs that the rooms on a connection ask for, whose first room has no password. */
+export const defineProofs = (pair) => {
   const first = meetTapped(pair);
 
   testBeside(pair, first, 'the same password lets both in', async ({ given, config }) => {
     await meet(pair.cast, two(pair), given, { ...config, password: 'Schlüssel' });
   });
 
-  if (withHandshakes) {
-    const handshaken = 'a password and a handshake let both in';
-    testBeside(pair, first, handshaken, async ({ given, config }) => {
-      const payloads = [{ text: 'one', metadata: [1] }, { json: { n: 2 } }];
-      await shakeHands(pair.cast, two(pair), given, payloads, { ...config, password: 'both' });
-    });
-  }
+  const handshaken = 'a password and a handshake let both in';
+  testBeside(pair, first, handshaken, async ({ given, config }) => {
+    const payloads = [{ text: 'one', metadata: [1] }, { json: { n: 2 } }];
+    await shakeHands(pair.cast, two(pair), given, payloads, { ...config, password: 'both' });
+  });
 
   const different = 'different passwords let nobody in, and the smaller id is told';
   testBeside(pair, first, different, async ({ given, config }) => {
@@ -141,6 +135,8 @@ const testBeside = (pair, first, name, body) =>
     const signaling = await Signaling.of(pair.cast, given, everyone(pair));
     try {
       await body({ given, signaling, config: signaling.config });
+    } catch (error) {
+      throw await pair.cast.explain(error);
     } finally {
       await leaveAnyhow(two(pair), given);
     }
