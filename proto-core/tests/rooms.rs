@@ -439,3 +439,22 @@ fn goodbyes_are_sent_before_a_busy_node_ends() {
     assert!(world.events(b).iter().any(left), "{:?}", world.events(b));
     world.run_until(|world| world.events(a).contains(&Event::ShutDown));
 }
+
+#[test]
+fn what_came_for_a_room_that_we_are_not_in_makes_no_member_later() {
+    let (mut world, a, b, _) = World::met(&room("app", "other"));
+    let key = world.join(b, room("app", "room"));
+    let token = RoomToken::of_room("app", "room");
+    let mut ready = Vec::new();
+    Frame::emit_room_header(&token, &mut ready);
+    // The name, padded, and the nonce; then the tag of the last chunk, and its progress.
+    ready.extend([b"@_hsready".as_slice(), &[0; 25], &[1, 255]].concat());
+    world.forge(a, b, &ready);
+    world.leave(b, key);
+    world.forge(b, a, &ready);
+    world.run_for(Duration::from_secs(1));
+    world.take_events(a);
+    let key = world.join(a, room("app", "room"));
+    world.run_for(Duration::from_secs(30));
+    assert_eq!(world.node(a).peers(key).count(), 0, "{:?}", world.events(a));
+}

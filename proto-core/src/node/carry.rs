@@ -13,7 +13,7 @@ use crate::engine::{Engine, EngineEvent, EngineOutput};
 use crate::event::Event;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
 use crate::peer::{OutboxEvent, Outgoing, Peer};
-use crate::room::{RoomOutput, SendFailure};
+use crate::room::{LeaveReason, RoomOutput, SendFailure};
 use crate::signaling::{RelayOutput, SignalingOutput};
 use crate::time::Time;
 use crate::wire::Frame;
@@ -236,8 +236,10 @@ impl<E: Engine> Node<E> {
         match Frame::parse(bytes) {
             Ok(Frame::Presence { token, is_present }) => {
                 peer.on_presence(&token, is_present);
-                let key = self.room_of_token(conn, &token).filter(|_| is_present);
-                if let Some(key) = key.filter(|key| !self.is_dormant(*key)) {
+                let Some(key) = self.room_of_token(conn, &token) else { return };
+                if !is_present {
+                    self.on_absence(key, conn, now);
+                } else if !self.is_dormant(key) {
                     self.attach(key, conn, now);
                 }
             }
@@ -245,8 +247,10 @@ impl<E: Engine> Node<E> {
             Ok(Frame::Room { token, chunk }) => {
                 let key = self.room_of_token(conn, &token);
                 let Some(peer) = self.peers.get_mut(&conn) else { return };
-                let attached = key.filter(|key| peer.is_attached(*key));
-                let Some(key) = attached else { return peer.hold(token, chunk) };
+                let Some(key) = key else { return peer.discard(&token, &chunk) };
+                if !peer.is_attached(key) {
+                    return peer.hold(token, chunk);
+                }
                 let id = peer.id.clone();
                 if let Some(joined) = self.rooms.get_mut(&key) {
                     joined.room.on_chunk(&id, &chunk, now);
@@ -263,6 +267,18 @@ impl<E: Engine> Node<E> {
                 self.on_offence(conn, Offence::Malformed, now);
             }
         }
+    }
+
+    /// A peer says that it is in a room no longer. JavaScript says so for other reasons too.
+    fn on_absence(&mut self, key: RoomKey, conn: ConnId, now: Time) {
+        let Some(peer) = self.peers.get(&conn).filter(|peer| peer.is_presence_exact()) else {
+            return;
+        };
+        if let Some(joined) = self.rooms.get_mut(&key) {
+            joined.room.on_lost(&peer.id, LeaveReason::Left);
+            self.touched.insert(Part::Room(key));
+        }
+        self.carry_room(key, now);
     }
 
     /// Drops unfinished transmissions if those of all rooms are too much, after one was added to.

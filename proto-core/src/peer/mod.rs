@@ -90,6 +90,11 @@ impl Peer {
         self.capabilities.has(Capabilities::MUTUAL_PROOF)
     }
 
+    /// Whether presence 0 of it ends its membership in a room.
+    pub(crate) fn is_presence_exact(&self) -> bool {
+        self.capabilities.has(Capabilities::EXACT_PRESENCE)
+    }
+
     /// Notes an offence. True if the peer is to be cut now.
     pub(crate) fn on_offence(&mut self, offence: Offence, now: Time) -> bool {
         let is_cut = self.conduct.note(now) && self.verdict.is_none();
@@ -154,14 +159,21 @@ impl Peer {
         }
     }
 
-    /// Keeps a chunk for a room that is not attached yet. A goodbye is not kept: it ends what was
-    /// said before it, and would end a later visit if it were read then.
+    /// Keeps a chunk for a room of ours that is not attached yet. A goodbye is not kept: it ends
+    /// what was said before it, and would end a later visit if it were read then.
     pub(crate) fn hold(&mut self, token: RoomToken, chunk: Bytes) {
-        if Chunk::parse(&chunk).is_ok_and(|chunk| chunk.action.as_str() == LEAVE) {
-            self.early.take(&token);
-            self.remote_rooms.remove(&token);
+        if is_goodbye(&chunk) {
+            self.on_presence(&token, false);
         } else {
             self.early.push(token, chunk);
+        }
+    }
+
+    /// Takes a chunk for a room that we are not in. It was sent before the other side knew that,
+    /// and would make no sense on a later visit.
+    pub(crate) fn discard(&mut self, token: &RoomToken, chunk: &Bytes) {
+        if is_goodbye(chunk) {
+            self.on_presence(token, false);
         }
     }
 
@@ -196,4 +208,8 @@ impl Peer {
     fn idle_deadline(&self) -> Option<Time> {
         self.idle_since.map(|since| since + self.idle_ttl)
     }
+}
+
+fn is_goodbye(chunk: &Bytes) -> bool {
+    Chunk::parse(chunk).is_ok_and(|chunk| chunk.action.as_str() == LEAVE)
 }

@@ -50,8 +50,10 @@ pub struct Capabilities(pub u32);
 impl Capabilities {
     /// Both sides prove the password of a room.
     pub const MUTUAL_PROOF: u32 = 1;
+    /// Its presence 0 for a room means that it is no member there, whatever was said before.
+    pub const EXACT_PRESENCE: u32 = 2;
     /// All that this version has.
-    pub const OURS: Capabilities = Capabilities(Self::MUTUAL_PROOF);
+    pub const OURS: Capabilities = Capabilities(Self::MUTUAL_PROOF | Self::EXACT_PRESENCE);
 
     /// Whether this bit is set.
     pub const fn has(self, bit: u32) -> bool {
@@ -169,7 +171,7 @@ mod tests {
     fn a_hello_may_say_more_than_this_version_knows() {
         let mut bytes = Vec::new();
         Frame::emit_hello(Capabilities::OURS, &mut bytes);
-        assert_eq!(bytes, [3, 0, 0, 0, 1]);
+        assert_eq!(bytes, [3, 0, 0, 0, 3]);
         bytes.push(9);
         assert_eq!(Frame::parse(&bytes.into()), Ok(Frame::Hello(Capabilities::OURS)));
     }
