@@ -55,12 +55,13 @@ async fn decide(handshake: Handshake, name: &str, refuse: &[String]) -> anyhow::
     let theirs: String = said.payload.decode().context("its name is no text")?;
     let is_refused = refuse.contains(&theirs);
     let verdict = if is_refused { Err(format!("{theirs} is not welcome")) } else { Ok(()) };
-    // A refusal is not sent by itself, so the reason is said like anything else.
+    // A refusal is not sent by itself, so the reason is said like anything else. Both are heard
+    // before either counts: what was not heard would be taken for a word of the next attempt.
     handshake.send(Payload::json(&verdict)?)?;
-    verdict.map_err(anyhow::Error::msg)?;
     let said = handshake.recv().await.context("it said no verdict")?;
-    let verdict: Result<(), String> = said.payload.decode().context("its verdict is none")?;
-    verdict.map_err(|why| anyhow!("it refused us: {why}"))
+    let theirs: Result<(), String> = said.payload.decode().context("its verdict is none")?;
+    verdict.map_err(|why| anyhow!(why))?;
+    theirs.map_err(|why| anyhow!("it refused us: {why}"))
 }
 
 async fn greet(room: &Room, name: &str) -> anyhow::Result<()> {
