@@ -205,3 +205,16 @@ fn a_ping_is_measured_as_often_as_it_is_asked_for() {
     let reply = pinging.ask("ping", json!({"target": ABSENT}));
     assert_eq!(reply["error"], "the peer is not in the room");
 }
+
+#[test]
+fn how_a_request_arrives_is_told_if_that_is_wanted() {
+    let relay = Relay::start();
+    let (mut asking, mut answering) = pair(&relay, "arriving");
+    respond(&mut answering, "large", json!({"respond": "length", "progress": true}));
+    let request = json!({
+        "action": "large", "binary": 100_000, "target": answering.self_id, "metadata": "m",
+    });
+    assert_eq!(asking.must("request", request)["json"], 100_000);
+    let step = answering.wait_for("receiveProgress", &json!({"action": "large", "progress": 1.0}));
+    assert_eq!((&step["peer"], &step["metadata"]), (&json!(asking.self_id), &json!("m")));
+}

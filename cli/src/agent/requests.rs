@@ -3,7 +3,7 @@
 use serde_json::{Number, Value};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-use tristero_tokio::{Payload, Raw, Request, RequestAction, Responder, Room};
+use tristero_tokio::{Payload, Raw, ReceivingStream, Request, RequestAction, Responder, Room};
 
 use super::account::Account;
 use super::command::{Manner, Respond};
@@ -20,6 +20,7 @@ pub(crate) struct Answering {
     /// How requests are answered, if they are.
     respond: watch::Sender<Option<Respond>>,
     is_begun: bool,
+    tells_progress: bool,
 }
 
 /// What becomes of a request.
@@ -38,6 +39,7 @@ impl Answering {
             account: Account::new(name, teller),
             respond: watch::Sender::new(None),
             is_begun: false,
+            tells_progress: false,
         })
     }
 
@@ -56,7 +58,12 @@ impl Answering {
         manner: Manner,
         respond: Option<Respond>,
         tasks: &TaskTracker,
-    ) {
+    ) -> Result<(), Refusal> {
+        if manner.progress && !self.tells_progress {
+            let arriving = self.action.receiving().map_err(Refusal::new)?;
+            tasks.spawn(tell_progress(arriving, self.account.clone()));
+            self.tells_progress = true;
+        }
         self.account.begin(manner);
         self.respond.send_replace(respond);
         if !self.is_begun {
@@ -64,6 +71,14 @@ impl Answering {
             let (action, account) = (self.action.clone(), self.account.clone());
             tasks.spawn(answer_all(action, account, self.respond.subscribe(), tasks.clone()));
         }
+        Ok(())
+    }
+}
+
+/// Tells how requests arrive, until the room is left.
+async fn tell_progress(mut arriving: ReceivingStream, account: Account) {
+    while let Some(step) = arriving.recv().await {
+        account.enter_progress(&step.peer, step.fraction, step.metadata).await;
     }
 }
 

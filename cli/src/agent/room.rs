@@ -123,7 +123,7 @@ impl AgentRoom {
         let (room, tasks) = (self.room.clone(), self.tasks.clone());
         match kind {
             Kind::Message => self.messages(&action)?.register(&action, manner, &room, &tasks)?,
-            Kind::Request(respond) => self.requests(&action)?.register(manner, respond, &tasks),
+            Kind::Request(respond) => self.requests(&action)?.register(manner, respond, &tasks)?,
         }
         Ok(Fields::new())
     }

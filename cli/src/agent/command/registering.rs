@@ -99,10 +99,6 @@ impl RegisterOrder {
             (KindName::Message, Some(_)) => {
                 return Err(Refusal::new("only what has the kind \"request\" is answered"));
             }
-            // The library does not tell how requests arrive.
-            (KindName::Request, _) if progress => {
-                return Err(Refusal::not_yet("the progress of arriving requests"));
-            }
             (KindName::Request, respond) => Kind::Request(respond),
         };
         let manner = Manner { print, hash, progress, expect, save };

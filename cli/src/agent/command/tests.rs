@@ -79,9 +79,6 @@ fn what_is_not_built_yet_is_refused_by_name() {
     }
     let media = json!({"cmd": "addStream"});
     assert_eq!(refusal(&media), "addStream is not supported yet");
-    let register = json!({"cmd": "register", "action": "a", "kind": "request", "progress": true});
-    let expected = "the progress of arriving requests is not supported yet";
-    assert_eq!(refusal(&register), expected);
 }
 
 #[test]
