@@ -32,6 +32,9 @@ pub enum Offence {
     /// A pong that nobody asked it for.
     #[error("unasked pongs")]
     UnaskedPong,
+    /// Coming to rooms and leaving them without end. Each coming counts; honest ones are few.
+    #[error("coming and going")]
+    Restless,
     /// Too many requests at once, or several under one id.
     #[error("too many requests")]
     TooManyRequests,

@@ -1,5 +1,6 @@
 //! What a node tells its application.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,8 +66,10 @@ pub enum Event {
         action: ActionName,
         /// How much is here, from 0 to 1, as the sender says.
         fraction: f64,
-        /// The metadata, if there is any.
-        metadata: Option<Value>,
+        /// The metadata, if there is any; the same value each time.
+        metadata: Option<Arc<Value>>,
+        /// About what the metadata takes in memory, in bytes, where it was not told of before.
+        size: usize,
     },
     /// A part of what was sent with `progress` was handed over.
     Sending {
@@ -177,6 +180,8 @@ pub enum Event {
         action: ActionName,
         /// What was sent along.
         metadata: Option<Value>,
+        /// About what that takes in memory, in bytes.
+        size: usize,
     },
     /// More of a transfer.
     TransferPiece {

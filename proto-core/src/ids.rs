@@ -12,7 +12,7 @@ use crate::rng::Rng;
 /// The name of a peer: its *self id*.
 ///
 /// Ours are 20 characters of `0-9A-Za-z`; a remote one may be any text of 1 to
-/// [`limits::PEER_ID_BYTES_MAX`] bytes. They are ordered as JavaScript orders strings, by UTF-16
+/// [`limits::PEER_ID_BYTES_MAX`] bytes without control characters, so that it can be shown. They are ordered as JavaScript orders strings, by UTF-16
 /// code units: of two peers the smaller one makes the offer.
 ///
 /// spec: docs/protocol.md, section 1
@@ -22,7 +22,7 @@ pub struct PeerId(Arc<str>);
 
 /// A text that can't be a peer's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a peer id has 1 to {} bytes", limits::PEER_ID_BYTES_MAX)]
+#[error("a peer id has 1 to {} bytes and no control characters", limits::PEER_ID_BYTES_MAX)]
 pub struct InvalidPeerId;
 
 impl PeerId {
@@ -31,7 +31,8 @@ impl PeerId {
 
     /// Takes a text as a peer's id.
     pub fn new(text: &str) -> Result<Self, InvalidPeerId> {
-        if text.is_empty() || text.len() > limits::PEER_ID_BYTES_MAX {
+        let is_length_valid = (1..=limits::PEER_ID_BYTES_MAX).contains(&text.len());
+        if !is_length_valid || text.contains(char::is_control) {
             return Err(InvalidPeerId);
         }
         Ok(PeerId(text.into()))
@@ -192,6 +193,7 @@ mod tests {
     #[test]
     fn a_peer_id_is_neither_empty_nor_huge() {
         assert_eq!(PeerId::new(""), Err(InvalidPeerId));
+        assert_eq!(PeerId::new("\u{1b}[2J"), Err(InvalidPeerId), "it would clear a terminal");
         assert_eq!(PeerId::new(&"x".repeat(limits::PEER_ID_BYTES_MAX + 1)), Err(InvalidPeerId));
         assert!(PeerId::new(&"x".repeat(limits::PEER_ID_BYTES_MAX)).is_ok());
     }

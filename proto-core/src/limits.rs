@@ -141,7 +141,7 @@ pub const ALL_PARTIAL_BYTES_MAX: usize = 2 * 1024 * 1024 * 1024;
 pub const CHUNK_COST: usize = 256;
 
 /// The largest JSON payload, in bytes, that is sent or taken from a peer: read into a value it may
-/// take some forty times as much. A larger one is dropped; sending one is an error.
+/// take some seventy times as much. A larger one is dropped; sending one is an error.
 pub const JSON_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The largest metadata that is taken from a peer, in bytes of JSON: what fits a message of the
@@ -220,3 +220,14 @@ pub const REJECTION_BYTES_MAX: usize = 8 * 1024;
 /// Transmissions of one peer in one room that were given up, remembered so that their rest is not
 /// taken for something else. The oldest is forgotten.
 pub const ABANDONED_MAX: usize = 1_024;
+
+/// What those messages may take in memory, in bytes.
+pub const EARLY_HANDSHAKE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Peers that were cut, remembered for a minute so that they are not connected to at once again.
+/// The oldest is forgotten.
+pub const SHUNNED_MAX: usize = 256;
+
+/// Offers that a room remembers to have heard, so that copies of them take nothing's place. The
+/// oldest is forgotten.
+pub const HEARD_OFFERS_MAX: usize = 4_096;

@@ -23,7 +23,7 @@ fn any_signal() -> impl Strategy<Value = Signal> {
         2 => SignalBody::Answer { offer_id: Some(offer_id), sealed },
         _ => SignalBody::Candidate { offer_id: None, sealed },
     });
-    (".{1,20}", any::<bool>(), body).prop_map(|(from, is_passive, body)| Signal {
+    ("[^\\p{Cc}]{1,20}", any::<bool>(), body).prop_map(|(from, is_passive, body)| Signal {
         from: PeerId::new(&from).unwrap(),
         is_passive,
         body,

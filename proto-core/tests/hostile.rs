@@ -390,10 +390,118 @@ fn datagrams_from_strangers_change_nothing() {
 #[test]
 fn a_room_with_a_peer_of_any_name_works() {
     let (mut world, a, _, key) = World::met(&room("app", "room"));
-    for id in ["\u{FFFD}", "\u{1F600}", "'\"<>&", " ", "\n"] {
+    for id in ["\u{FFFD}", "\u{1F600}", "'\"<>&", " "] {
         let peer = PeerId::new(id).unwrap();
         world.inject(root().as_str(), &serde_json::json!({ "peerId": peer }).to_string());
     }
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.node(a).dropped(key), 0);
+}
+
+#[test]
+fn a_nudge_and_a_leave_do_not_end_the_connection_of_other_rooms() {
+    for leaver in 0..2 {
+        let (mut world, a, b, key) = World::met(&room("app", "room"));
+        for who in [a, b] {
+            world.join(who, room("app", "second"));
+        }
+        world.run_for(Duration::from_secs(1));
+        let topic = Topic::of_peer("app", "room", &world.id(a));
+        world.inject(topic.as_str(), r#"{"peerId":"b"}"#);
+        world.run_for(Duration::from_millis(7));
+        world.leave([a, b][leaver], key);
+        world.take_events(a);
+        world.run_for(Duration::from_secs(10));
+        let is_lost =
+            |event: &Event| matches!(event, Event::PeerLeft { reason: LeaveReason::Lost(_), .. });
+        assert!(!world.events(a).iter().any(is_lost), "{:?}", world.events(a));
+    }
+}
+
+#[test]
+fn a_peer_that_talks_is_not_replaced_because_its_answer_to_a_probe_is_late() {
+    let (mut world, a, b, _) = World::met(&room("app", "room"));
+    world.stalls.insert(b);
+    let topic = Topic::of_peer("app", "room", &world.id(a));
+    world.inject(topic.as_str(), r#"{"peerId":"b"}"#);
+    for nonce in 0..100 {
+        world.forge(b, a, &frame("x", nonce, LAST, 255, b"alive"));
+        world.run_for(Duration::from_millis(100));
+    }
+    assert!(!world.has_left(a, b));
+}
+
+#[test]
+fn answers_that_do_not_decrypt_are_one_join_failure_however_many_come() {
+    let mut world = World::new();
+    let a = world.add("a");
+    let key = world.join(a, room("app", "room"));
+    world.run_for(Duration::from_secs(1));
+    let topic = Topic::root("app", "room");
+    world.inject(topic.as_str(), r#"{"peerId":"z"}"#);
+    world.run_for(Duration::from_millis(100));
+    for _ in 0..1_000 {
+        world.inject(topic.as_str(), r#"{"peerId":"z","answer":"nonsense"}"#);
+    }
+    world.run_for(Duration::from_secs(1));
+    let is_failure = |event: &&Event| matches!(event, Event::JoinFailed { .. });
+    assert_eq!(world.events(a).iter().filter(is_failure).count(), 1);
+    assert!(world.node(a).dropped(key) >= 999);
+}
+
+#[test]
+fn a_peer_that_was_cut_is_not_connected_to_for_a_minute() {
+    let (mut world, [a, b, c], _) = three();
+    (0..2_000).for_each(|_| world.forge(c, a, &[1, 0xff]));
+    world.run_until(|world| world.has_left(a, c));
+    world.take_events(a);
+    world.run_for(Duration::from_secs(50));
+    assert!(!world.has_joined(a, c) && !world.has_left(a, b));
+    world.run_until(|world| world.has_joined(a, c));
+}
+
+#[test]
+fn a_peer_that_comes_and_goes_without_end_is_cut() {
+    let (mut world, [a, b, c], key) = three();
+    let mut presence = Vec::new();
+    Frame::emit_presence(&RoomToken::of_room("app", "room"), true, &mut presence);
+    for nonce in 0..2_000 {
+        world.forge(c, a, &frame("@_leave", nonce, LAST, 255, b""));
+        world.forge(c, a, &presence);
+        world.forge(c, a, &frame("@_hsready", nonce, LAST, 255, b""));
+    }
+    world.run_for(Duration::from_secs(30));
+    let id = world.id(c);
+    let is_join = |e: &&Event| matches!(e, Event::PeerJoined { peer, .. } if *peer == id);
+    let joins = world.events(a).iter().filter(is_join).count();
+    assert!(joins <= limits::OFFENCES_MAX as usize + 1, "{joins}");
+    assert!(!world.node(a).peers(key).any(|peer| *peer == id) && !world.has_left(a, b));
+}
+
+#[test]
+fn a_relay_that_repeats_an_announce_does_not_repeat_a_handshake_as_often() {
+    let mut world = World::new();
+    let (a, b) = (world.add("a"), world.add("b"));
+    let guarded = || tristero_proto::RoomConfig { handshake: true, ..room("app", "room") };
+    let key = world.join(a, guarded());
+    world.join(b, guarded());
+    let topic = Topic::root("app", "room");
+    for _ in 0..500 {
+        world.run_for(Duration::from_millis(10));
+        world.inject(topic.as_str(), r#"{"peerId":"b"}"#);
+        let now = world.now;
+        let runs: Vec<_> = world
+            .events(a)
+            .iter()
+            .filter_map(|event| match event {
+                Event::Handshake { handshake, .. } => Some(*handshake),
+                _ => None,
+            })
+            .collect();
+        for run in runs {
+            let _ = world.with(a, |node| node.handshake_refuse(key, run, "no".into(), now));
+        }
+    }
+    let runs = world.events(a).iter().filter(|e| matches!(e, Event::Handshake { .. })).count();
+    assert!((2..=6).contains(&runs), "{runs} in five seconds");
 }

@@ -52,6 +52,12 @@ impl SendFile {
         self
     }
 
+    /// Sends to these peers, or to these too. To none of them is to nobody.
+    pub fn to_all<'a>(mut self, peers: impl IntoIterator<Item = &'a PeerId>) -> Self {
+        self.transfer = self.transfer.to_all(peers);
+        self
+    }
+
     /// Sends this JSON along, up to 65,433 bytes, instead of `{"name": …}` with the file's name.
     pub fn metadata(mut self, metadata: impl Into<Value>) -> Self {
         self.metadata = Some(metadata.into());

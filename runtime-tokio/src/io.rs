@@ -88,8 +88,9 @@ impl Io for TokioIo {
         if let Some(address) = self.new_addresses.pop_front() {
             return Poll::Ready(IoEvent::AddressAdded(address));
         }
-        if let Some(deadline) = deadline {
-            self.set_timer(self.epoch + deadline.since_epoch());
+        // What is too far away for the clock is never.
+        if let Some(at) = deadline.and_then(|at| self.epoch.checked_add(at.since_epoch())) {
+            self.set_timer(at);
             if self.timer.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(IoEvent::Deadline);
             }

@@ -37,6 +37,17 @@ async fn peers_meet_exchange_messages_and_see_each_other_leave() {
 }
 
 #[tokio::test]
+async fn what_is_sent_to_an_empty_list_is_sent_to_nobody() {
+    let config = config().await;
+    let (a, b) = met(&config).await;
+    let (from_a, mut at_b) = (raw(&a, "chat"), raw(&b, "chat"));
+    let sent = soon(from_a.send("a secret").to_all([])).await.unwrap();
+    assert!(sent.delivered.is_empty());
+    soon(from_a.send("next").to_all(a.peers().keys())).await.unwrap();
+    assert_eq!(recv(&mut at_b).await, Payload::from("next"));
+}
+
+#[tokio::test]
 async fn a_large_payload_arrives_whole_and_its_progress_is_told() {
     let config = config().await.password("secret");
     let (a, b) = met(&config).await;

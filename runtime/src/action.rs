@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -59,8 +60,8 @@ pub struct Receiving {
     pub peer: PeerId,
     /// How much is here, from 0 to 1, as the sender says.
     pub fraction: f64,
-    /// What was sent along.
-    pub metadata: Option<Value>,
+    /// What was sent along: the same value in each step.
+    pub metadata: Option<Arc<Value>>,
 }
 
 /// How messages, or requests, arrive; made by [`Action::receiving`]. Also a [`Stream`].

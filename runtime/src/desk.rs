@@ -95,9 +95,9 @@ impl Desk {
                     readers.tell(received, message.size, wakes);
                 }
             }
-            Event::Receiving { peer, action, fraction, metadata, .. } => {
+            Event::Receiving { peer, action, fraction, metadata, size, .. } => {
                 if let Some(readers) = self.receiving.get_mut(&action) {
-                    readers.tell(Receiving { peer, fraction, metadata }, 0, wakes);
+                    readers.tell(Receiving { peer, fraction, metadata }, size, wakes);
                 }
             }
             Event::Sending { send, peer, fraction, .. } => {
@@ -121,8 +121,8 @@ impl Desk {
                 self.handshakes.on_said(handshake, payload, metadata, size, wakes);
             }
             Event::HandshakeEnded { handshake, .. } => self.handshakes.on_over(handshake, wakes),
-            Event::TransferBegan { peer, transfer, action, metadata, .. } => {
-                self.transfers.on_began(peer, transfer, &action, metadata, wakes);
+            Event::TransferBegan { peer, transfer, action, metadata, size, .. } => {
+                self.transfers.on_began(peer, transfer, &action, (metadata, size), wakes);
             }
             Event::TransferPiece { transfer, bytes, fraction, .. } => {
                 self.transfers.on_piece(transfer, bytes, fraction, wakes);

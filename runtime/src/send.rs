@@ -98,9 +98,16 @@ impl SendBuilder {
         SendBuilder { room, action, payload, options, on_progress: None }
     }
 
-    /// Sends to this peer alone, or to one more.
+    /// Sends to this peer alone, or to one more. For a list, which may be empty, there is
+    /// [`to_all`](Self::to_all).
     pub fn to(mut self, peer: &PeerId) -> Self {
         self.options.targets.get_or_insert_default().push(peer.clone());
+        self
+    }
+
+    /// Sends to these peers, or to these too. To none of them is to nobody.
+    pub fn to_all<'a>(mut self, peers: impl IntoIterator<Item = &'a PeerId>) -> Self {
+        self.options.targets.get_or_insert_default().extend(peers.into_iter().cloned());
         self
     }
 

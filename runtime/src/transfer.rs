@@ -43,7 +43,7 @@ pub struct TransferAction {
 pub enum TransferError {
     /// The source could not be read. Whoever has not all of it gets none of it.
     #[error("the source can't be read: {0}")]
-    Read(#[source] io::Error),
+    Read(io::Error),
     /// They could not be sent.
     #[error(transparent)]
     Send(#[from] SendError),
@@ -135,9 +135,16 @@ impl Stream for TransferAction {
 }
 
 impl<R> TransferBuilder<R> {
-    /// Sends to this peer alone, or to one more.
+    /// Sends to this peer alone, or to one more. For a list, which may be empty, there is
+    /// [`to_all`](Self::to_all).
     pub fn to(mut self, peer: &PeerId) -> Self {
         self.options.targets.get_or_insert_default().push(peer.clone());
+        self
+    }
+
+    /// Sends to these peers, or to these too. To none of them is to nobody.
+    pub fn to_all<'a>(mut self, peers: impl IntoIterator<Item = &'a PeerId>) -> Self {
+        self.options.targets.get_or_insert_default().extend(peers.into_iter().cloned());
         self
     }
 

@@ -89,12 +89,12 @@ impl Account {
         &self,
         peer: &PeerId,
         fraction: f64,
-        metadata: Option<Value>,
+        metadata: Option<&Value>,
     ) {
         let is_wanted = self.entries().manner.progress;
         if is_wanted {
             let fields = self.fields().with("progress", fraction).with("peer", peer.as_str());
-            let fields = fields.with_option("metadata", metadata);
+            let fields = fields.with_option("metadata", metadata.cloned());
             self.teller.tell("receiveProgress", fields).await;
         }
     }

@@ -104,7 +104,7 @@ async fn listen(
 }
 
 async fn tell_step(account: &Account, step: Receiving) {
-    account.enter_progress(&step.peer, step.fraction, step.metadata).await;
+    account.enter_progress(&step.peer, step.fraction, step.metadata.as_deref()).await;
 }
 
 /// The next step of messages that are arriving, if that is to be told.

@@ -78,7 +78,7 @@ impl Answering {
 /// Tells how requests arrive, until the room is left.
 async fn tell_progress(mut arriving: ReceivingStream, account: Account) {
     while let Some(step) = arriving.recv().await {
-        account.enter_progress(&step.peer, step.fraction, step.metadata).await;
+        account.enter_progress(&step.peer, step.fraction, step.metadata.as_deref()).await;
     }
 }
 

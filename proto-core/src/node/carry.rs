@@ -103,7 +103,11 @@ impl<E: Engine> Node<E> {
         for key in self.rooms_of(relay, topic) {
             let Some(joined) = self.rooms.get_mut(&key) else { continue };
             let Some(signal) = joined.signaling.parse(topic, body) else { continue };
-            let token = joined.room.names().token.clone();
+            let (token, app_id) = (joined.room.names().token.clone(), joined.config.app_id.clone());
+            if self.is_shunned(&app_id, &signal.from, now) {
+                continue;
+            }
+            let Some(joined) = self.rooms.get_mut(&key) else { continue };
             self.touched.insert(Part::Signaling(key));
             if !joined.signaling.wake(relay, &signal, now) {
                 continue;
@@ -115,7 +119,10 @@ impl<E: Engine> Node<E> {
             let seems_lost = joined.signaling.seems_to_have_lost_us(topic, &signal);
             // It is connected already: by another room, or its admission here failed.
             let peer = self.peers.get_mut(&conn);
-            if let Some(peer) = peer.filter(|p| p.is_present_in(&token) && !p.is_attached(key)) {
+            let is_waiting = |peer: &&mut Peer| {
+                peer.is_present_in(&token) && !peer.is_attached(key) && peer.may_return(key, now)
+            };
+            if let Some(peer) = peer.filter(is_waiting) {
                 // So that the other side, which may have given us up too, attaches us now as well.
                 peer.say_presence(&token, true);
                 self.attach(key, conn, now);
@@ -251,6 +258,7 @@ impl<E: Engine> Node<E> {
                 if !peer.is_attached(key) {
                     return peer.hold(token, chunk);
                 }
+                peer.on_heard();
                 let id = peer.id.clone();
                 if let Some(joined) = self.rooms.get_mut(&key) {
                     joined.room.on_chunk(&id, &chunk, now);
@@ -303,8 +311,16 @@ impl<E: Engine> Node<E> {
         let Some(joined) = self.rooms.get_mut(&key) else { return };
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         let token = joined.room.names().token.clone();
-        let Some(early) = peer.attach(key, &token) else { return };
         let id = peer.id.clone();
+        let Some(early) = peer.attach(key, &token) else {
+            joined.room.on_present_again(&id);
+            self.touched.insert(Part::Room(key));
+            return;
+        };
+        // Coming and going is work for us.
+        self.on_offence(conn, Offence::Restless, now);
+        let Some(joined) = self.rooms.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
         joined.room.attach(&id, peer.proves_too(), now);
         for chunk in early {
             joined.room.on_chunk(&id, &chunk, now);
@@ -377,6 +393,8 @@ impl<E: Engine> Node<E> {
             peer.outbox.drop_room(key);
             if has_left {
                 peer.on_presence(&token, false);
+            } else {
+                peer.on_refused(key, now);
             }
             true
         });

@@ -1,6 +1,7 @@
 //! The connections of a node: which ones are kept, probed, cut and lost.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tracing::{debug, info};
 
@@ -9,10 +10,15 @@ use super::{Node, Part};
 use crate::conduct::Offence;
 use crate::engine::{CloseReason, Engine};
 use crate::ids::{ConnId, PeerId, RoomKey};
+use crate::limits;
 use crate::peer::Peer;
 use crate::room::LeaveReason;
 use crate::time::Time;
 use crate::wire::Capabilities;
+
+/// A peer that was cut is not connected to for this long. It may come under another id; that costs
+/// it a connection each time.
+const SHUNNED_FOR: Duration = Duration::from_secs(60);
 
 impl<E: Engine> Node<E> {
     /// A negotiation led to a connection.
@@ -111,10 +117,16 @@ impl<E: Engine> Node<E> {
         info!(peer = %peer.id, %reason, "lost the connection to a peer");
         self.routes.unshare(&peer.app_id, &peer.id);
         let reason = peer.verdict().map_or(LeaveReason::Lost(reason), LeaveReason::Cut);
+        let is_cut = peer.verdict().is_some();
+        if is_cut {
+            self.shun(peer.app_id.clone(), peer.id.clone(), now);
+        }
         for key in peer.attached() {
             if let Some(joined) = self.rooms.get_mut(&key) {
                 joined.room.on_lost(&peer.id, reason);
-                joined.signaling.on_peer_lost(now);
+                if !is_cut {
+                    joined.signaling.on_peer_lost(now);
+                }
                 self.touched.extend([Part::Room(key), Part::Signaling(key)]);
             }
             self.carry_room(key, now);
@@ -130,6 +142,21 @@ impl<E: Engine> Node<E> {
         }
     }
 
+    /// Does not connect to a peer for a while that was cut.
+    fn shun(&mut self, app_id: String, peer: PeerId, now: Time) {
+        if self.shunned.len() >= limits::SHUNNED_MAX {
+            self.shunned.pop_front();
+        }
+        self.shunned.push_back((now + SHUNNED_FOR, app_id, peer));
+    }
+
+    pub(super) fn is_shunned(&mut self, app_id: &str, peer: &PeerId, now: Time) -> bool {
+        while self.shunned.front().is_some_and(|(until, ..)| *until <= now) {
+            self.shunned.pop_front();
+        }
+        self.shunned.iter().any(|(_, app, id)| app == app_id && id == peer)
+    }
+
     /// Asks a connected peer that looks for a connection whether it still hears us. One that
     /// JavaScript has given up looks open and discards everything.
     pub(super) fn probe(&mut self, conn: ConnId, now: Time) {
@@ -141,7 +168,7 @@ impl<E: Engine> Node<E> {
             .find(|key| self.rooms.get_mut(key).is_some_and(|joined| joined.room.probe(&id, now)));
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         if let Some(key) = asked {
-            peer.on_probed(now);
+            peer.on_probed(*key, now);
             self.touched.insert(Part::Room(*key));
         } else if rooms.is_empty() {
             debug!(peer = %id, "replaces a connection that no room uses");

@@ -64,6 +64,8 @@ pub struct Node<E> {
     routes: Routes,
     /// Rooms that were left, and when to withdraw their presence.
     farewells: VecDeque<(Time, ConnId, RoomToken)>,
+    /// Peers that were cut, and until when they are not connected to.
+    shunned: VecDeque<(Time, String, PeerId)>,
     phase: Phase,
     due: DueSet<Part>,
     /// Parts that were touched and have not been drained since.
@@ -125,6 +127,7 @@ impl<E: Engine> Node<E> {
             peers: BTreeMap::new(),
             routes: Routes::default(),
             farewells: VecDeque::new(),
+            shunned: VecDeque::new(),
             phase: Phase::Running,
             due: DueSet::new(),
             touched: BTreeSet::new(),

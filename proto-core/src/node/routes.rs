@@ -59,10 +59,13 @@ impl Routes {
     /// Keeps a message of a spare connection; the oldest is dropped.
     pub(super) fn hold(&mut self, conn: ConnId, message: Bytes) {
         if let Some(Owner::Spare(Spare { held, .. })) = self.owners.get_mut(&conn) {
-            if held.len() >= limits::EARLY_FRAMES_MAX {
+            held.push_back(message);
+            let bytes = |held: &VecDeque<Bytes>| held.iter().map(Bytes::len).sum::<usize>();
+            while held.len() > limits::EARLY_FRAMES_MAX
+                || bytes(held) > limits::EARLY_FRAME_BYTES_MAX
+            {
                 held.pop_front();
             }
-            held.push_back(message);
         }
     }
 

@@ -9,7 +9,7 @@
 mod early;
 mod outbox;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -32,6 +32,10 @@ pub const IDLE_TTL: Duration = Duration::from_millis(123_333);
 /// is connected to anew.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(3_000);
 
+/// A peer that a room did not admit is not tried again for this long when a relay brings its
+/// announce: a relay may repeat that as often as it likes.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(1_000);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -48,8 +52,10 @@ pub(crate) struct Peer {
     conduct: Conduct,
     /// What it is cut for.
     verdict: Option<Offence>,
-    /// When it has to have shown that it hears us.
-    probe: Option<Time>,
+    /// Until when it has to have shown that it lives, and in which room it was asked.
+    probe: Option<(Time, RoomKey)>,
+    /// Rooms that did not admit it, and when they may try again because of a relay.
+    refused: BTreeMap<RoomKey, Time>,
 }
 
 impl Peer {
@@ -73,6 +79,7 @@ impl Peer {
             conduct: Conduct::default(),
             verdict: None,
             probe: None,
+            refused: BTreeMap::new(),
         };
         let mut hello = BytesMut::new();
         Frame::emit_hello(Capabilities::OURS, &mut hello);
@@ -109,14 +116,24 @@ impl Peer {
         self.verdict
     }
 
-    /// It was asked whether it still hears us.
-    pub(crate) fn on_probed(&mut self, now: Time) {
-        self.probe = Some(now + PROBE_TIMEOUT);
+    /// It was asked in a room whether it still hears us.
+    pub(crate) fn on_probed(&mut self, room: RoomKey, now: Time) {
+        self.probe = Some((now + PROBE_TIMEOUT, room));
     }
 
-    /// It does.
+    /// It does, or talks to us in a room, which nobody does who has given us up.
     pub(crate) fn on_heard(&mut self) {
         self.probe = None;
+    }
+
+    /// A room did not admit it.
+    pub(crate) fn on_refused(&mut self, room: RoomKey, now: Time) {
+        self.refused.insert(room, now + REFUSAL_PAUSE);
+    }
+
+    /// Whether a relay's message may bring it before the door of a room again.
+    pub(crate) fn may_return(&self, room: RoomKey, now: Time) -> bool {
+        self.refused.get(&room).is_none_or(|until| *until <= now)
     }
 
     pub(crate) fn is_probed(&self) -> bool {
@@ -125,7 +142,7 @@ impl Peer {
 
     /// Whether the connection is of no use any more, and why.
     pub(crate) fn is_over(&self, now: Time) -> Option<&'static str> {
-        if self.probe.is_some_and(|until| until <= now) {
+        if self.probe.is_some_and(|(until, _)| until <= now) {
             return Some("it does not hear us any more");
         }
         let is_idle = self.idle_deadline().is_some_and(|until| until <= now);
@@ -146,6 +163,8 @@ impl Peer {
         if self.attached.remove(&room) && self.attached.is_empty() {
             self.idle_since = Some(now);
         }
+        // Nothing is answered there any more.
+        self.probe.take_if(|(_, asked_in)| *asked_in == room);
         self.early.take(token);
     }
 
@@ -201,7 +220,7 @@ impl Peer {
     /// When [`is_over`](Self::is_over), or the outbox, has something new to say.
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
         let idle = self.idle_deadline().map(|at| Deadline::new(at, "close an idle connection"));
-        let probe = self.probe.map(|at| Deadline::new(at, "replace a connection"));
+        let probe = self.probe.map(|(at, _)| Deadline::new(at, "replace a connection"));
         Deadline::earlier(self.outbox.poll_timeout(), Deadline::earlier(idle, probe))
     }
 

@@ -143,13 +143,17 @@ impl Admission {
                 vec![AdmissionOutput::HandOn(*handshake, message)]
             }
             (Step::AwaitingProof | Step::AwaitingChallenge, None) => {
-                if self.early.len() >= limits::EARLY_HANDSHAKE_MAX {
-                    self.early.pop_front();
-                }
-                self.early.push_back(message);
+                self.keep_early(message);
                 Vec::new()
             }
         }
+    }
+
+    /// The other side says again that it is in the room: it may have begun anew, and waits to be
+    /// asked.
+    pub(super) fn on_present_again(&mut self, names: &RoomNames) -> Vec<AdmissionOutput> {
+        let is_asking = self.is_initiator() && !names.password.is_empty();
+        if is_asking && matches!(self.own, Step::Ready) { vec![self.ask()] } else { Vec::new() }
     }
 
     /// The other side is ready. If it was so before then it began anew and has forgotten that we
@@ -204,6 +208,21 @@ impl Admission {
             Step::Shaking(_) => {}
         }
         said
+    }
+
+    fn keep_early(&mut self, message: HandshakeMessage) {
+        if self.terms.handshake.is_none() {
+            return;
+        }
+        self.early.push_back(message);
+        let bytes = |early: &VecDeque<HandshakeMessage>| -> usize {
+            early.iter().map(|message| message.size).sum()
+        };
+        while self.early.len() > limits::EARLY_HANDSHAKE_MAX
+            || bytes(&self.early) > limits::EARLY_HANDSHAKE_BYTES_MAX
+        {
+            self.early.pop_front();
+        }
     }
 
     fn ask(&self) -> AdmissionOutput {

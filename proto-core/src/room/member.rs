@@ -1,7 +1,5 @@
 //! One peer as one room sees it.
 
-use serde_json::Value;
-
 use super::action::internal;
 use super::admission::Admission;
 use super::reassembly::{Mode, Progressed, Reassembly, ReassemblyLimits};
@@ -82,11 +80,6 @@ impl Member {
     /// What its unfinished transmissions take in memory.
     pub(super) fn partial_bytes(&self) -> usize {
         self.reassembly.bytes()
-    }
-
-    /// The metadata of a transmission that has begun.
-    pub(super) fn metadata(&self, action: &ActionName, nonce: u16) -> Option<&Value> {
-        self.reassembly.metadata(action, nonce)
     }
 
     pub(super) fn is_active(&self) -> bool {

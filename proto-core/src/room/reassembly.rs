@@ -3,8 +3,10 @@
 //! spec: docs/protocol.md, section 4
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{Message, TransferFailure};
@@ -24,6 +26,8 @@ pub(super) struct Reassembly {
     /// Transfers that ended before their last piece, and why.
     ended: Vec<(TransferId, TransferFailure)>,
     overflowed: u64,
+    /// When to see which ones are dead.
+    check_at: Option<Time>,
     /// Transmissions that were given up here, and whose sender may go on.
     abandoned: BTreeMap<Key, Abandoned>,
     /// The same, the oldest first.
@@ -47,7 +51,7 @@ const NONCES_APART: u16 = 32_768;
 /// A transmission that has begun and not ended.
 #[derive(Debug)]
 struct Partial {
-    metadata: Option<Value>,
+    metadata: Option<Metadata>,
     pieces: Vec<Bytes>,
     /// What the pieces take in memory.
     cost: usize,
@@ -56,6 +60,13 @@ struct Partial {
     last_heard: Time,
     /// Under which name its pieces are handed on as they come.
     transfer: Option<TransferId>,
+}
+
+/// Metadata, which is JSON. As a value it takes many times what it takes as text.
+#[derive(Debug)]
+enum Metadata {
+    Text(Bytes),
+    Value(Arc<Value>),
 }
 
 /// What becomes of pieces.
@@ -94,10 +105,18 @@ pub(super) enum Progressed {
 pub(super) struct Pieces {
     pub(super) transfer: TransferId,
     /// Whether these are the first, and the metadata if they are.
-    pub(super) begins: Option<Option<Value>>,
+    pub(super) begins: Option<Begin>,
     pub(super) pieces: Vec<Bytes>,
     pub(super) fraction: f64,
     pub(super) is_last: bool,
+}
+
+/// What comes with the first pieces of a transfer.
+#[derive(Debug)]
+pub(super) struct Begin {
+    pub(super) metadata: Option<Value>,
+    /// About what the metadata takes in memory, in bytes.
+    pub(super) size: usize,
 }
 
 impl Reassembly {
@@ -144,8 +163,12 @@ impl Reassembly {
     }
 
     /// The metadata of a transmission that has begun.
-    pub(super) fn metadata(&self, action: &ActionName, nonce: u16) -> Option<&Value> {
-        self.partials.get(&(action.clone(), nonce))?.metadata.as_ref()
+    pub(super) fn metadata(&mut self, action: &ActionName, nonce: u16) -> Option<Arc<Value>> {
+        let partial = self.partials.get_mut(&(action.clone(), nonce))?;
+        let before = partial.cost;
+        let metadata = partial.shared_metadata();
+        self.bytes += partial.cost - before;
+        metadata
     }
 
     /// Drops what got nothing for too long, and says how many.
@@ -156,6 +179,8 @@ impl Reassembly {
         for key in &dead {
             self.drop_partial(key, TransferFailure::Idle);
         }
+        let oldest = self.partials.values().map(|partial| partial.last_heard).min();
+        self.check_at = oldest.map(|oldest| oldest + limits::PARTIAL_IDLE_MAX);
         dead.len() as u64
     }
 
@@ -191,8 +216,8 @@ impl Reassembly {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Deadline> {
-        let oldest = self.partials.values().map(|partial| partial.last_heard).min()?;
-        Some(Deadline::new(oldest + limits::PARTIAL_IDLE_MAX, "drop a dead transmission"))
+        let at = self.check_at.filter(|_| !self.partials.is_empty())?;
+        Some(Deadline::new(at, "drop dead transmissions"))
     }
 
     fn hand_on(
@@ -208,7 +233,7 @@ impl Reassembly {
         let is_last = chunk.tag.has(Tag::LAST);
         let pieces = Pieces {
             transfer,
-            begins: is_new.then(|| partial.metadata.take()),
+            begins: is_new.then(|| Begin::new(partial.metadata.take())),
             pieces: std::mem::take(&mut partial.pieces),
             fraction: f64::from(chunk.progress) / 255.0,
             is_last,
@@ -280,6 +305,8 @@ impl Reassembly {
     /// are too many.
     fn keep(&mut self, key: &Key, partial: Partial, limits: ReassemblyLimits) {
         self.bytes += partial.cost;
+        // Chunks that come later put it off, which is seen then: not for each of them.
+        self.check_at.get_or_insert(partial.last_heard + limits::PARTIAL_IDLE_MAX);
         self.partials.insert(key.clone(), partial);
         while self.partials.len() > limits.transmissions || self.bytes > limits.bytes {
             let others = self.partials.iter().filter(|(other, _)| *other != key);
@@ -318,16 +345,25 @@ impl Partial {
             if chunk.payload.len() > limits::REMOTE_METADATA_BYTES_MAX {
                 return Err("metadata that is too large");
             }
-            let metadata: Value =
-                serde_json::from_slice(&chunk.payload).map_err(|_| "metadata that is not JSON")?;
-            self.cost += memory_of(&metadata);
-            self.metadata = Some(metadata);
+            let is_json = serde_json::from_slice::<IgnoredAny>(&chunk.payload).is_ok();
+            if !is_json {
+                return Err("metadata that is not JSON");
+            }
+            self.metadata = Some(Metadata::Text(chunk.payload.clone()));
         } else if !chunk.payload.is_empty() {
             self.pieces.push(chunk.payload.clone());
         } else if !chunk.tag.has(Tag::LAST) {
             return Err("a chunk that carries nothing");
         }
         Ok(())
+    }
+
+    /// The metadata as a value that is made once.
+    fn shared_metadata(&mut self) -> Option<Arc<Value>> {
+        let value = Arc::new(self.metadata.take()?.into_value());
+        self.cost += memory_of(&value);
+        self.metadata = Some(Metadata::Value(value.clone()));
+        Some(value)
     }
 
     fn finish(mut self, last: Chunk) -> Progressed {
@@ -359,8 +395,9 @@ impl Partial {
                 let size = match &payload {
                     Payload::Json(value) => memory_of(value),
                     Payload::Text(_) | Payload::Binary(_) => length,
-                } + self.metadata.as_ref().map_or(0, memory_of);
-                let (action, metadata) = (last.action, self.metadata);
+                };
+                let Begin { metadata, size: size_of_metadata } = Begin::new(self.metadata);
+                let (action, size) = (last.action, size + size_of_metadata);
                 Progressed::Complete(Message { action, payload, metadata, size })
             }
             Err(_) => {
@@ -371,16 +408,40 @@ impl Partial {
     }
 }
 
-/// About what a value takes in memory, in bytes. serde_json reads at most 128 levels, so this ends.
+impl Metadata {
+    fn into_value(self) -> Value {
+        match self {
+            // It was seen to be JSON when it came.
+            Metadata::Text(text) => serde_json::from_slice(&text).unwrap_or_default(),
+            Metadata::Value(value) => Arc::unwrap_or_clone(value),
+        }
+    }
+}
+
+impl Begin {
+    fn new(metadata: Option<Metadata>) -> Self {
+        let metadata = metadata.map(Metadata::into_value);
+        let size = metadata.as_ref().map_or(0, memory_of);
+        Begin { metadata, size }
+    }
+}
+
+/// What a table for the entries of an object takes when there is one entry, about, in bytes.
+const TABLE_COST: usize = 400;
+
+/// About what a value takes in memory, in bytes: lists have up to twice the room that they need,
+/// and objects a table beside their entries. serde_json reads at most 128 levels, so this ends.
 fn memory_of(value: &Value) -> usize {
     let own = size_of::<Value>();
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => own,
         Value::String(text) => own + text.len(),
-        Value::Array(items) => own + items.iter().map(memory_of).sum::<usize>(),
+        Value::Array(items) => own * (1 + items.len()) + items.iter().map(memory_of).sum::<usize>(),
+        Value::Object(entries) if entries.is_empty() => own,
         Value::Object(entries) => {
-            let entry = |(key, value): (&String, &Value)| own + key.len() + memory_of(value);
-            own + entries.iter().map(entry).sum::<usize>()
+            let slot = 2 * size_of::<(usize, String, Value)>();
+            let entry = |(key, value): (&String, &Value)| slot + key.len() + memory_of(value);
+            own + TABLE_COST + entries.iter().map(entry).sum::<usize>()
         }
     }
 }
@@ -442,7 +503,7 @@ mod tests {
             Time::ZERO,
         );
         let Progressed::Complete(message) = pushed else { panic!("{pushed:?}") };
-        assert_eq!(message.size, 1_001 * size_of::<Value>());
+        assert_eq!(message.size, 2_001 * size_of::<Value>(), "with the room that a list grows by");
     }
 
     fn of(nonce: u16, tag: u8, progress: u8, payload: &str) -> Chunk {

@@ -1,11 +1,13 @@
 //! What a room's members send: which part of the room each transmission is for.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::Value;
 use tracing::debug;
 
 use super::action::{ActionKind, internal};
-use super::reassembly::{Mode, Pieces, Progressed};
+use super::reassembly::{Begin, Mode, Pieces, Progressed};
 use super::{ActionOptions, LeaveReason, Message, RegisterError, Room, TransferFailure};
 use crate::conduct::Offence;
 use crate::event::Event;
@@ -93,13 +95,22 @@ impl Room {
     ) {
         match progressed {
             Progressed::Complete(message) => {
-                self.report_progress(peer, &message.action, 1.0, message.metadata.clone());
+                if self.actions.wants_progress(&message.action) {
+                    let metadata = message.metadata.clone().map(Arc::new);
+                    self.report_progress(peer, &message.action, 1.0, metadata, message.size);
+                }
                 self.on_received(peer, message, now);
             }
             Progressed::Partial { action, nonce, fraction } => {
-                let member = self.members.get(peer);
-                let metadata = member.and_then(|member| member.metadata(&action, nonce)).cloned();
-                self.report_progress(peer, &action, fraction, metadata);
+                if self.actions.wants_progress(&action)
+                    && let Some(member) = self.members.get_mut(peer)
+                {
+                    let before = member.partial_bytes();
+                    let metadata = member.reassembly().metadata(&action, nonce);
+                    let grown = member.partial_bytes() - before;
+                    self.partial_bytes += grown;
+                    self.report_progress(peer, &action, fraction, metadata, grown);
+                }
             }
             Progressed::Pieces(pieces) => self.hand_pieces_on(peer, action, pieces),
             Progressed::TooLate => self.dropped += 1,
@@ -112,25 +123,26 @@ impl Room {
         peer: &PeerId,
         action: &ActionName,
         fraction: f64,
-        metadata: Option<Value>,
+        metadata: Option<Arc<Value>>,
+        size: usize,
     ) {
-        if self.actions.wants_progress(action) {
-            let (room, peer, action) = (self.terms.key, peer.clone(), action.clone());
-            let metadata = match self.actions.kind(&action) {
-                // The rest of it is the protocol's.
-                Some(ActionKind::Request { .. }) => metadata.and_then(|m| m.get("m").cloned()),
-                Some(ActionKind::Message | ActionKind::Transfer) | None => metadata,
-            };
-            self.event(Event::Receiving { room, peer, action, fraction, metadata });
-        }
+        let (room, peer, action) = (self.terms.key, peer.clone(), action.clone());
+        let metadata = match self.actions.kind(&action) {
+            // The rest of it is the protocol's.
+            Some(ActionKind::Request { .. }) => {
+                metadata.and_then(|metadata| metadata.get("m").cloned().map(Arc::new))
+            }
+            Some(ActionKind::Message | ActionKind::Transfer) | None => metadata,
+        };
+        self.event(Event::Receiving { room, peer, action, fraction, metadata, size });
     }
 
     fn hand_pieces_on(&mut self, peer: &PeerId, action: ActionName, pieces: Pieces) {
         let room = self.terms.key;
         let Pieces { transfer, begins, pieces, fraction, is_last } = pieces;
-        if let Some(metadata) = begins {
+        if let Some(Begin { metadata, size }) = begins {
             let peer = peer.clone();
-            self.event(Event::TransferBegan { room, peer, transfer, action, metadata });
+            self.event(Event::TransferBegan { room, peer, transfer, action, metadata, size });
         }
         for bytes in pieces {
             self.event(Event::TransferPiece { room, transfer, bytes, fraction });
@@ -171,10 +183,10 @@ impl Room {
             }
             // It was complete before the action was registered for transfers.
             Some(ActionKind::Transfer) => {
-                let Message { action, payload, metadata, .. } = message;
+                let Message { action, payload, metadata, size } = message;
                 let (_, bytes) = payload.emit();
                 let transfer = TransferId(self.next_transfer.next());
-                let (begins, pieces) = (Some(metadata), vec![bytes]);
+                let (begins, pieces) = (Some(Begin { metadata, size }), vec![bytes]);
                 let pieces = Pieces { transfer, begins, pieces, fraction: 1.0, is_last: true };
                 self.hand_pieces_on(peer, action, pieces);
             }

@@ -23,6 +23,7 @@ struct Stream {
     rest: BytesMut,
     /// Whether the owner is waiting to be asked for more.
     owes_ready: bool,
+    is_finished: bool,
 }
 
 /// Pieces for some targets, as many bytes as a chunk carries each.
@@ -41,7 +42,8 @@ impl Streams {
         targets: impl Iterator<Item = PeerId>,
     ) {
         let waiting = targets.map(|peer| (peer, 0)).collect();
-        let stream = Stream { action, waiting, rest: BytesMut::new(), owes_ready: true };
+        let stream =
+            Stream { action, waiting, rest: BytesMut::new(), owes_ready: true, is_finished: false };
         self.streams.insert(send, stream);
     }
 
@@ -52,7 +54,8 @@ impl Streams {
         bytes: Bytes,
         is_finished: bool,
     ) -> Option<Portion> {
-        let stream = self.streams.get_mut(&send)?;
+        let stream = self.streams.get_mut(&send).filter(|stream| !stream.is_finished)?;
+        stream.is_finished = is_finished;
         stream.owes_ready = !is_finished;
         let pieces = stream.cut(bytes, is_finished);
         stream.waiting.values_mut().for_each(|waiting| *waiting += pieces.len());

@@ -35,7 +35,12 @@ impl Announcer {
     /// Begins a burst, because the subscription stands or a peer was lost: at once, or as soon as
     /// the last one is old enough.
     pub(crate) fn burst(&mut self, now: Time) {
-        let at = self.last_burst.map_or(now, |last| now.max(last + BURST_PAUSE));
+        let at = match self.last_burst {
+            // It is planned already.
+            Some(last) if last > now => last,
+            Some(last) => now.max(last + BURST_PAUSE),
+            None => now,
+        };
         self.last_burst = Some(at);
         self.next = Some(Next { at, done: 0 });
     }
@@ -87,6 +92,17 @@ mod tests {
         let made = announces(&mut announcer, Time::from_millis(125_000));
         let expected = [0, 233, 766, 2_099, 62_099, 122_099].map(Time::from_millis);
         assert_eq!(made, expected);
+    }
+
+    #[test]
+    fn a_relay_that_comes_and_goes_does_not_put_the_next_burst_off_for_ever() {
+        let mut announcer = Announcer::default();
+        for n in 0..100 {
+            announcer.burst(Time::from_millis(n * 10));
+            announcer.stop();
+        }
+        announcer.burst(Time::from_millis(1_000));
+        assert_eq!(announcer.next(), Some(Time::from_millis(5_333)));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 mod negotiation;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tracing::{debug, trace};
 
@@ -21,7 +21,7 @@ use crate::join_failure::JoinFailure;
 use crate::limits::{self, Limits};
 use crate::rng::Rng;
 use crate::time::{Deadline, DueSet, Time};
-use crate::wire::{CandidateInit, Signal, SignalBody};
+use crate::wire::{CandidateInit, OfferId, Signal, SignalBody};
 
 /// All that a room's name and password give.
 #[derive(Clone, Debug)]
@@ -125,6 +125,10 @@ pub(crate) struct Signaling {
     has_company: bool,
     relays: BTreeMap<RelayId, RelaySide>,
     sessions: BTreeMap<PeerId, Session>,
+    /// Offers that were answered, or could be, so that copies of them are known as such.
+    heard_offers: BTreeSet<(PeerId, OfferId)>,
+    /// The same, the oldest first.
+    heard_order: VecDeque<(PeerId, OfferId)>,
     due: DueSet<PeerId>,
     rng: Rng,
     outputs: VecDeque<SignalingOutput>,
@@ -143,6 +147,8 @@ impl Signaling {
             has_company: false,
             relays: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            heard_offers: BTreeSet::new(),
+            heard_order: VecDeque::new(),
             due: DueSet::new(),
             rng,
             outputs: VecDeque::new(),

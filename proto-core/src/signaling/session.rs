@@ -1,7 +1,9 @@
 //! How far the negotiation with one remote peer is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
 
 use crate::ids::{ConnId, RelayId};
 use crate::limits;
@@ -15,9 +17,6 @@ pub(super) const OFFER_TTL: Duration = Duration::from_millis(57_333);
 pub(super) const ATTEMPT_TTL: Duration = Duration::from_millis(23_333);
 /// One offer is sent over one relay again after this long at the earliest.
 const OFFER_REPEAT_AFTER: Duration = Duration::from_micros(4_799_700);
-/// Offers that are remembered because a newer one took their place: copies may still come over
-/// slower relays.
-const SUPERSEDED_MAX: usize = 8;
 /// Candidates that came before their offer are of no use once the offer would have expired.
 const EARLY_TTL: Duration = OFFER_TTL;
 
@@ -29,10 +28,12 @@ pub(super) struct Session {
     pub(super) is_retried: bool,
     /// Candidates that came before the offer they belong to.
     early: VecDeque<(OfferId, CandidateInit)>,
-    /// Offers that a newer one took the place of, the last few.
-    superseded: VecDeque<OfferId>,
-    /// Candidates of the peer that were used for the connection that is being made.
-    candidates_used: usize,
+    /// Candidates of the peer that were used for the connection that is being made, by their
+    /// digests.
+    candidates_used: BTreeSet<[u8; 32]>,
+    /// Whether the application was told that something of this peer does not decrypt. It is told
+    /// once: anyone can publish under a peer's name.
+    has_complained: bool,
 }
 
 #[derive(Debug)]
@@ -78,14 +79,25 @@ pub(super) struct Answering {
     pub(super) expires: Time,
 }
 
+/// What becomes of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UseOfCandidate {
+    /// It is used.
+    Used,
+    /// It came before, over another relay.
+    Copy,
+    /// No honest peer has so many.
+    TooMany,
+}
+
 impl Session {
     pub(super) fn new(now: Time) -> Self {
         Session {
             phase: Phase::idle(None, now),
             is_retried: false,
             early: VecDeque::new(),
-            superseded: VecDeque::new(),
-            candidates_used: 0,
+            candidates_used: BTreeSet::new(),
+            has_complained: false,
         }
     }
 
@@ -119,30 +131,32 @@ impl Session {
         }
     }
 
-    /// Whether a candidate may still be used for the connection that is being made.
-    pub(super) fn use_candidate(&mut self, candidates_max: usize) -> bool {
-        self.candidates_used += 1;
-        self.candidates_used <= candidates_max
-    }
-
-    /// Whether an offer takes the place of the one that is being answered: one that was not heard
-    /// of before does, because the peer must have begun anew.
-    pub(super) fn supersedes(&self, offer_id: &OfferId) -> bool {
-        let Phase::Answering(answering) = &self.phase else { return false };
-        answering.offer_id != *offer_id && !self.superseded.contains(offer_id)
+    /// Whether a candidate is to be used for the connection that is being made.
+    pub(super) fn use_candidate(
+        &mut self,
+        candidate: &CandidateInit,
+        candidates_max: usize,
+    ) -> UseOfCandidate {
+        let digest: [u8; 32] = Sha256::digest(candidate.emit()).into();
+        if self.candidates_used.contains(&digest) {
+            return UseOfCandidate::Copy;
+        }
+        if self.candidates_used.len() >= candidates_max {
+            return UseOfCandidate::TooMany;
+        }
+        self.candidates_used.insert(digest);
+        UseOfCandidate::Used
     }
 
     /// Begins to answer an offer.
     pub(super) fn answer(&mut self, answering: Answering) {
-        self.candidates_used = 0;
-        if let Phase::Answering(old) =
-            std::mem::replace(&mut self.phase, Phase::Answering(answering))
-        {
-            if self.superseded.len() >= SUPERSEDED_MAX {
-                self.superseded.pop_front();
-            }
-            self.superseded.push_back(old.offer_id);
-        }
+        self.candidates_used.clear();
+        self.phase = Phase::Answering(answering);
+    }
+
+    /// Whether the application is to be told that something does not decrypt.
+    pub(super) fn may_complain(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_complained, true)
     }
 
     /// Whether a connection is being made.

@@ -65,13 +65,13 @@ impl Transfers {
         peer: PeerId,
         transfer: TransferId,
         action: &ActionName,
-        metadata: Option<Value>,
+        (metadata, size): (Option<Value>, usize),
         wakes: &mut Wakes,
     ) {
         let Some(readers) = self.readers.get_mut(action) else { return };
         let pieces = self.under_way.add(transfer, self.unread.transfer());
         let arrival = Arrival { peer, metadata, pieces };
-        if readers.offer_first(arrival, 0, wakes).is_err() {
+        if readers.offer_first(arrival, size, wakes).is_err() {
             self.under_way.end_one(&transfer, wakes);
         }
     }

@@ -2,10 +2,13 @@
 
 use tracing::debug;
 
-use super::super::session::{ATTEMPT_TTL, Answering, Connecting, Offering, Phase};
+use super::super::session::{
+    ATTEMPT_TTL, Answering, Connecting, Offering, Phase, Session, UseOfCandidate,
+};
 use super::{Signaling, SignalingOutput};
 use crate::ids::{ConnId, Counter, PeerId, RelayId};
 use crate::join_failure::JoinFailure;
+use crate::limits;
 use crate::time::Time;
 use crate::wire::{CandidateInit, OfferId, SignalBody};
 
@@ -56,10 +59,12 @@ impl Signaling {
         now: Time,
     ) {
         let is_leading = self.self_id < *peer;
-        let supersedes = self.sessions.get(peer).is_some_and(|s| s.supersedes(&offer_id));
+        // A peer that offers anew while it is being answered has begun anew, unless it is a copy of
+        // an older offer that took longer, or is replayed.
+        let is_new = !self.heard_offers.contains(&(peer.clone(), offer_id.clone()));
         match self.sessions.get(peer).map(|session| &session.phase) {
             Some(Phase::Connecting(_)) => return,
-            Some(Phase::Answering(_)) if !supersedes => return,
+            Some(Phase::Answering(_)) if !is_new => return,
             Some(Phase::Offering(_)) if is_leading => return,
             Some(Phase::Idle { refused: Some(refused), .. }) if *refused == offer_id => return,
             Some(Phase::Offering(_) | Phase::Answering(_) | Phase::Idle { .. }) | None => {}
@@ -71,8 +76,10 @@ impl Signaling {
             if session.conn().is_none() {
                 session.phase = Phase::idle(Some(offer_id), now);
             }
-            return self.fail(peer, JoinFailure::OfferPassword);
+            return self.complain(peer, JoinFailure::OfferPassword);
         };
+        self.note_offer(peer, &offer_id);
+        let session = self.session(peer, now);
         let ours = session.conn();
         let held = session.take_held(&offer_id);
         let conn = ConnId(conns.next());
@@ -100,7 +107,7 @@ impl Signaling {
             return;
         }
         let Ok(sdp) = self.names.key.open(sealed) else {
-            return self.fail(peer, JoinFailure::AnswerPassword);
+            return self.complain(peer, JoinFailure::AnswerPassword);
         };
         let conn = offering.conn;
         let relays = offering.relays.keys().copied().collect();
@@ -143,12 +150,36 @@ impl Signaling {
 
     fn add_candidate(&mut self, peer: &PeerId, conn: ConnId, candidate: CandidateInit) {
         let candidates_max = self.limits.candidates_per_session;
-        let session = self.sessions.get_mut(peer);
-        if session.is_some_and(|session| session.use_candidate(candidates_max)) {
-            self.outputs.push_back(SignalingOutput::AddCandidate { conn, candidate });
+        let Some(session) = self.sessions.get_mut(peer) else { return };
+        match session.use_candidate(&candidate, candidates_max) {
+            UseOfCandidate::Used => {
+                self.outputs.push_back(SignalingOutput::AddCandidate { conn, candidate });
+            }
+            UseOfCandidate::Copy => {}
+            UseOfCandidate::TooMany => {
+                self.dropped += 1;
+                debug!(%peer, "dropped a candidate: there were too many");
+            }
+        }
+    }
+
+    fn note_offer(&mut self, peer: &PeerId, offer_id: &OfferId) {
+        let heard = (peer.clone(), offer_id.clone());
+        if self.heard_offers.insert(heard.clone()) {
+            self.heard_order.push_back(heard);
+        }
+        while self.heard_order.len() > limits::HEARD_OFFERS_MAX {
+            let Some(oldest) = self.heard_order.pop_front() else { return };
+            self.heard_offers.remove(&oldest);
+        }
+    }
+
+    /// Tells the application that something of a peer does not decrypt, unless it knows.
+    fn complain(&mut self, peer: &PeerId, failure: JoinFailure) {
+        if self.sessions.get_mut(peer).is_some_and(Session::may_complain) {
+            self.fail(peer, failure);
         } else {
             self.dropped += 1;
-            debug!(%peer, "dropped a candidate: there were too many");
         }
     }
 
