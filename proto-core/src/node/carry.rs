@@ -182,9 +182,9 @@ impl<E: Engine> Node<E> {
                 SignalingOutput::FellAsleep => self.withdraw_from(key),
                 // Another room's negotiation may have led to a connection.
                 SignalingOutput::Failed { peer, .. } if self.conn_of(key, &peer).is_some() => {}
-                SignalingOutput::Failed { peer, failure } => {
-                    let event = Event::JoinFailed { room: key, peer, failure };
-                    self.outputs.push_back(Output::Event(event));
+                SignalingOutput::Failed { peer, failure, ask_over } => {
+                    self.with_signaling(key, |joined| joined.signaling.nudge(&peer, ask_over));
+                    self.event(Event::JoinFailed { room: key, peer, failure });
                 }
             }
             self.touched.insert(Part::Engine);
@@ -242,11 +242,16 @@ impl<E: Engine> Node<E> {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         match Frame::parse(bytes) {
             Ok(Frame::Presence { token, is_present }) => {
+                let was_present = peer.is_present_in(&token);
+                let is_anew = is_present && was_present && peer.is_presence_exact();
                 peer.on_presence(&token, is_present);
                 let Some(key) = self.room_of_token(conn, &token) else { return };
                 if !is_present {
                     self.on_absence(key, conn, now);
                 } else if !self.is_dormant(key) {
+                    if is_anew {
+                        self.begin_anew(key, conn, now);
+                    }
                     self.attach(key, conn, now);
                 }
             }
@@ -274,6 +279,19 @@ impl<E: Engine> Node<E> {
                 debug!(peer = %peer.id, %error, "dropped a frame");
                 self.on_offence(conn, Offence::Malformed, now);
             }
+        }
+    }
+
+    /// A peer of ours that says twice that it is in a room has begun anew there, and forgotten what
+    /// was said before. So do we.
+    fn begin_anew(&mut self, key: RoomKey, conn: ConnId, now: Time) {
+        let Some(peer) = self.peers.get(&conn).filter(|peer| peer.is_attached(key)) else { return };
+        let Some(joined) = self.rooms.get_mut(&key) else { return };
+        joined.room.on_lost(&peer.id, LeaveReason::Left);
+        let token = joined.room.names().token.clone();
+        self.carry_room(key, now);
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            peer.on_presence(&token, true);
         }
     }
 
@@ -312,11 +330,7 @@ impl<E: Engine> Node<E> {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         let token = joined.room.names().token.clone();
         let id = peer.id.clone();
-        let Some(early) = peer.attach(key, &token) else {
-            joined.room.on_present_again(&id);
-            self.touched.insert(Part::Room(key));
-            return;
-        };
+        let Some(early) = peer.attach(key, &token) else { return };
         // Coming and going is work for us.
         self.on_offence(conn, Offence::Restless, now);
         let Some(joined) = self.rooms.get_mut(&key) else { return };

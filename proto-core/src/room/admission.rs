@@ -149,13 +149,6 @@ impl Admission {
         }
     }
 
-    /// The other side says again that it is in the room: it may have begun anew, and waits to be
-    /// asked.
-    pub(super) fn on_present_again(&mut self, names: &RoomNames) -> Vec<AdmissionOutput> {
-        let is_asking = self.is_initiator() && !names.password.is_empty();
-        if is_asking && matches!(self.own, Step::Ready) { vec![self.ask()] } else { Vec::new() }
-    }
-
     /// The other side is ready. If it was so before then it began anew and has forgotten that we
     /// are; it is told again.
     pub(super) fn on_ready(&mut self, payload: &Payload) -> Vec<AdmissionOutput> {

@@ -31,15 +31,6 @@ impl Room {
         self.note_deadline(peer);
     }
 
-    /// A peer that is attached says again that it is in the room.
-    pub(crate) fn on_present_again(&mut self, peer: &PeerId) {
-        let Some(member) = self.members.get_mut(peer).filter(|member| member.is_active()) else {
-            return;
-        };
-        let said = member.admission().on_present_again(&self.terms.names);
-        self.act_on_admission(peer, said);
-    }
-
     /// An attached peer says that it is one of ours.
     pub(crate) fn on_hello(&mut self, peer: &PeerId) {
         if let Some(member) = self.members.get_mut(peer) {

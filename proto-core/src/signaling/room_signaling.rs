@@ -86,9 +86,11 @@ pub(crate) enum SignalingOutput {
     Woke,
     /// A passive room is silent again.
     FellAsleep,
+    /// A peer could not join. It is asked for another attempt over these relays.
     Failed {
         peer: PeerId,
         failure: JoinFailure,
+        ask_over: Vec<RelayId>,
     },
 }
 
@@ -342,7 +344,14 @@ impl Signaling {
             self.note_deadline(peer);
         }
         self.rest_if_alone();
-        self.fail(peer, JoinFailure::Description(why));
+        self.fail(peer, JoinFailure::Description(why), Vec::new());
+    }
+
+    /// Asks a peer over these relays to make another attempt.
+    pub(crate) fn nudge(&mut self, peer: &PeerId, relays: Vec<RelayId>) {
+        for relay in relays {
+            self.publish(relay, peer, SignalBody::Announce);
+        }
     }
 
     /// Ends all negotiations.
@@ -439,9 +448,9 @@ impl Signaling {
         self.outputs.push_back(SignalingOutput::Publish { relay, topic, body });
     }
 
-    fn fail(&mut self, peer: &PeerId, failure: JoinFailure) {
+    fn fail(&mut self, peer: &PeerId, failure: JoinFailure, ask_over: Vec<RelayId>) {
         debug!(%peer, %failure, "a peer could not join");
-        self.outputs.push_back(SignalingOutput::Failed { peer: peer.clone(), failure });
+        self.outputs.push_back(SignalingOutput::Failed { peer: peer.clone(), failure, ask_over });
     }
 
     fn session(&mut self, peer: &PeerId, now: Time) -> &mut Session {

@@ -177,7 +177,7 @@ impl Signaling {
     /// Tells the application that something of a peer does not decrypt, unless it knows.
     fn complain(&mut self, peer: &PeerId, failure: JoinFailure) {
         if self.sessions.get_mut(peer).is_some_and(Session::may_complain) {
-            self.fail(peer, failure);
+            self.fail(peer, failure, Vec::new());
         } else {
             self.dropped += 1;
         }
@@ -208,10 +208,8 @@ impl Signaling {
         if relays.is_empty() {
             return;
         }
-        self.fail(peer, JoinFailure::NotConnected { peer: peer.to_string() });
-        for relay in relays.into_iter().filter(|_| !is_retried) {
-            self.publish(relay, peer, SignalBody::Announce);
-        }
+        let ask_over = if is_retried { Vec::new() } else { relays };
+        self.fail(peer, JoinFailure::NotConnected { peer: peer.to_string() }, ask_over);
     }
 
     /// Sends our offer over one relay, and the candidates that were trickled so far.

@@ -125,7 +125,11 @@ impl Room {
                 }
                 SignalingOutput::Woke => "woke".into(),
                 SignalingOutput::FellAsleep => "fell asleep".into(),
-                SignalingOutput::Failed { failure, .. } => format!("{failure:?}"),
+                SignalingOutput::Failed { peer, failure, ask_over } => {
+                    // As the node does, unless the peer is connected by another room.
+                    self.signaling.nudge(&peer, ask_over);
+                    format!("{failure:?}")
+                }
             });
         }
         said
