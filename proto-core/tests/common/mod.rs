@@ -17,13 +17,15 @@ use tristero_proto::strategies::WsRelay;
 use tristero_proto::testing::MemoryEngine;
 use tristero_proto::wire::{ActionName, Chunk, Frame, Payload, Tag};
 use tristero_proto::{
-    ActionKind, ActionOptions, CallId, Clock, Event, Input, LinkId, Message, Node, NodeConfig,
-    Output, PeerId, RelayConfig, Request, RequestFailure, RequestId, RequestOptions, Response, Rng,
-    RoomConfig, RoomKey, Seed, SendOptions, Time,
+    ActionKind, ActionOptions, CallId, Clock, Deadline, Event, Input, LinkId, Message, Node,
+    NodeConfig, Output, PeerId, RelayConfig, Request, RequestFailure, RequestId, RequestOptions,
+    Response, Rng, RoomConfig, RoomKey, Seed, SendOptions, Time,
 };
 
 pub const RELAY: &str = "ws://relay.example/";
 const LATENCY: Duration = Duration::from_millis(5);
+/// What is due may make something else due at once, but not over and over.
+const HASTE_MAX: usize = 4;
 
 /// Whether the relay loses a signal.
 pub type IsLost = Box<dyn FnMut(&Value) -> bool>;
@@ -36,6 +38,10 @@ struct Inhabitant {
     node: Node<MemoryEngine>,
     events: Vec<Event>,
     is_frozen: bool,
+    /// What waits for a node that sleeps; a frozen one gets nothing.
+    missed: Option<Vec<Arrival>>,
+    /// How often in a row it wanted to be woken again at once.
+    haste: usize,
 }
 
 enum Arrival {
@@ -67,6 +73,13 @@ pub struct World {
     pub sent: Vec<(Who, Bytes)>,
     /// All outputs, to compare runs.
     pub trace: Vec<String>,
+    /// Whether the trace is not wanted.
+    pub is_untraced: bool,
+    /// Deadlines that were over right after a node was woken for them, or came again and again.
+    pub overdue: Vec<(Who, Deadline)>,
+    isolated: BTreeSet<Who>,
+    /// What data channels carry from and to nodes that are isolated.
+    cut_off: Vec<(Who, Arrival)>,
     /// What datagrams between two nodes begin with, to forge more of them.
     tags: BTreeMap<(Who, Who), (Path, [u8; 8])>,
 }
@@ -103,7 +116,8 @@ impl World {
         let config = NodeConfig { self_id, ..config };
         let clock = Clock { now: self.now, unix: Duration::from_secs(1_700_000_000) };
         let node = Node::new(config, engine, seed, clock);
-        self.nodes.push(Inhabitant { node, events: Vec::new(), is_frozen: false });
+        let (events, is_frozen) = (Vec::new(), false);
+        self.nodes.push(Inhabitant { node, events, is_frozen, missed: None, haste: 0 });
         self.input(who, Input::Engine(EngineInput::AddressAdded(address(who))));
         who
     }
@@ -245,6 +259,47 @@ impl World {
         self.trace.iter().filter(|line| line.contains(&sender)).count()
     }
 
+    /// A node that does nothing for now, as on a laptop that sleeps. Its relays, and the data
+    /// channels of others, try again until it hears them.
+    pub fn sleep(&mut self, who: Who) {
+        let inhabitant = &mut self.nodes[who.0];
+        inhabitant.is_frozen = true;
+        inhabitant.missed.get_or_insert_default();
+    }
+
+    /// Ends the sleep of a node. It hears what it missed before it looks at the clock, or after.
+    pub fn wake(&mut self, who: Who, hears_first: bool) {
+        let inhabitant = &mut self.nodes[who.0];
+        inhabitant.is_frozen = false;
+        for arrival in inhabitant.missed.take().unwrap_or_default() {
+            if hears_first {
+                self.arrive(who, arrival);
+            } else {
+                // Before all that is still on its way; what is due is earlier than that.
+                self.sequence += 1;
+                self.arrivals.insert((self.now, self.sequence), (who, arrival));
+            }
+        }
+    }
+
+    /// Lets no datagram from or to a node pass. What data channels carry is sent again afterwards,
+    /// as SCTP does.
+    pub fn isolate(&mut self, who: Who) {
+        self.isolated.insert(who);
+    }
+
+    /// Ends the isolation of a node.
+    pub fn reconnect(&mut self, who: Who) {
+        self.isolated.remove(&who);
+        for (to, arrival) in std::mem::take(&mut self.cut_off) {
+            if self.is_cut_off(to, &arrival) {
+                self.cut_off.push((to, arrival));
+            } else {
+                self.schedule(to, arrival);
+            }
+        }
+    }
+
     pub fn events(&self, who: Who) -> &[Event] {
         &self.nodes[who.0].events
     }
@@ -323,6 +378,11 @@ impl World {
         self.now = end;
     }
 
+    /// Does what comes next, for tests that look at every step; false if that is after `end`.
+    pub fn advance(&mut self, end: Time) -> bool {
+        self.step(end)
+    }
+
     pub fn run_until(&mut self, is_done: impl Fn(&Self) -> bool) {
         let end = self.now + Duration::from_secs(120);
         while !is_done(self) {
@@ -351,8 +411,13 @@ impl World {
         self.now = self.now.max(at);
         if arrival == Some(at) {
             let (_, (who, arrival)) = self.arrivals.pop_first().unwrap();
-            if !self.nodes[who.0].is_frozen {
+            let inhabitant = &mut self.nodes[who.0];
+            if !inhabitant.is_frozen {
                 self.arrive(who, arrival);
+            } else if let Some(missed) =
+                inhabitant.missed.as_mut().filter(|_| is_repeated(&arrival))
+            {
+                missed.push(arrival);
             }
             return true;
         }
@@ -362,6 +427,12 @@ impl World {
             if !inhabitant.is_frozen && deadline.is_some_and(|deadline| deadline.at <= self.now) {
                 inhabitant.node.handle_timeout(self.now);
                 self.drain(Who(index));
+                let inhabitant = &mut self.nodes[index];
+                let next = inhabitant.node.poll_timeout().filter(|next| next.at <= self.now);
+                inhabitant.haste = next.map_or(0, |_| inhabitant.haste + 1);
+                let is_late = |next: &Deadline| next.at < self.now || inhabitant.haste > HASTE_MAX;
+                let overdue = next.filter(is_late);
+                self.overdue.extend(overdue.map(|deadline| (Who(index), deadline)));
             }
         }
         true
@@ -384,7 +455,9 @@ impl World {
 
     fn drain(&mut self, who: Who) {
         while let Some(output) = self.nodes[who.0].node.poll_output() {
-            self.trace.push(format!("{:?} {who:?} {output:?}", self.now));
+            if !self.is_untraced {
+                self.trace.push(format!("{:?} {who:?} {output:?}", self.now));
+            }
             match output {
                 Output::OpenLink { link, target } => {
                     assert!(matches!(target, LinkTarget::WebSocket { .. }));
@@ -401,17 +474,20 @@ impl World {
                     });
                 }
                 Output::Transmit(transmit) => {
-                    let to = Who(usize::from(transmit.path.remote.port()) - 1_000);
+                    let to = inhabitant_of(transmit.path.remote);
                     if let Some(tag) = transmit.bytes.first_chunk() {
                         self.tags.insert((who, to), (transmit.path, *tag));
                     }
-                    if transmit.bytes.get(8) == Some(&b'M') {
+                    let is_message = transmit.bytes.get(8) == Some(&b'M');
+                    if is_message && !self.is_untraced {
                         self.sent.push((who, transmit.bytes.slice(9..)));
                     }
-                    let is_message = transmit.bytes.get(8) == Some(&b'M');
                     let is_stalled = is_message && self.stalls.contains(&to);
-                    if !self.network_is_cut && !is_stalled {
-                        self.schedule(to, Arrival::Datagram(transmit));
+                    let arrival = Arrival::Datagram(transmit);
+                    if self.is_cut_off(to, &arrival) {
+                        self.cut_off.extend(is_repeated(&arrival).then_some((to, arrival)));
+                    } else if !self.network_is_cut && !is_stalled {
+                        self.schedule(to, arrival);
                     }
                 }
                 Output::Event(event) => self.nodes[who.0].events.push(event),
@@ -452,6 +528,12 @@ impl World {
         }
     }
 
+    fn is_cut_off(&self, to: Who, arrival: &Arrival) -> bool {
+        let Arrival::Datagram(transmit) = arrival else { return false };
+        let from = inhabitant_of(transmit.path.local);
+        self.isolated.contains(&from) || self.isolated.contains(&to)
+    }
+
     fn schedule(&mut self, who: Who, arrival: Arrival) {
         self.sequence += 1;
         let at = self.arrival_time(who, &arrival);
@@ -475,4 +557,17 @@ impl World {
 
 fn address(who: Who) -> SocketAddr {
     ([10, 0, 0, 1], 1_000 + u16::try_from(who.0).unwrap()).into()
+}
+
+fn inhabitant_of(address: SocketAddr) -> Who {
+    Who(usize::from(address.port()) - 1_000)
+}
+
+/// Whether something is sent until it arrives: all that links carry, and of datagrams those that
+/// stand for what SCTP makes reliable, messages and what acknowledges them.
+fn is_repeated(arrival: &Arrival) -> bool {
+    match arrival {
+        Arrival::Opened(_) | Arrival::Refused(_) | Arrival::Frame(..) => true,
+        Arrival::Datagram(transmit) => matches!(transmit.bytes.get(8), Some(b'M' | b'A')),
+    }
 }
