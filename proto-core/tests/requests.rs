@@ -201,7 +201,7 @@ fn a_name_is_used_for_one_kind_of_action() {
     let now = world.now;
     let options = ActionOptions::default();
     let again = world.with(b, |node| node.register(key, &action("ask"), options, now));
-    assert_eq!(again, Err(RegisterError::OtherKind));
+    assert_eq!(again, Err(RegisterError::OtherKind(action("ask"))));
 }
 
 #[test]

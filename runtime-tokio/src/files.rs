@@ -78,8 +78,13 @@ impl IntoFuture for SendFile {
     fn into_future(self) -> Self::IntoFuture {
         let SendFile { path, metadata, transfer } = self;
         Box::pin(async move {
-            let file = File::open(&path).await.map_err(TransferError::Read)?;
-            let length = file.metadata().await.map_err(TransferError::Read)?.len();
+            let failed = |error| TransferError::Read(naming(&path, &error));
+            let file = File::open(&path).await.map_err(failed)?;
+            let facts = file.metadata().await.map_err(failed)?;
+            if facts.is_dir() {
+                return Err(failed(io::ErrorKind::IsADirectory.into()));
+            }
+            let length = facts.len();
             let name = path.file_name().map(|name| name.to_string_lossy());
             let metadata = metadata.unwrap_or_else(|| json!({ "name": name }));
             transfer.metadata(metadata).length(length).read_from(file.compat()).await
@@ -113,7 +118,10 @@ pub async fn save(mut incoming: Incoming, path: impl AsRef<Path>) -> io::Result<
     part.push(".part");
     let written = write(&mut incoming, part.as_ref()).await;
     match written {
-        Ok(bytes) => fs::rename(&part, path).await.map(|()| bytes),
+        Ok(bytes) => {
+            let renamed = fs::rename(&part, path).await;
+            renamed.map(|()| bytes).map_err(|error| naming(path, &error))
+        }
         Err(error) => {
             // The first error tells more than one of this would.
             let _ = fs::remove_file(&part).await;
@@ -122,8 +130,14 @@ pub async fn save(mut incoming: Incoming, path: impl AsRef<Path>) -> io::Result<
     }
 }
 
+/// An error that says which file it is about.
+fn naming(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 async fn write(incoming: &mut Incoming, path: &Path) -> io::Result<u64> {
-    let mut file = BufWriter::with_capacity(WRITE_BYTES, File::create(path).await?);
+    let file = File::create(path).await.map_err(|error| naming(path, &error))?;
+    let mut file = BufWriter::with_capacity(WRITE_BYTES, file);
     let mut written = 0;
     while let Some(piece) = incoming.piece().await? {
         file.write_all(&piece).await?;

@@ -53,7 +53,7 @@
 //! ```
 //!
 //! [`SendBuilder`] has targets, metadata and progress. Its future resolves when all is handed over,
-//! says who got it, and aborts what is not sent yet when it is dropped; [`SendBuilder::detach`] sends
+//! says for whom, and aborts what is not sent yet when it is dropped; [`SendBuilder::detach`] sends
 //! without waiting.
 //!
 //! # Requests
@@ -69,14 +69,16 @@
 //!     a.checked_div(b).ok_or("that has no answer") // what an error says is what the caller reads
 //! }));
 //! let answer = divide.request(&peer, (42, 6)).timeout(Duration::from_secs(5)).await?;
-//! for (peer, answer) in divide.request_many(room.peers().into_keys(), (42, 6)).await {
+//! let all = divide.request_many(room.peers().into_keys(), (42, 6)).timeout(Duration::from_secs(5));
+//! for (peer, answer) in all.await {
 //!     println!("{peer}: {answer:?}");
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Each way to have no answer is a variant of [`RequestError`]. [`RequestAction::requests`] is a
+//! Each way to have no answer is a variant of [`RequestError`]; a peer that did not make the action
+//! holds the request and says nothing, so give a timeout. [`RequestAction::requests`] is a
 //! stream of requests with a [`Responder`] each, and [`RequestManyBuilder::start`] gives the answers
 //! as they come. Dropping the future of a request aborts it.
 //!

@@ -177,3 +177,10 @@ async fn a_passive_peer_is_met_by_an_active_one_and_not_by_its_like() {
     assert!(!first.peers().contains_key(second.self_id()));
     assert!(!second.peers().contains_key(first.self_id()));
 }
+
+#[tokio::test]
+async fn a_room_without_a_handshake_asks_nobody_and_says_so_at_once() {
+    let room = peer().join(&config().await, "open").unwrap();
+    assert!(soon(room.handshakes().recv()).await.is_none());
+    soon(room.serve_handshakes(async |_| Err("nobody may enter"))).await;
+}

@@ -163,6 +163,8 @@ impl Stream for ReceivingStream {
 impl<T, F: Format<T>> Sender<T, F> {
     /// Sends to everyone who is in the room now, or to some by [`SendBuilder::to`].
     ///
+    /// A number has to be of the action's type: `7u32` for an `Action<u32>`.
+    ///
     /// Who joins later does not get it, and with nobody there it succeeds at once; wait for
     /// [`RoomEvent::PeerJoined`](crate::RoomEvent::PeerJoined) to greet. It resolves when all was
     /// handed over to the connections; how fast that goes is how fast the slowest target takes

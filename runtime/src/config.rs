@@ -63,7 +63,9 @@ impl Config {
         self
     }
 
-    /// Encrypts signals with this password, and admits only those who know it.
+    /// Encrypts signals with this password, and admits only those who know it. An empty one is
+    /// none. Of two with different passwords perhaps only one is told, by
+    /// [`JoinFailed`](crate::RoomEvent::JoinFailed).
     pub fn password(mut self, password: impl Into<Password>) -> Self {
         self.password = password.into();
         self

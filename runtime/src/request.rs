@@ -53,7 +53,8 @@ pub enum RequestError {
         /// Why, in the peer's words.
         String,
     ),
-    /// The peer has nothing that answers requests of this name.
+    /// The peer made the action and nothing that answers it. One that did not make the action
+    /// holds the request, and says nothing.
     #[error("the peer does not handle such requests")]
     NoHandler,
     /// The answer is of another type.

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::warn;
 use tristero_proto::engine::ConnectionInfo;
 use tristero_proto::signaling::RelayStatus;
 use tristero_proto::wire::ActionName;
@@ -82,6 +83,9 @@ impl Room {
     /// before are received first. Of several actions with one name, each receives all that comes
     /// from then.
     ///
+    /// The type is named on the left, `let chat: Action<String> = room.action("chat")?`, or as
+    /// `action::<String, Json>`.
+    ///
     /// # Errors
     ///
     /// Fails if the name is not valid, if the room was left, or has too many actions.
@@ -120,14 +124,23 @@ impl Room {
         TransferAction::new(self.clone(), ActionName::new(name)?)
     }
 
-    /// The peers that wait to be let in, if the room was joined with [`Config::handshake`]. The
-    /// first of several streams gets all, as long as it is there.
+    /// The peers that wait to be let in, if the room was joined with [`Config::handshake`]. In
+    /// other rooms everyone is let in without being asked: there this ends at once, with a warning
+    /// in the log. The first of several streams gets all, as long as it is there.
     ///
     /// [`Config::handshake`]: crate::Config::handshake
     pub fn handshakes(&self) -> Handshakes {
         let bounds = self.bounds();
-        let inbox = self
-            .call(|state, key, _| state.room(key).map(|(_, desk)| desk.handshakes.read(bounds)));
+        let inbox = self.call(|state, key, _| {
+            let (node, desk) = state.room(key)?;
+            if !node.has_handshake(key) {
+                warn!(
+                    "nobody is asked to shake hands: the room was joined without Config::handshake"
+                );
+                return None;
+            }
+            Some(desk.handshakes.read(bounds))
+        });
         Handshakes::new(self.clone(), inbox.unwrap_or_else(Inbox::ended))
     }
 
@@ -135,7 +148,14 @@ impl Room {
     /// and an error refuses, with its text as the reason. Spawn the future that this gives, or
     /// poll it beside others.
     ///
-    /// Many are decided on at once. Dropping the future refuses those that are not decided yet.
+    /// Many are decided on at once. Dropping the future refuses those that are not decided yet. A
+    /// peer that is refused tries again, and each attempt is decided anew.
+    ///
+    /// This asks only in rooms that were joined with [`Config::handshake`]; see
+    /// [`handshakes`](Self::handshakes). What the function needs of its surroundings it takes along
+    /// for each call: `move |handshake: Handshake| { let words = words.clone(); async move { … } }`.
+    ///
+    /// [`Config::handshake`]: crate::Config::handshake
     ///
     /// ```
     /// # async fn example(room: tristero::Room) {

@@ -42,7 +42,8 @@ pub enum SendError {
 #[non_exhaustive]
 pub struct Sent {
     /// Peers that all of it was handed over for, in the order in which that was so; none if nobody
-    /// else was in the room.
+    /// else was in the room. Whether they read it is theirs to say, such as by the answer to a
+    /// request.
     pub delivered: Vec<PeerId>,
     /// Members of the room that left, or could not take it, before they had all of it.
     pub failed: Vec<(PeerId, SendFailure)>,

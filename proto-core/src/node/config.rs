@@ -102,7 +102,7 @@ pub enum JoinError {
         usize,
     ),
     /// The room was joined already, and not in the same way.
-    #[error("this room was joined already, with another {0}")]
+    #[error("this room was joined already, with another {0}; leave it first")]
     Differs(
         /// In what.
         &'static str,

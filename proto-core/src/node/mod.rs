@@ -295,6 +295,11 @@ impl<E: Engine> Node<E> {
         &self.self_id
     }
 
+    /// Whether the application decides in a room who becomes a member.
+    pub fn has_handshake(&self, room: RoomKey) -> bool {
+        self.rooms.get(&room).is_some_and(|joined| joined.config.handshake)
+    }
+
     /// Whether a room was joined as a passive peer.
     pub fn is_passive(&self, room: RoomKey) -> bool {
         self.rooms.get(&room).is_some_and(|joined| joined.config.passive)

@@ -202,8 +202,11 @@ pub enum RegisterError {
     #[error("a room has at most {} actions", limits::ACTIONS_MAX)]
     TooMany,
     /// The name is that of another kind of action already.
-    #[error("this name is used for another kind of action in this room already")]
-    OtherKind,
+    #[error("{0:?} is another kind of action in this room already; take another name")]
+    OtherKind(
+        /// The name.
+        ActionName,
+    ),
 }
 
 /// What is known of a room's actions.
@@ -222,7 +225,9 @@ impl Actions {
     ) -> Result<(), RegisterError> {
         let is_full = self.registered.len() >= limits::ACTIONS_MAX;
         match self.registered.get_mut(action) {
-            Some(known) if !known.kind.is_like(options.kind) => Err(RegisterError::OtherKind),
+            Some(known) if !known.kind.is_like(options.kind) => {
+                Err(RegisterError::OtherKind(action.clone()))
+            }
             Some(known) => {
                 *known = options;
                 Ok(())

@@ -135,7 +135,7 @@ impl Play {
         }
         let (who, key) = (visit.who, visit.key);
         let result = self.world.with(who, |node| node.register(key, &name, options, now));
-        let expected = if is_like { Ok(()) } else { Err(RegisterError::OtherKind) };
+        let expected = if is_like { Ok(()) } else { Err(RegisterError::OtherKind(name.clone())) };
         ensure!(result == expected, "{who:?} registers {name:?} for {kind:?}: {result:?}");
         Ok(())
     }

@@ -38,8 +38,7 @@ fn action_name(index: usize) -> ActionName {
 
 /// The number of an action; a name that is none's stands for none of them.
 fn action_index(action: &ActionName) -> usize {
-    let is_it = |name: &&str| *name == action.as_str();
-    ACTION_NAMES.iter().position(|name| is_it(&name)).unwrap_or(usize::MAX)
+    ACTION_NAMES.iter().position(|name| *name == action.as_str()).unwrap_or(usize::MAX)
 }
 
 /// So many runs, unless `PROPTEST_CASES` says otherwise.

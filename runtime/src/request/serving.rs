@@ -111,6 +111,10 @@ impl<Q, A, F: Format<Q> + Format<A>> RequestAction<Q, A, F> {
     /// for a caller that leaves is dropped where it waits, and so is everything if the future is
     /// dropped. A request of another type is rejected.
     ///
+    /// The future is a handle of the room: one that is spawned keeps it until
+    /// [`Room::leave`](crate::Room::leave). What the function needs of its surroundings it takes
+    /// along for each call: `move |request| { let store = store.clone(); async move { … } }`.
+    ///
     /// ```
     /// # async fn example(room: tristero::Room) -> Result<(), Box<dyn std::error::Error>> {
     /// use tristero::RequestAction;

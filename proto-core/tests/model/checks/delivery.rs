@@ -49,7 +49,7 @@ pub fn check(record: &Record, seen: Seen<'_>) -> Verdict {
             let known = record.transfers.get(&(seen.visit, *transfer));
             let Some(known) = known else { return Ok(()) };
             let bytes = Bytes::from(known.bytes.clone());
-            return check_transferred(record, seen, known, bytes, result.is_ok());
+            return check_transferred(record, seen, known, &bytes, result.is_ok());
         }
         Event::Receiving { action, fraction, .. } => {
             let registered = seen.of(record).actions.get(&action_index(action));
@@ -114,7 +114,7 @@ fn check_transferred(
     record: &Record,
     seen: Seen<'_>,
     transfer: &Transfer,
-    bytes: Bytes,
+    bytes: &Bytes,
     is_whole: bool,
 ) -> Verdict {
     let number = transfer.parcel.or_else(|| number_of_bytes(bytes.clone()));
@@ -124,10 +124,10 @@ fn check_transferred(
     };
     let (sent, is_all) = parcel.bytes();
     if !is_whole {
-        ensure!(sent.starts_with(&bytes), "the beginning is not what was sent");
+        ensure!(sent.starts_with(bytes), "the beginning is not what was sent");
         return Ok(());
     }
-    ensure!(is_all && sent == bytes, "{} bytes are not what was sent", bytes.len());
+    ensure!(is_all && sent == *bytes, "{} bytes are not what was sent", bytes.len());
     let peer = record.id(transfer.peer);
     let action = crate::action_name(transfer.action);
     check_parcel(record, seen, peer, &action, number).map(|_| ())
