@@ -181,9 +181,11 @@ fn a_name_is_for_messages_or_for_requests() {
     respond(&mut agent, "request", json!({"respond": "echo"}));
     let request = json!({"action": "message", "text": "", "target": ABSENT});
     let send = json!({"action": "request", "text": ""});
-    for reply in [agent.ask("request", request), agent.ask("send", send)] {
-        let expected = "this name is used for another kind of action in this room already";
-        assert_eq!(reply["error"], expected);
+    for (name, reply) in
+        [("message", agent.ask("request", request)), ("request", agent.ask("send", send))]
+    {
+        let why = "is another kind of action in this room already; take another name";
+        assert_eq!(reply["error"], format!("{name:?} {why}"));
     }
 }
 
