@@ -131,7 +131,8 @@ async fn a_room_that_was_joined_in_another_way_is_an_error_that_says_what_differ
     let node = peer();
     let _room = node.join(&config, "room").unwrap();
     let join = |config: Config| node.join(&config, "room").unwrap_err().to_string();
-    let differs = |what| format!("this room was joined already, with another {what}; leave it first");
+    let differs =
+        |what| format!("this room was joined already, with another {what}; leave it first");
     assert_eq!(join(config.clone().password("other")), differs("password"));
     assert_eq!(join(config.clone().relay("ws://127.0.0.1:9")), differs("list of relays"));
     assert_eq!(join(config.clone().passive(true)), differs("choice of being passive"));
