@@ -33,7 +33,7 @@ export class Signaling {
     const topics = new Set([this.#root, ...this.#selves.values()]);
     return this.#tap
       .past(({ type, topic }) => type === 'publish' && topics.has(topic))
-      .map(({ topic, signal }) => ({ topic, ...signal }));
+      .map(read);
   }
 
   /** Everything said so far but announces: what makes connections. */
@@ -71,9 +71,13 @@ export class Signaling {
     await Promise.all(peers.map((peer) => peer.do('relays')));
   }
 
-  /** Resolves when `peer` begins anew to announce itself, after its burst, and not for the time. */
-  announcesAgain(peer) {
-    return this.#announce(peer, BURST_ANNOUNCES + 1, { deadlineMs: HEARTBEAT_MS / 2 });
+  /**
+   * Resolves when `peer`, whose burst was over, begins another after so much was `said`: it is
+   * awaited for less than the pause between announces after a burst.
+   */
+  async announcesAgain(peer, said) {
+    const before = this.said.slice(0, said).filter((message) => this.#isAnnounceOf(peer, message));
+    await this.#announce(peer, before.length + 1, { deadlineMs: HEARTBEAT_MS / 2 });
   }
 
   async #burstHeard(peer, hearers) {
@@ -82,20 +86,23 @@ export class Signaling {
       frame.at > last.at &&
       frame.type === 'delivery' &&
       frame.peer.id === hearer.selfId &&
-      this.#isAnnounceOf(peer, frame);
+      this.#isAnnounceOf(peer, read(frame));
     const hear = (hearer) =>
       this.#tap.waitFor(isHeardBy(hearer), `${hearer.name} hear the last announce of ${peer.name}`);
     await Promise.all(hearers.map(hear));
   }
 
   #announce(peer, nth, options) {
-    const matches = (frame) => frame.type === 'publish' && this.#isAnnounceOf(peer, frame);
+    const matches = (frame) => frame.type === 'publish' && this.#isAnnounceOf(peer, read(frame));
     return this.#tap.waitFor(matches, `announce ${nth} of ${peer.name}`, { ...options, nth });
   }
 
   #isSubscription = ({ type, topic }) => type === 'subscribe' && topic === this.#root;
 
-  #isAnnounceOf({ selfId }, { topic, signal }) {
-    return topic === this.#root && signal.peerId === selfId;
+  #isAnnounceOf({ selfId }, { topic, peerId }) {
+    return topic === this.#root && peerId === selfId;
   }
 }
+
+/** What is in the message of a frame, and its topic. */
+const read = ({ topic, signal }) => ({ topic, ...signal });

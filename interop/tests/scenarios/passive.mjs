@@ -41,14 +41,14 @@ const assertWakes = async ({ cast }, { passive, active, next }, given) => {
   await assertTalking(given, [active, passive]);
 
   await signaling.quiet([active, passive]);
-  const silence = signaling.said.length;
   await active.do('leave', { room });
   await passive.waitFor('peerLeave', { room, peer: active.selfId });
   await tired;
+  const silence = signaling.said.length;
   await join(cast, next, given, config);
   await joined([next, passive], given);
   await assertTalking(given, [next, passive]);
-  await signaling.announcesAgain(passive);
+  await signaling.announcesAgain(passive, silence);
   const sinceThen = signaling.said.slice(silence);
   const wakeUp = sinceThen.findIndex(({ peerId }) => peerId === next.selfId);
   assert.deepEqual(sinceThen.slice(0, wakeUp), []);
