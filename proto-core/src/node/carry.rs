@@ -109,6 +109,7 @@ impl<E: Engine> Node<E> {
             }
             let Some(joined) = self.rooms.get_mut(&key) else { continue };
             self.touched.insert(Part::Signaling(key));
+            let was_dormant = joined.signaling.is_dormant();
             if !joined.signaling.wake(relay, &signal, now) {
                 continue;
             }
@@ -124,7 +125,10 @@ impl<E: Engine> Node<E> {
             };
             if let Some(peer) = peer.filter(is_waiting) {
                 // So that the other side, which may have given us up too, attaches us now as well.
-                peer.say_presence(&token, true);
+                // A room that woke says so to everyone.
+                if !was_dormant {
+                    peer.say_presence(&token, true);
+                }
                 self.attach(key, conn, now);
             }
             if seems_lost {
@@ -257,7 +261,8 @@ impl<E: Engine> Node<E> {
             }
             Ok(Frame::Hello(capabilities)) => self.on_hello(conn, capabilities),
             Ok(Frame::Room { token, chunk }) => {
-                let key = self.room_of_token(conn, &token);
+                // A dormant room is not there for others.
+                let key = self.room_of_token(conn, &token).filter(|key| !self.is_dormant(*key));
                 let Some(peer) = self.peers.get_mut(&conn) else { return };
                 let Some(key) = key else { return peer.discard(&token, &chunk) };
                 if !peer.is_attached(key) {

@@ -448,7 +448,10 @@ impl<E: Engine> Node<E> {
     fn withdraw_presence(&mut self, now: Time) {
         while self.farewells.front().is_some_and(|(at, ..)| *at <= now) {
             let Some((_, conn, token)) = self.farewells.pop_front() else { return };
-            let is_back = self.rooms.values().any(|joined| joined.room.names().token == token);
+            let is_back = self
+                .rooms
+                .values()
+                .any(|joined| joined.room.names().token == token && !joined.signaling.is_dormant());
             if let Some(peer) = self.peers.get_mut(&conn).filter(|_| !is_back) {
                 peer.say_presence(&token, false);
                 self.touched.insert(Part::Peer(conn));
