@@ -117,3 +117,23 @@ fn a_room_that_is_left_takes_no_connection_along() {
         ],
     );
 }
+
+#[test]
+fn a_passive_room_that_sleeps_is_not_there() {
+    let passive = Manner { is_passive: true, ..USUAL };
+    keeps_its_promises_in(
+        1,
+        2,
+        &[
+            join(0, Place::Vault, USUAL),
+            join(1, Place::Vault, USUAL),
+            join(0, Place::Lobby, USUAL),
+            Command::Pass { ms: 2_000 },
+            Command::Leave { visit: 0 },
+            join(0, Place::Lobby, passive),
+            Command::StopRelay,
+            join(1, Place::Lobby, USUAL),
+            Command::Pass { ms: 15_000 },
+        ],
+    );
+}
