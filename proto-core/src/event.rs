@@ -11,7 +11,7 @@ use crate::join_failure::JoinFailure;
 use crate::room::{
     LeaveReason, Message, Request, RequestFailure, Response, SendReport, TransferFailure,
 };
-use crate::signaling::RelayStatus;
+use crate::signaling::{RelayStatus, RelayUrl};
 use crate::wire::{ActionName, Payload};
 
 /// Something that the application may care about.
@@ -210,6 +210,15 @@ pub enum Event {
         /// How it is doing now.
         status: RelayStatus,
     },
+    /// A relay of a room said something for whoever looks after the application.
+    RelayNotice {
+        /// The room.
+        room: RoomKey,
+        /// The relay's URL.
+        url: RelayUrl,
+        /// What it said, in its words: up to 1,024 bytes.
+        text: String,
+    },
     /// The node is shut down: every goodbye was sent, nothing follows.
     ShutDown,
 }
@@ -236,7 +245,8 @@ impl Event {
             | Event::TransferBegan { room, .. }
             | Event::TransferPiece { room, .. }
             | Event::TransferEnded { room, .. }
-            | Event::Relay { room, .. } => Some(*room),
+            | Event::Relay { room, .. }
+            | Event::RelayNotice { room, .. } => Some(*room),
             Event::ShutDown => None,
         }
     }

@@ -49,6 +49,7 @@ pub mod signaling;
 pub mod strategies;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 mod time;
 pub mod wire;
 

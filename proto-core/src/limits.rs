@@ -231,3 +231,6 @@ pub const SHUNNED_MAX: usize = 256;
 /// Offers that a room remembers to have heard, so that copies of them take nothing's place. The
 /// oldest is forgotten.
 pub const HEARD_OFFERS_MAX: usize = 4_096;
+
+/// The longest text of a relay that is told, in bytes. What is longer is cut off.
+pub const RELAY_TEXT_BYTES_MAX: usize = 1_024;

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
 use crate::peer::{OutboxEvent, Outgoing, Peer};
 use crate::room::{LeaveReason, RoomOutput, SendFailure};
-use crate::signaling::{RelayOutput, SignalingOutput};
+use crate::signaling::{Publication, RelayOutput, SignalingOutput};
 use crate::time::Time;
 use crate::wire::Frame;
 
@@ -70,11 +70,38 @@ impl<E: Engine> Node<E> {
                         self.with_signaling(key, |joined| joined.signaling.on_relay_down(id));
                     }
                 }
+                RelayOutput::Notice(text) => self.report_notice(id, &text),
+                RelayOutput::AnnounceEvery { root, interval } => {
+                    for key in self.rooms_of(id, &root) {
+                        self.with_signaling(key, |joined| {
+                            joined.signaling.announce_every(id, interval);
+                        });
+                    }
+                }
+                RelayOutput::HoldAnnounces { root, pause } => {
+                    for key in self.rooms_of(id, &root) {
+                        self.with_signaling(key, |joined| {
+                            joined.signaling.hold_announces(id, now + pause);
+                        });
+                    }
+                }
                 RelayOutput::Message { topic, body } => self.on_signal(id, &topic, &body, now),
                 RelayOutput::StateChanged => self.report_relay(id),
             }
         }
         self.drop_unused_relay(id);
+    }
+
+    fn report_notice(&mut self, id: RelayId, text: &str) {
+        let Some(relay) = self.relays.get(&id) else { return };
+        let url = relay.status().url;
+        for (room, joined) in &self.rooms {
+            if joined.signaling.relays().any(|other| other == id) {
+                let (url, text) = (url.clone(), text.to_owned());
+                let event = Event::RelayNotice { room: *room, url, text };
+                self.outputs.push_back(Output::Event(event));
+            }
+        }
     }
 
     fn report_relay(&mut self, id: RelayId) {
@@ -144,10 +171,7 @@ impl<E: Engine> Node<E> {
         }) {
             match output {
                 SignalingOutput::Publish { relay, topic, body } => {
-                    if let Some(relay) = self.relays.get_mut(&relay) {
-                        relay.publish(&topic, &body, now);
-                    }
-                    self.touched.insert(Part::Relay(relay));
+                    self.publish(key, relay, &topic, &body, now);
                 }
                 SignalingOutput::Offer { conn, peer } => {
                     self.routes.negotiate(conn, key, peer);
@@ -175,10 +199,9 @@ impl<E: Engine> Node<E> {
                     self.engine.close(conn, now);
                 }
                 SignalingOutput::SubscribeSelf { relay } => {
-                    let topic =
-                        self.rooms.get(&key).map(|j| j.signaling.names().self_topic.clone());
-                    if let Some((topic, relay)) = topic.zip(self.relays.get_mut(&relay)) {
-                        relay.subscribe(&topic, key, now);
+                    let names = self.rooms.get(&key).map(|joined| joined.signaling.names());
+                    if let Some((names, relay)) = names.zip(self.relays.get_mut(&relay)) {
+                        relay.subscribe(&names.self_topic, &names.root_topic, key, now);
                     }
                     self.touched.insert(Part::Relay(relay));
                 }
@@ -193,6 +216,14 @@ impl<E: Engine> Node<E> {
             }
             self.touched.insert(Part::Engine);
         }
+    }
+
+    fn publish(&mut self, key: RoomKey, id: RelayId, topic: &Topic, body: &str, now: Time) {
+        let Some(joined) = self.rooms.get(&key) else { return };
+        let Some(relay) = self.relays.get_mut(&id) else { return };
+        let root = &joined.room.names().root_topic;
+        relay.publish(Publication { topic, root, body }, now);
+        self.touched.insert(Part::Relay(id));
     }
 
     fn refuse_description(&mut self, key: RoomKey, peer: &PeerId, why: String, now: Time) {

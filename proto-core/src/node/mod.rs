@@ -32,7 +32,7 @@ use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::rng::Seed;
 use crate::room::{Room, RoomTerms};
-use crate::signaling::{Relay, RelayStatus, RelayUrl, RoomNames, Signaling, SignalingTerms};
+use crate::signaling::{Relay, RelayStatus, RelayUrl, RoomNames, SessionTerms, Signaling, SignalingTerms};
 use crate::time::{Clock, Deadline, DueSet, Time};
 use routes::Routes;
 
@@ -51,6 +51,7 @@ const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
 pub struct Node<E> {
     self_id: PeerId,
     seed: Seed,
+    clock: Clock,
     limits: Limits,
     idle_ttl: Duration,
     manual_reconnection: bool,
@@ -115,6 +116,7 @@ impl<E: Engine> Node<E> {
         Node {
             self_id,
             seed,
+            clock,
             limits: config.limits,
             idle_ttl: config.idle_ttl,
             manual_reconnection: config.manual_reconnection,
@@ -366,11 +368,18 @@ impl<E: Engine> Node<E> {
         let name = (config.strategy.name().to_owned(), config.url.clone());
         let next_relay = &mut self.next_relay;
         let id = *self.relay_ids.entry(name).or_insert_with(|| RelayId(next_relay.next()));
-        let (strategy, url) = (config.strategy.clone(), config.url.clone());
+        let strategy = config.strategy.clone();
+        let terms = SessionTerms {
+            url: config.url.clone(),
+            self_id: self.self_id.clone(),
+            shared: self.seed.fork(&format!("strategy {}", strategy.name())),
+            rng: self.seed.rng(&format!("relay session {}", id.0)),
+            clock: self.clock,
+        };
         let rng = self.seed.rng(&format!("relay {}", id.0));
         let is_paused = self.are_relays_paused;
         let relay = self.relays.entry(id).or_insert_with(|| {
-            let mut relay = Relay::new(strategy, url, rng, now);
+            let mut relay = Relay::new(strategy, terms, rng, now);
             if is_paused {
                 relay.pause();
             }
@@ -380,9 +389,9 @@ impl<E: Engine> Node<E> {
         joined.signaling.add_relay(id);
         let names = joined.signaling.names();
         if !joined.config.passive {
-            relay.subscribe(&names.self_topic, room, now);
+            relay.subscribe(&names.self_topic, &names.root_topic, room, now);
         }
-        relay.subscribe(&names.root_topic, room, now);
+        relay.subscribe(&names.root_topic, &names.root_topic, room, now);
         self.touched.extend([Part::Relay(id), Part::Signaling(room)]);
     }
 

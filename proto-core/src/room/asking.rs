@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::ids::{CallId, PeerId, RequestId, SendId};
 use crate::limits;
 use crate::peer::Order;
+use crate::text::shortened;
 use crate::time::Time;
 use crate::wire::{ActionName, Payload, Transmission};
 
@@ -212,19 +213,12 @@ impl Room {
         let payload = match result {
             Ok(payload) => payload,
             Err(why) => {
-                metadata.insert("e".to_owned(), shortened(&why).into());
+                metadata.insert("e".to_owned(), shortened(&why, limits::REJECTION_BYTES_MAX).into());
                 Payload::Json(Value::Null)
             }
         };
         Transmission::new(action, nonce, payload, Some(&Value::Object(metadata)))
     }
-}
-
-/// As many whole characters of a text as a rejection may have.
-fn shortened(text: &str) -> &str {
-    let is_end = |end: &usize| text.is_char_boundary(*end);
-    let end = (0..=limits::REJECTION_BYTES_MAX.min(text.len())).rev().find(is_end);
-    &text[..end.unwrap_or_default()]
 }
 
 /// The id of a request, and what its sender sent along.

@@ -22,6 +22,12 @@ const BURST_PAUSE: Duration = Duration::from_millis(5_333);
 pub(crate) struct Announcer {
     next: Option<Next>,
     last_burst: Option<Time>,
+    /// When the last announce was made.
+    last: Option<Time>,
+    /// What the relay wants instead of the heartbeat.
+    interval: Option<Duration>,
+    /// The relay wants none before.
+    held_until: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -42,6 +48,7 @@ impl Announcer {
             None => now,
         };
         self.last_burst = Some(at);
+        let at = self.held_until.map_or(at, |until| until.max(at));
         self.next = Some(Next { at, done: 0 });
     }
 
@@ -61,15 +68,42 @@ impl Announcer {
     /// Whether an announce is due; if so it counts as made.
     pub(crate) fn take_due(&mut self, now: Time) -> bool {
         let Some(next) = self.next.as_mut().filter(|next| next.at <= now) else { return false };
-        next.at = now + BURST.get(next.done).copied().unwrap_or(HEARTBEAT);
         next.done += 1;
+        next.at = now + pause_after(next.done, self.interval);
+        if let Some(until) = self.held_until {
+            next.at = next.at.max(until);
+        }
+        self.last = Some(now);
         true
+    }
+
+    /// The relay wants announces so often. It counts from the last one.
+    pub(crate) fn announce_every(&mut self, interval: Duration) {
+        self.interval = Some(interval);
+        if let (Some(next), Some(last)) = (&mut self.next, self.last) {
+            next.at = last + pause_after(next.done, self.interval);
+        }
+    }
+
+    /// The relay wants no announce before then.
+    pub(crate) fn hold_until(&mut self, until: Time) {
+        self.held_until = Some(until);
+        if let Some(next) = &mut self.next {
+            next.at = next.at.max(until);
+        }
     }
 
     /// When the next announce is due.
     pub(crate) fn next(&self) -> Option<Time> {
         self.next.as_ref().map(|next| next.at)
     }
+}
+
+/// How long to wait after so many announces of a burst.
+fn pause_after(done: usize, interval: Option<Duration>) -> Duration {
+    let interval = interval.unwrap_or(HEARTBEAT);
+    let of_burst = done.checked_sub(1).and_then(|index| BURST.get(index));
+    of_burst.map_or(interval, |pause| interval.min(*pause))
 }
 
 #[cfg(test)]
@@ -118,5 +152,22 @@ mod tests {
         assert_eq!(announcer.next(), Some(Time::from_millis(5_333)));
         announcer.stop();
         assert_eq!(announcer.next(), None);
+    }
+
+    #[test]
+    fn a_relay_may_want_more_announces_or_none_for_a_while() {
+        let mut announcer = Announcer::default();
+        announcer.burst(Time::ZERO);
+        announces(&mut announcer, Time::from_millis(3_000));
+        announcer.announce_every(Duration::from_secs(10));
+        let made = announces(&mut announcer, Time::from_millis(33_000));
+        assert_eq!(made, [12_099, 22_099, 32_099].map(Time::from_millis));
+        announcer.announce_every(Duration::from_secs(120));
+        assert_eq!(announcer.next(), Some(Time::from_millis(152_099)));
+        announcer.hold_until(Time::from_millis(200_000));
+        assert_eq!(announcer.next(), Some(Time::from_millis(200_000)));
+        announcer.burst(Time::from_millis(100_000));
+        announcer.hold_until(Time::from_millis(200_000));
+        assert_eq!(announcer.next(), Some(Time::from_millis(200_000)), "not by a burst either");
     }
 }

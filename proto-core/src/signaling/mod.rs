@@ -18,7 +18,7 @@ pub(crate) use relay::{Relay, RelayOutput};
 pub use relay::{RelayState, RelayStatus};
 pub(crate) use room_signaling::{RoomNames, Signaling, SignalingOutput, SignalingTerms};
 pub use strategy::{
-    Decoded, InvalidRelayUrl, LinkFrame, LinkTarget, Malformed, RelaySession, RelayUrl,
-    SessionInput, SessionOutput, Strategy, TopicCodec,
+    Decoded, InvalidRelayUrl, LinkFrame, LinkTarget, Malformed, Publication, RelaySession,
+    RelayUrl, SessionInput, SessionOutput, SessionTerms, Strategy, Subscription, TopicCodec,
 };
 pub use topic_session::TopicSession;

@@ -13,10 +13,13 @@ use tracing::debug;
 
 use crate::crypto::Topic;
 use crate::ids::{LinkId, RoomKey};
+use crate::limits;
 use crate::rng::Rng;
 use crate::signaling::strategy::{
-    LinkFrame, LinkTarget, RelaySession, RelayUrl, SessionInput, SessionOutput, Strategy,
+    LinkFrame, LinkTarget, Publication, RelaySession, RelayUrl, SessionInput, SessionOutput,
+    SessionTerms, Strategy, Subscription,
 };
+use crate::text::shortened;
 use crate::time::{Deadline, Time};
 
 /// A random wait below this precedes the first reconnection; each failure in a row doubles it.
@@ -43,6 +46,11 @@ pub enum RelayState {
     },
     /// No link stands, and none is dialled until reconnection is resumed.
     Paused,
+    /// The relay does not want us, and is not dialled any more.
+    Retired {
+        /// Why, in its words.
+        why: String,
+    },
 }
 
 /// A relay as others see it.
@@ -74,6 +82,9 @@ pub(crate) enum RelayOutput {
     Subscribed(Topic),
     Down,
     Message { topic: Topic, body: String },
+    Notice(String),
+    AnnounceEvery { root: Topic, interval: Duration },
+    HoldAnnounces { root: Topic, pause: Duration },
     StateChanged,
 }
 
@@ -92,6 +103,17 @@ enum State {
     Open {
         link: LinkId,
     },
+    Retired {
+        why: String,
+    },
+}
+
+/// Who wants a topic.
+#[derive(Debug)]
+struct Wanted {
+    /// The root topic of the room it belongs to.
+    root: Topic,
+    rooms: Vec<RoomKey>,
 }
 
 /// See the [module](self).
@@ -102,8 +124,7 @@ pub(crate) struct Relay {
     session: Box<dyn RelaySession>,
     state: State,
     is_paused: bool,
-    /// Which rooms want each topic.
-    topics: BTreeMap<Topic, Vec<RoomKey>>,
+    topics: BTreeMap<Topic, Wanted>,
     rng: Rng,
     outputs: VecDeque<RelayOutput>,
     messages_in: u64,
@@ -114,9 +135,15 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// A relay that wants to be dialled at once.
-    pub(crate) fn new(strategy: Arc<dyn Strategy>, url: RelayUrl, rng: Rng, now: Time) -> Self {
+    pub(crate) fn new(
+        strategy: Arc<dyn Strategy>,
+        terms: SessionTerms,
+        rng: Rng,
+        now: Time,
+    ) -> Self {
+        let url = terms.url.clone();
         Relay {
-            session: strategy.session(&url),
+            session: strategy.session(terms),
             strategy,
             url,
             state: State::Waiting { until: now, failures: 0 },
@@ -132,38 +159,45 @@ impl Relay {
     }
 
     /// Notes that a room wants a topic.
-    pub(crate) fn subscribe(&mut self, topic: &Topic, room: RoomKey, now: Time) {
-        let rooms = self.topics.entry(topic.clone()).or_default();
-        if rooms.contains(&room) {
+    pub(crate) fn subscribe(&mut self, topic: &Topic, root: &Topic, room: RoomKey, now: Time) {
+        let wanted = self
+            .topics
+            .entry(topic.clone())
+            .or_insert_with(|| Wanted { root: root.clone(), rooms: Vec::new() });
+        if wanted.rooms.contains(&room) {
             return;
         }
-        rooms.push(room);
-        let is_new = rooms.len() == 1;
-        match self.state {
-            State::Open { .. } if is_new => self.feed(SessionInput::Subscribe(topic), now),
-            State::Open { .. } => self.outputs.push_back(RelayOutput::Subscribed(topic.clone())),
-            State::Waiting { .. } | State::Dialling { .. } => {}
+        wanted.rooms.push(room);
+        let is_new = wanted.rooms.len() == 1;
+        if self.is_open() {
+            if is_new {
+                self.feed(SessionInput::Subscribe(Subscription { topic, root }), now);
+            } else {
+                self.outputs.push_back(RelayOutput::Subscribed(topic.clone()));
+            }
         }
     }
 
     /// Notes that a room no longer wants a topic.
     pub(crate) fn unsubscribe(&mut self, topic: &Topic, room: RoomKey, now: Time) {
-        let Some(rooms) = self.topics.get_mut(topic) else { return };
-        rooms.retain(|other| *other != room);
-        if rooms.is_empty() {
+        let Some(wanted) = self.topics.get_mut(topic) else { return };
+        wanted.rooms.retain(|other| *other != room);
+        if wanted.rooms.is_empty() {
+            let root = wanted.root.clone();
             self.topics.remove(topic);
             if self.is_open() {
-                self.feed(SessionInput::Unsubscribe(topic), now);
+                let subscription = Subscription { topic, root: &root };
+                self.feed(SessionInput::Unsubscribe(subscription), now);
             }
         }
     }
 
     /// Publishes a signal; false, and nothing is sent, if no link stands.
-    pub(crate) fn publish(&mut self, topic: &Topic, body: &str, now: Time) -> bool {
+    pub(crate) fn publish(&mut self, publication: Publication<'_>, now: Time) -> bool {
         if !self.is_open() {
             return false;
         }
-        self.feed(SessionInput::Publish { topic, body }, now);
+        self.feed(SessionInput::Publish(publication), now);
         true
     }
 
@@ -196,9 +230,10 @@ impl Relay {
         self.last_error = None;
         self.outputs.push_back(RelayOutput::StateChanged);
         self.feed(SessionInput::Opened, now);
-        let topics: Vec<Topic> = self.topics.keys().cloned().collect();
-        for topic in topics {
-            self.feed(SessionInput::Subscribe(&topic), now);
+        let topics = self.topics.iter().map(|(topic, wanted)| (topic.clone(), wanted.root.clone()));
+        for (topic, root) in topics.collect::<Vec<_>>() {
+            let subscription = Subscription { topic: &topic, root: &root };
+            self.feed(SessionInput::Subscribe(subscription), now);
         }
     }
 
@@ -234,9 +269,9 @@ impl Relay {
             }
             State::Open { .. } => {
                 self.session.handle_timeout(now);
-                self.drain_session();
+                self.drain_session(now);
             }
-            State::Waiting { .. } | State::Dialling { .. } => {}
+            State::Waiting { .. } | State::Dialling { .. } | State::Retired { .. } => {}
         }
     }
 
@@ -250,12 +285,13 @@ impl Relay {
             State::Waiting { until, .. } => Some(Deadline::new(until, "dial a relay")),
             State::Dialling { give_up, .. } => Some(Deadline::new(give_up, "give a dial up")),
             State::Open { .. } => self.session.poll_timeout(),
+            State::Retired { .. } => None,
         }
     }
 
     pub(crate) fn current_link(&self) -> Option<LinkId> {
         match self.state {
-            State::Waiting { .. } => None,
+            State::Waiting { .. } | State::Retired { .. } => None,
             State::Dialling { link, .. } | State::Open { link } => Some(link),
         }
     }
@@ -272,13 +308,14 @@ impl Relay {
         RelayStatus {
             strategy: self.strategy.name().to_owned(),
             url: self.url.clone(),
-            state: match self.state {
+            state: match &self.state {
                 State::Waiting { .. } if self.is_paused => RelayState::Paused,
                 State::Waiting { failures: 0, .. } | State::Dialling { .. } => {
                     RelayState::Connecting
                 }
-                State::Waiting { until, failures } => RelayState::BackingOff { until, failures },
+                &State::Waiting { until, failures } => RelayState::BackingOff { until, failures },
                 State::Open { .. } => RelayState::Open,
+                State::Retired { why } => RelayState::Retired { why: why.clone() },
             },
             messages_in: self.messages_in,
             messages_out: self.messages_out,
@@ -289,35 +326,49 @@ impl Relay {
 
     /// Rooms that listen to a topic.
     pub(crate) fn rooms_of(&self, topic: &Topic) -> &[RoomKey] {
-        self.topics.get(topic).map_or(&[], Vec::as_slice)
+        self.topics.get(topic).map_or(&[], |wanted| &wanted.rooms)
     }
 
     fn fail(&mut self, why: &str, now: Time) {
         let failures = match self.state {
             State::Dialling { failures, .. } => failures.saturating_add(1),
             // A link that stood begins the count anew.
-            State::Open { .. } | State::Waiting { .. } => 1,
+            State::Open { .. } | State::Waiting { .. } | State::Retired { .. } => 1,
         };
         let bound = BACKOFF_FIRST * 2u32.pow((failures - 1).min(BACKOFF_DOUBLINGS));
         let until = now + self.rng.duration_below(bound);
         debug!(relay = %self.url, why, failures, "relay lost");
         let was_open = self.is_open();
-        self.state = State::Waiting { until, failures };
         self.last_error = Some(why.to_owned());
+        self.go_down(State::Waiting { until, failures }, was_open, now);
+    }
+
+    /// There is no link any more.
+    fn go_down(&mut self, state: State, was_open: bool, now: Time) {
+        self.state = state;
         self.session.handle_input(SessionInput::Closed, now);
-        self.drain_session();
+        while self.session.poll_output().is_some() {}
         if was_open {
             self.outputs.push_back(RelayOutput::Down);
         }
         self.outputs.push_back(RelayOutput::StateChanged);
     }
 
-    fn feed(&mut self, input: SessionInput<'_>, now: Time) {
-        self.session.handle_input(input, now);
-        self.drain_session();
+    /// Gives the link up by our own will.
+    fn hang_up(&mut self, state: State, now: Time) {
+        if let Some(link) = self.current_link() {
+            self.outputs.push_back(RelayOutput::CloseLink { link });
+        }
+        let was_open = self.is_open();
+        self.go_down(state, was_open, now);
     }
 
-    fn drain_session(&mut self) {
+    fn feed(&mut self, input: SessionInput<'_>, now: Time) {
+        self.session.handle_input(input, now);
+        self.drain_session(now);
+    }
+
+    fn drain_session(&mut self, now: Time) {
         while let Some(output) = self.session.poll_output() {
             match output {
                 SessionOutput::Send(frame) => {
@@ -336,6 +387,26 @@ impl Relay {
                     self.malformed += 1;
                     debug!(relay = %self.url, why, "dropped a relay's message");
                 }
+                SessionOutput::Notice(text) => {
+                    let text = shortened(&text, limits::RELAY_TEXT_BYTES_MAX).to_owned();
+                    debug!(relay = %self.url, text, "a relay says");
+                    self.outputs.push_back(RelayOutput::Notice(text));
+                }
+                SessionOutput::AnnounceEvery { root, interval } => {
+                    self.outputs.push_back(RelayOutput::AnnounceEvery { root, interval });
+                }
+                SessionOutput::HoldAnnounces { root, pause } => {
+                    self.outputs.push_back(RelayOutput::HoldAnnounces { root, pause });
+                }
+                SessionOutput::Retire(why) => {
+                    let why = shortened(&why, limits::RELAY_TEXT_BYTES_MAX).to_owned();
+                    debug!(relay = %self.url, why, "a relay does not want us");
+                    self.last_error = Some(why.clone());
+                    self.hang_up(State::Retired { why }, now);
+                }
+                SessionOutput::Redial => {
+                    self.hang_up(State::Waiting { until: now, failures: 0 }, now);
+                }
             }
         }
     }
@@ -344,12 +415,21 @@ impl Relay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::PeerId;
     use crate::rng::Seed;
     use crate::strategies::WsRelay;
+    use crate::time::Clock;
 
     fn relay() -> Relay {
-        let url = RelayUrl::web_socket("ws://127.0.0.1:1").unwrap();
-        Relay::new(Arc::new(WsRelay), url, Seed::from_number(1).rng("relay"), Time::ZERO)
+        let seed = Seed::from_number(1);
+        let terms = SessionTerms {
+            url: RelayUrl::web_socket("ws://127.0.0.1:1").unwrap(),
+            self_id: PeerId::new("a").unwrap(),
+            shared: seed.fork("strategy"),
+            rng: seed.rng("session"),
+            clock: Clock { now: Time::ZERO, unix: Duration::ZERO },
+        };
+        Relay::new(Arc::new(WsRelay), terms, seed.rng("relay"), Time::ZERO)
     }
 
     fn sent(relay: &mut Relay) -> Vec<String> {
@@ -398,15 +478,16 @@ mod tests {
     fn topics_are_subscribed_once_and_again_after_a_reconnect() {
         let mut relay = relay();
         let topic = Topic::from_wire("t");
-        relay.subscribe(&topic, RoomKey(1), Time::ZERO);
-        relay.subscribe(&topic, RoomKey(2), Time::ZERO);
+        relay.subscribe(&topic, &topic, RoomKey(1), Time::ZERO);
+        relay.subscribe(&topic, &topic, RoomKey(2), Time::ZERO);
         relay.handle_timeout(|| LinkId(1), Time::ZERO);
         relay.on_link_opened(LinkId(1), Time::ZERO);
         assert_eq!(sent(&mut relay), [r#"{"type":"subscribe","topic":"t"}"#]);
         relay.unsubscribe(&topic, RoomKey(1), Time::ZERO);
         assert_eq!(sent(&mut relay), [] as [String; 0], "another room listens there");
         relay.on_link_closed(LinkId(1), "gone", Time::ZERO);
-        assert!(!relay.publish(&topic, "{}", Time::ZERO), "no link, no publishing");
+        let publication = Publication { topic: &topic, root: &topic, body: "{}" };
+        assert!(!relay.publish(publication, Time::ZERO), "no link, no publishing");
         relay.handle_timeout(|| LinkId(2), Time::from_millis(3_333));
         relay.on_link_opened(LinkId(2), Time::from_millis(3_333));
         assert_eq!(sent(&mut relay), [r#"{"type":"subscribe","topic":"t"}"#]);

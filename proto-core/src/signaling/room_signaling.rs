@@ -8,6 +8,7 @@
 mod negotiation;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use tracing::{debug, trace};
 
@@ -180,6 +181,20 @@ impl Signaling {
             side.root_stands = false;
             side.self_stands = false;
             side.announcer.stop();
+        }
+    }
+
+    /// A relay wants announces so often.
+    pub(crate) fn announce_every(&mut self, relay: RelayId, interval: Duration) {
+        if let Some(side) = self.relays.get_mut(&relay) {
+            side.announcer.announce_every(interval);
+        }
+    }
+
+    /// A relay wants no announces before then.
+    pub(crate) fn hold_announces(&mut self, relay: RelayId, until: Time) {
+        if let Some(side) = self.relays.get_mut(&relay) {
+            side.announcer.hold_until(until);
         }
     }
 

@@ -6,11 +6,14 @@
 //! crate, and name it by a [`Strategy`], to meet over a service of your own.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::crypto::Topic;
-use crate::time::{Deadline, Time};
+use crate::ids::PeerId;
+use crate::rng::{Rng, Seed};
+use crate::time::{Clock, Deadline, Time};
 
 /// A kind of relay. It makes the session for each relay of its kind.
 pub trait Strategy: fmt::Debug + Send + Sync {
@@ -18,13 +21,34 @@ pub trait Strategy: fmt::Debug + Send + Sync {
     /// the URL are equal.
     fn name(&self) -> &str;
 
-    /// A session for the relay at this URL. It lives through all reconnections.
-    fn session(&self, url: &RelayUrl) -> Box<dyn RelaySession>;
+    /// A session for one relay. It lives through all reconnections.
+    fn session(&self, terms: SessionTerms) -> Box<dyn RelaySession>;
 
     /// Whether candidates may follow a description, where a room's configuration does not say.
     fn trickles(&self) -> bool {
         true
     }
+
+    /// The relays that are used where a room's configuration names none; peers meet because all
+    /// choose the same ones. There are none by default.
+    fn default_relays(&self, _app_id: &str) -> Vec<RelayUrl> {
+        Vec::new()
+    }
+}
+
+/// What a session is told at its beginning.
+#[derive(Debug)]
+pub struct SessionTerms {
+    /// Where the relay is.
+    pub url: RelayUrl,
+    /// Our id.
+    pub self_id: PeerId,
+    /// Randomness that all sessions of the strategy share, such as for a key of the node.
+    pub shared: Seed,
+    /// Randomness of this session.
+    pub rng: Rng,
+    /// What the wall clock shows when, for services that ask.
+    pub clock: Clock,
 }
 
 /// Where a relay is.
@@ -141,16 +165,38 @@ pub enum SessionInput<'a> {
     /// The link is gone.
     Closed,
     /// Subscribe a topic. Comes only while a link stands.
-    Subscribe(&'a Topic),
+    Subscribe(Subscription<'a>),
     /// Unsubscribe a topic. Comes only while a link stands.
-    Unsubscribe(&'a Topic),
+    Unsubscribe(Subscription<'a>),
     /// Publish a signal on a topic. Comes only while a link stands.
-    Publish {
-        /// The topic.
-        topic: &'a Topic,
-        /// The signal's JSON.
-        body: &'a str,
-    },
+    Publish(Publication<'a>),
+}
+
+/// A topic that a room listens to.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscription<'a> {
+    /// The topic: the room's root topic, or our own self topic there.
+    pub topic: &'a Topic,
+    /// The room's root topic.
+    pub root: &'a Topic,
+}
+
+/// A signal to be published.
+#[derive(Clone, Copy, Debug)]
+pub struct Publication<'a> {
+    /// Where: the room's root topic, or the self topic of a peer.
+    pub topic: &'a Topic,
+    /// The room's root topic.
+    pub root: &'a Topic,
+    /// The signal's JSON.
+    pub body: &'a str,
+}
+
+impl Publication<'_> {
+    /// Whether it announces us to everyone, and is not for one peer.
+    pub fn is_announce(&self) -> bool {
+        self.topic == self.root
+    }
 }
 
 /// What a session says.
@@ -170,6 +216,27 @@ pub enum SessionOutput {
     },
     /// The relay sent something that is not of its protocol. It is dropped and counted.
     Malformed(&'static str),
+    /// The relay has something to say to whoever looks after us.
+    Notice(String),
+    /// The relay wants fewer announces of a room: the next one, and those after it, this long
+    /// after the one before.
+    AnnounceEvery {
+        /// The room's root topic.
+        root: Topic,
+        /// How long. It caps the pauses of the first announces too.
+        interval: Duration,
+    },
+    /// The relay wants no announce of a room for this long. Signals to peers may go on.
+    HoldAnnounces {
+        /// The room's root topic.
+        root: Topic,
+        /// How long.
+        pause: Duration,
+    },
+    /// The relay does not want us: it is not dialled any more.
+    Retire(String),
+    /// Close the link and dial anew: [`RelaySession::target`] has changed.
+    Redial,
 }
 
 /// A strategy on one relay: the general form.

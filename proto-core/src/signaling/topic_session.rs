@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::signaling::strategy::{
-    Decoded, LinkTarget, RelaySession, SessionInput, SessionOutput, TopicCodec,
+    Decoded, LinkTarget, Publication, RelaySession, SessionInput, SessionOutput, Subscription,
+    TopicCodec,
 };
 use crate::time::{Deadline, Time};
 
@@ -36,15 +37,17 @@ impl<C: TopicCodec> RelaySession for TopicSession<C> {
                 Ok(Decoded::Nothing) => return,
                 Err(malformed) => SessionOutput::Malformed(malformed.0),
             },
-            SessionInput::Subscribe(topic) => {
+            SessionInput::Subscribe(Subscription { topic, .. }) => {
                 self.outputs.push_back(SessionOutput::Send(self.codec.subscribe(topic)));
                 if self.codec.acknowledges_subscriptions() {
                     return;
                 }
                 SessionOutput::Subscribed(topic.clone())
             }
-            SessionInput::Unsubscribe(topic) => SessionOutput::Send(self.codec.unsubscribe(topic)),
-            SessionInput::Publish { topic, body } => {
+            SessionInput::Unsubscribe(Subscription { topic, .. }) => {
+                SessionOutput::Send(self.codec.unsubscribe(topic))
+            }
+            SessionInput::Publish(Publication { topic, body, .. }) => {
                 SessionOutput::Send(self.codec.publish(topic, body))
             }
         };

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::crypto::Topic;
 use crate::signaling::{
-    Decoded, LinkFrame, LinkTarget, Malformed, RelaySession, RelayUrl, Strategy, TopicCodec,
-    TopicSession,
+    Decoded, LinkFrame, LinkTarget, Malformed, RelaySession, RelayUrl, SessionTerms, Strategy,
+    TopicCodec, TopicSession,
 };
 
 /// The strategy `ws`: relays as `tristero relay` and Trystero's own server are.
@@ -20,8 +20,8 @@ impl Strategy for WsRelay {
         "ws"
     }
 
-    fn session(&self, url: &RelayUrl) -> Box<dyn RelaySession> {
-        Box::new(TopicSession::new(WsRelayCodec { url: url.clone() }))
+    fn session(&self, terms: SessionTerms) -> Box<dyn RelaySession> {
+        Box::new(TopicSession::new(WsRelayCodec { url: terms.url }))
     }
 }
 
