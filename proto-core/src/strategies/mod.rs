@@ -1,5 +1,7 @@
 //! The services that peers meet over. Each is a codec; sockets and time are elsewhere.
 
+mod nostr;
 mod ws_relay;
 
+pub use nostr::Nostr;
 pub use ws_relay::WsRelay;
