@@ -3,19 +3,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use serde_json::Value;
 use tristero_proto::crypto::{RoomToken, SignalKey};
-use tristero_proto::signaling::{LinkFrame, RelayUrl, SessionInput, SessionTerms, Strategy as _};
-use tristero_proto::strategies::WsRelay;
+use tristero_proto::signaling::{LinkFrame, RelayUrl, SessionInput, Strategy as AnyStrategy};
+use tristero_proto::strategies::{Nostr, WsRelay};
+use tristero_proto::testing::session_terms;
 use tristero_proto::wire::{
     ActionName, CandidateInit, Chunk, Frame, OfferId, Payload, Signal, SignalBody, Tag,
     Transmission,
 };
-use tristero_proto::{Clock, PeerId, Seed, Time};
+use tristero_proto::{PeerId, Seed, Time};
+
+fn strategies() -> Vec<Box<dyn AnyStrategy>> {
+    vec![Box::new(WsRelay), Box::new(Nostr)]
+}
 
 fn any_signal() -> impl Strategy<Value = Signal> {
     let offer_id = "[0-9A-Za-z]{1,64}".prop_map(|id| OfferId::from_wire(&id).unwrap());
@@ -55,17 +58,14 @@ proptest! {
 
     #[test]
     fn any_message_of_a_relay_is_taken(text in ".{0,200}", bytes: Vec<u8>) {
-        let seed = Seed::from_number(1);
-        let mut session = WsRelay.session(SessionTerms {
-            url: RelayUrl::web_socket("ws://localhost").unwrap(),
-            self_id: PeerId::new("a").unwrap(),
-            shared: seed.fork("strategy"),
-            rng: seed.rng("session"),
-            clock: Clock { now: Time::ZERO, unix: Duration::ZERO },
-        });
-        for frame in [LinkFrame::Text(text), LinkFrame::Binary(bytes.into())] {
-            session.handle_input(SessionInput::Frame(frame), Time::ZERO);
-            while session.poll_output().is_some() {}
+        for strategy in strategies() {
+            let url = RelayUrl::web_socket("ws://localhost").unwrap();
+            let mut session = strategy.session(session_terms(url));
+            session.handle_input(SessionInput::Opened, Time::ZERO);
+            for frame in [LinkFrame::Text(text.clone()), LinkFrame::Binary(bytes.clone().into())] {
+                session.handle_input(SessionInput::Frame(frame), Time::ZERO);
+                while session.poll_output().is_some() {}
+            }
         }
     }
 

@@ -8,11 +8,8 @@ use std::path::Path;
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 use tristero_proto::PeerId;
-use tristero_proto::Time;
 use tristero_proto::crypto::{RoomToken, SignalKey, Topic, password_proof};
-use tristero_proto::signaling::{LinkFrame, RelayUrl, SessionInput, SessionOutput, Strategy};
-use tristero_proto::strategies::WsRelay;
-use tristero_proto::wire::{CandidateInit, Chunk, Frame, Signal, SignalBody};
+use tristero_proto::wire::{CandidateInit, Chunk, Frame};
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(name);
@@ -133,69 +130,4 @@ fn every_captured_message_of_the_data_channel_is_parsed_and_written_again() {
         }
     }
     assert!(checked > 100, "{checked}");
-}
-
-#[test]
-fn the_ws_relay_captures_parse_and_their_signals_decrypt() {
-    let mut kinds = [0; 4];
-    for scenario in ["open", "passive", "password-secret", "wrong-password"] {
-        let rows = rows(&format!("ws-relay/trystero-server-{scenario}.jsonl"));
-        let meta = &rows[0]["meta"];
-        let (app, room) = (text(meta, "appId"), text(meta, "roomId"));
-        for row in rows.iter().filter(|row| row["dir"] == "s2c") {
-            let mut session = WsRelay.session(&RelayUrl::web_socket("ws://localhost").unwrap());
-            let frame = LinkFrame::Text(text(row, "text").to_owned());
-            session.handle_input(SessionInput::Frame(frame), Time::ZERO);
-            let Some(SessionOutput::Message { topic, body }) = session.poll_output() else {
-                panic!("not a message: {row}");
-            };
-            let signal = Signal::parse(&body).unwrap();
-            // Each server frame goes to a peer that is not always the sender.
-            let sender_of = |config: &str| meta[config]["password"].as_str().unwrap_or_default();
-            let passwords = [sender_of("configA"), sender_of("configB")];
-            let opens = |sealed: &str| {
-                passwords.iter().any(|p| SignalKey::derive(p, app, room).open(sealed).is_ok())
-            };
-            match &signal.body {
-                SignalBody::Announce => kinds[0] += 1,
-                SignalBody::Offer { sealed, .. } => {
-                    assert!(opens(sealed));
-                    kinds[1] += 1;
-                }
-                SignalBody::Answer { sealed, .. } => {
-                    assert!(opens(sealed));
-                    kinds[2] += 1;
-                }
-                SignalBody::Candidate { sealed, .. } => {
-                    assert!(opens(sealed));
-                    kinds[3] += 1;
-                }
-            }
-            if topic == Topic::root(app, room) {
-                assert_eq!(signal.body, SignalBody::Announce);
-            }
-            assert_eq!(signal.emit(), body, "ours writes the same bytes");
-        }
-    }
-    assert!(kinds.iter().all(|count| *count >= 3), "{kinds:?}");
-}
-
-#[test]
-fn what_ours_sends_to_a_ws_relay_has_the_captured_form() {
-    let rows = rows("ws-relay/trystero-server-open.jsonl");
-    for row in rows.iter().filter(|row| row["dir"] == "c2s") {
-        let frame: Value = serde_json::from_str(text(row, "text")).unwrap();
-        let topic = Topic::from_wire(text(&frame, "topic"));
-        let input = match text(&frame, "type") {
-            "subscribe" => SessionInput::Subscribe(&topic),
-            "unsubscribe" => SessionInput::Unsubscribe(&topic),
-            "publish" => SessionInput::Publish { topic: &topic, body: text(&frame, "payload") },
-            other => panic!("a request of type {other}"),
-        };
-        let mut session = WsRelay.session(&RelayUrl::web_socket("ws://localhost").unwrap());
-        session.handle_input(input, Time::ZERO);
-        let ours = session.poll_output();
-        let theirs = LinkFrame::Text(text(row, "text").to_owned());
-        assert_eq!(ours, Some(SessionOutput::Send(theirs)));
-    }
 }

@@ -19,11 +19,20 @@ use tristero_proto::{HANDSHAKE_TIMEOUT, RelayConfig, RoomConfig};
 pub struct Config {
     app_id: String,
     password: Password,
-    relays: Vec<(Arc<dyn Strategy>, String)>,
+    meeting: Vec<Meeting>,
+    redundancy: Option<usize>,
     trickle: Option<bool>,
     passive: bool,
     handshake: bool,
     handshake_timeout: Duration,
+}
+
+/// A way to meet.
+#[derive(Clone, Debug)]
+struct Meeting {
+    strategy: Arc<dyn Strategy>,
+    /// The strategy's own choice where there is none.
+    urls: Option<Vec<String>>,
 }
 
 /// Why a room can't be joined.
@@ -33,6 +42,12 @@ pub enum JoinError {
     /// A relay's URL is not one.
     #[error(transparent)]
     RelayUrl(#[from] InvalidRelayUrl),
+    /// The configuration names a strategy without relays, and there are none that all would choose.
+    #[error("the strategy {0} has no relays of its own: name some")]
+    NoDefaultRelays(
+        /// The strategy.
+        String,
+    ),
     /// The room's configuration is not valid, or the room can't be joined now.
     #[error(transparent)]
     Room(#[from] tristero_proto::JoinError),
@@ -44,7 +59,8 @@ impl Config {
         Config {
             app_id: app_id.into(),
             password: Password::default(),
-            relays: Vec::new(),
+            meeting: Vec::new(),
+            redundancy: None,
             trickle: None,
             passive: false,
             handshake: false,
@@ -52,14 +68,35 @@ impl Config {
         }
     }
 
-    /// Adds a WebSocket relay, such as `tristero relay` runs. Its URL is checked on joining.
+    /// Meets over a WebSocket relay, such as `tristero relay` runs, too. Its URL is checked on
+    /// joining.
     pub fn relay(self, url: impl Into<String>) -> Self {
-        self.relay_by(Arc::new(WsRelay), url)
+        self.strategy_at(WsRelay, [url])
     }
 
-    /// Adds a relay of another kind.
-    pub fn relay_by(mut self, strategy: Arc<dyn Strategy>, url: impl Into<String>) -> Self {
-        self.relays.push((strategy, url.into()));
+    /// Meets by this strategy too, over the relays that Trystero chooses for the application. There
+    /// may be several strategies: everyone who is in the room by one of them is met, once.
+    pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
+        self.meeting.push(Meeting { strategy: Arc::new(strategy), urls: None });
+        self
+    }
+
+    /// Meets by this strategy too, over these relays. Others are met there alone who use one of
+    /// them. Their URLs are checked on joining.
+    pub fn strategy_at<U: Into<String>>(
+        mut self,
+        strategy: impl Strategy + 'static,
+        urls: impl IntoIterator<Item = U>,
+    ) -> Self {
+        let urls = Some(urls.into_iter().map(Into::into).collect());
+        self.meeting.push(Meeting { strategy: Arc::new(strategy), urls });
+        self
+    }
+
+    /// How many relays are used of each strategy that chooses them itself, in place of Trystero's
+    /// number. More are more reliable and more work.
+    pub fn redundancy(mut self, relays: usize) -> Self {
+        self.redundancy = Some(relays);
         self
     }
 
@@ -105,10 +142,23 @@ impl Config {
         config.passive = self.passive;
         config.handshake = self.handshake;
         config.handshake_timeout = self.handshake_timeout;
-        for (strategy, url) in &self.relays {
-            let url = RelayUrl::web_socket(url)?;
-            config.relays.push(RelayConfig { strategy: strategy.clone(), url });
+        for meeting in &self.meeting {
+            let strategy = &meeting.strategy;
+            let urls = self.relays_of(meeting)?;
+            let relay = |url| RelayConfig { strategy: strategy.clone(), url };
+            config.relays.extend(urls.into_iter().map(relay));
         }
         Ok(config)
+    }
+    fn relays_of(&self, Meeting { strategy, urls }: &Meeting) -> Result<Vec<RelayUrl>, JoinError> {
+        if let Some(urls) = urls {
+            return Ok(urls.iter().map(|url| strategy.relay_url(url)).collect::<Result<_, _>>()?);
+        }
+        let mut relays = strategy.default_relays(&self.app_id);
+        if relays.is_empty() {
+            return Err(JoinError::NoDefaultRelays(strategy.name().to_owned()));
+        }
+        relays.truncate(self.redundancy.unwrap_or_else(|| strategy.redundancy()).max(1));
+        Ok(relays)
     }
 }

@@ -14,9 +14,9 @@ use crate::event::Event;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
 use crate::peer::{OutboxEvent, Outgoing, Peer};
 use crate::room::{LeaveReason, RoomOutput, SendFailure};
-use crate::signaling::{Publication, RelayOutput, SignalingOutput};
+use crate::signaling::{Publication, RelayOutput, RoomNames, SessionInput, SignalingOutput};
 use crate::time::Time;
-use crate::wire::Frame;
+use crate::wire::{Frame, Signal};
 
 impl<E: Engine> Node<E> {
     /// Drains what was touched, until nothing is.
@@ -170,8 +170,8 @@ impl<E: Engine> Node<E> {
             Some((output, joined.signaling.options()))
         }) {
             match output {
-                SignalingOutput::Publish { relay, topic, body } => {
-                    self.publish(key, relay, &topic, &body, now);
+                SignalingOutput::Publish { relay, to, signal } => {
+                    self.publish(key, relay, to.as_ref(), &signal, now);
                 }
                 SignalingOutput::Offer { conn, peer } => {
                     self.routes.negotiate(conn, key, peer);
@@ -218,11 +218,21 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn publish(&mut self, key: RoomKey, id: RelayId, topic: &Topic, body: &str, now: Time) {
+    fn publish(
+        &mut self,
+        key: RoomKey,
+        id: RelayId,
+        to: Option<&PeerId>,
+        signal: &Signal,
+        now: Time,
+    ) {
         let Some(joined) = self.rooms.get(&key) else { return };
         let Some(relay) = self.relays.get_mut(&id) else { return };
-        let root = &joined.room.names().root_topic;
-        relay.publish(Publication { topic, root, body }, now);
+        let RoomNames { app_id, room_id, root_topic: root, .. } = joined.room.names();
+        let of_peer = to.map(|peer| Topic::of_peer(app_id, room_id, peer));
+        let topic = of_peer.as_ref().unwrap_or(root);
+        let publication = Publication { topic, root, to, signal };
+        relay.tell(SessionInput::Publish(publication), now);
         self.touched.insert(Part::Relay(id));
     }
 

@@ -32,7 +32,9 @@ use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::rng::Seed;
 use crate::room::{Room, RoomTerms};
-use crate::signaling::{Relay, RelayStatus, RelayUrl, RoomNames, SessionTerms, Signaling, SignalingTerms};
+use crate::signaling::{
+    Relay, RelayStatus, RelayUrl, RoomNames, SessionTerms, Signaling, SignalingTerms,
+};
 use crate::time::{Clock, Deadline, DueSet, Time};
 use routes::Routes;
 

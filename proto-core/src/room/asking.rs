@@ -213,7 +213,8 @@ impl Room {
         let payload = match result {
             Ok(payload) => payload,
             Err(why) => {
-                metadata.insert("e".to_owned(), shortened(&why, limits::REJECTION_BYTES_MAX).into());
+                metadata
+                    .insert("e".to_owned(), shortened(&why, limits::REJECTION_BYTES_MAX).into());
                 Payload::Json(Value::Null)
             }
         };

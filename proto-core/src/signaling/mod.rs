@@ -18,7 +18,8 @@ pub(crate) use relay::{Relay, RelayOutput};
 pub use relay::{RelayState, RelayStatus};
 pub(crate) use room_signaling::{RoomNames, Signaling, SignalingOutput, SignalingTerms};
 pub use strategy::{
-    Decoded, InvalidRelayUrl, LinkFrame, LinkTarget, Malformed, Publication, RelaySession,
-    RelayUrl, SessionInput, SessionOutput, SessionTerms, Strategy, Subscription, TopicCodec,
+    BulkOffers, Decoded, InvalidRelayUrl, LinkFrame, LinkTarget, Malformed, Publication,
+    RelaySession, RelayUrl, SessionInput, SessionOutput, SessionTerms, Strategy, Subscription,
+    TopicCodec,
 };
 pub use topic_session::TopicSession;

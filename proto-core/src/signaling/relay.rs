@@ -16,8 +16,8 @@ use crate::ids::{LinkId, RoomKey};
 use crate::limits;
 use crate::rng::Rng;
 use crate::signaling::strategy::{
-    LinkFrame, LinkTarget, Publication, RelaySession, RelayUrl, SessionInput, SessionOutput,
-    SessionTerms, Strategy, Subscription,
+    LinkFrame, LinkTarget, RelaySession, RelayUrl, SessionInput, SessionOutput, SessionTerms,
+    Strategy, Subscription,
 };
 use crate::text::shortened;
 use crate::time::{Deadline, Time};
@@ -192,13 +192,13 @@ impl Relay {
         }
     }
 
-    /// Publishes a signal; false, and nothing is sent, if no link stands.
-    pub(crate) fn publish(&mut self, publication: Publication<'_>, now: Time) -> bool {
-        if !self.is_open() {
-            return false;
+    /// Says something for a room; false, and nothing is sent, if no link stands.
+    pub(crate) fn tell(&mut self, input: SessionInput<'_>, now: Time) -> bool {
+        let is_open = self.is_open();
+        if is_open {
+            self.feed(input, now);
         }
-        self.feed(SessionInput::Publish(publication), now);
-        true
+        is_open
     }
 
     /// Dials no more until it is resumed. What stands or is being dialled goes on.
@@ -212,11 +212,14 @@ impl Relay {
     /// Dials again, and at once if it was waiting.
     pub(crate) fn resume(&mut self, now: Time) {
         let was_paused = std::mem::replace(&mut self.is_paused, false);
-        if let State::Waiting { until, .. } = &mut self.state {
-            *until = now.min(*until);
-            if was_paused {
-                self.outputs.push_back(RelayOutput::StateChanged);
+        match &mut self.state {
+            State::Waiting { until, .. } => {
+                *until = now.min(*until);
+                if was_paused {
+                    self.outputs.push_back(RelayOutput::StateChanged);
+                }
             }
+            State::Dialling { .. } | State::Open { .. } | State::Retired { .. } => {}
         }
     }
 
@@ -387,10 +390,11 @@ impl Relay {
                     self.malformed += 1;
                     debug!(relay = %self.url, why, "dropped a relay's message");
                 }
-                SessionOutput::Notice(text) => {
-                    let text = shortened(&text, limits::RELAY_TEXT_BYTES_MAX).to_owned();
-                    debug!(relay = %self.url, text, "a relay says");
-                    self.outputs.push_back(RelayOutput::Notice(text));
+                SessionOutput::Notice(text) => self.notice(&text),
+                SessionOutput::Refusal(text) => {
+                    self.last_error =
+                        Some(shortened(&text, limits::RELAY_TEXT_BYTES_MAX).to_owned());
+                    self.notice(&text);
                 }
                 SessionOutput::AnnounceEvery { root, interval } => {
                     self.outputs.push_back(RelayOutput::AnnounceEvery { root, interval });
@@ -409,6 +413,12 @@ impl Relay {
                 }
             }
         }
+    }
+
+    fn notice(&mut self, text: &str) {
+        let text = shortened(text, limits::RELAY_TEXT_BYTES_MAX).to_owned();
+        debug!(relay = %self.url, text, "a relay says");
+        self.outputs.push_back(RelayOutput::Notice(text));
     }
 }
 
@@ -486,8 +496,8 @@ mod tests {
         relay.unsubscribe(&topic, RoomKey(1), Time::ZERO);
         assert_eq!(sent(&mut relay), [] as [String; 0], "another room listens there");
         relay.on_link_closed(LinkId(1), "gone", Time::ZERO);
-        let publication = Publication { topic: &topic, root: &topic, body: "{}" };
-        assert!(!relay.publish(publication, Time::ZERO), "no link, no publishing");
+        let rest = SessionInput::Rest { root: &topic };
+        assert!(!relay.tell(rest, Time::ZERO), "without a link nothing is said");
         relay.handle_timeout(|| LinkId(2), Time::from_millis(3_333));
         relay.on_link_opened(LinkId(2), Time::from_millis(3_333));
         assert_eq!(sent(&mut relay), [r#"{"type":"subscribe","topic":"t"}"#]);

@@ -53,10 +53,11 @@ impl RoomNames {
 /// What signaling wants done.
 #[derive(Debug)]
 pub(crate) enum SignalingOutput {
+    /// Say this over a relay, to a peer or to everyone.
     Publish {
         relay: RelayId,
-        topic: Topic,
-        body: String,
+        to: Option<PeerId>,
+        signal: Signal,
     },
     Offer {
         conn: ConnId,
@@ -383,10 +384,9 @@ impl Signaling {
             if side.announcer.take_due(now) {
                 let is_passive = self.passivity.is_passive();
                 let from = self.self_id.clone();
-                let announce = Signal { from, is_passive, body: SignalBody::Announce };
-                let topic = self.names.root_topic.clone();
-                let body = announce.emit();
-                self.outputs.push_back(SignalingOutput::Publish { relay: *relay, topic, body });
+                let signal = Signal { from, is_passive, body: SignalBody::Announce };
+                let announce = SignalingOutput::Publish { relay: *relay, to: None, signal };
+                self.outputs.push_back(announce);
             }
         }
         while let Some(peer) = self.due.pop_due(now) {
@@ -454,13 +454,13 @@ impl Signaling {
         }
     }
 
-    /// Publishes to the peer's own topic.
+    /// Says something to one peer.
     fn publish(&mut self, relay: RelayId, peer: &PeerId, body: SignalBody) {
-        let topic = Topic::of_peer(&self.names.app_id, &self.names.room_id, peer);
         // A nudge does not say so, as in JavaScript.
         let is_passive = self.passivity.is_passive() && !matches!(body, SignalBody::Announce);
-        let body = Signal { from: self.self_id.clone(), is_passive, body }.emit();
-        self.outputs.push_back(SignalingOutput::Publish { relay, topic, body });
+        let signal = Signal { from: self.self_id.clone(), is_passive, body };
+        let to = Some(peer.clone());
+        self.outputs.push_back(SignalingOutput::Publish { relay, to, signal });
     }
 
     fn fail(&mut self, peer: &PeerId, failure: JoinFailure, ask_over: Vec<RelayId>) {

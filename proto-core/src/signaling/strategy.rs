@@ -14,6 +14,7 @@ use crate::crypto::Topic;
 use crate::ids::PeerId;
 use crate::rng::{Rng, Seed};
 use crate::time::{Clock, Deadline, Time};
+use crate::wire::{OfferId, Signal};
 
 /// A kind of relay. It makes the session for each relay of its kind.
 pub trait Strategy: fmt::Debug + Send + Sync {
@@ -29,10 +30,28 @@ pub trait Strategy: fmt::Debug + Send + Sync {
         true
     }
 
-    /// The relays that are used where a room's configuration names none; peers meet because all
-    /// choose the same ones. There are none by default.
+    /// Whether its relays pass offers round that are for anyone, as BitTorrent trackers do, in place
+    /// of signals under a topic. Sessions of such a strategy are told to
+    /// [`Offer`](SessionInput::Offer) where others announce. Its rooms never trickle: there is no
+    /// way to send a candidate.
+    fn trades_offers(&self) -> bool {
+        false
+    }
+
+    /// Reads what an application calls a relay: a URL with `ws` or `wss`, if not said otherwise.
+    fn relay_url(&self, text: &str) -> Result<RelayUrl, InvalidRelayUrl> {
+        RelayUrl::web_socket(text)
+    }
+
+    /// The relays to choose from where a room's configuration names none, those to be preferred
+    /// first. Peers meet because all choose the same ones. There are none by default.
     fn default_relays(&self, _app_id: &str) -> Vec<RelayUrl> {
         Vec::new()
+    }
+
+    /// How many of those are used, where a room's configuration does not say.
+    fn redundancy(&self) -> usize {
+        usize::MAX
     }
 }
 
@@ -170,6 +189,15 @@ pub enum SessionInput<'a> {
     Unsubscribe(Subscription<'a>),
     /// Publish a signal on a topic. Comes only while a link stands.
     Publish(Publication<'a>),
+    /// Announce a room with offers for anyone. Comes only while a link stands, and only where the
+    /// strategy [trades offers](Strategy::trades_offers).
+    Offer(BulkOffers<'a>),
+    /// A passive room has fallen asleep: what stands of its announces is to be withdrawn. Comes
+    /// only while a link stands.
+    Rest {
+        /// The room's root topic.
+        root: &'a Topic,
+    },
 }
 
 /// A topic that a room listens to.
@@ -188,15 +216,21 @@ pub struct Publication<'a> {
     pub topic: &'a Topic,
     /// The room's root topic.
     pub root: &'a Topic,
-    /// The signal's JSON.
-    pub body: &'a str,
+    /// Whom it is for; an announce is for everyone.
+    pub to: Option<&'a PeerId>,
+    /// What to say. [`Signal::emit`] writes it.
+    pub signal: &'a Signal,
 }
 
-impl Publication<'_> {
-    /// Whether it announces us to everyone, and is not for one peer.
-    pub fn is_announce(&self) -> bool {
-        self.topic == self.root
-    }
+/// Offers that anyone in a room may answer.
+#[derive(Clone, Copy, Debug)]
+pub struct BulkOffers<'a> {
+    /// The room's root topic.
+    pub root: &'a Topic,
+    /// The name and the sealed SDP of each. A passive room that is dormant has none.
+    pub offers: &'a [(OfferId, String)],
+    /// Whether the room is passive and dormant.
+    pub is_dormant: bool,
 }
 
 /// What a session says.
@@ -218,6 +252,8 @@ pub enum SessionOutput {
     Malformed(&'static str),
     /// The relay has something to say to whoever looks after us.
     Notice(String),
+    /// The relay refused something: a notice that is remembered as the relay's last error too.
+    Refusal(String),
     /// The relay wants fewer announces of a room: the next one, and those after it, this long
     /// after the one before.
     AnnounceEvery {

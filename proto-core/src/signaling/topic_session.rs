@@ -29,7 +29,9 @@ impl<C: TopicCodec> RelaySession for TopicSession<C> {
 
     fn handle_input(&mut self, input: SessionInput<'_>, _now: Time) {
         let output = match input {
-            SessionInput::Opened => return,
+            SessionInput::Opened | SessionInput::Rest { .. } => return,
+            // Only strategies that say so trade offers, and they are no topic codecs.
+            SessionInput::Offer(_) => return,
             SessionInput::Closed => return self.outputs.clear(),
             SessionInput::Frame(frame) => match self.codec.decode(frame) {
                 Ok(Decoded::Message { topic, body }) => SessionOutput::Message { topic, body },
@@ -47,8 +49,8 @@ impl<C: TopicCodec> RelaySession for TopicSession<C> {
             SessionInput::Unsubscribe(Subscription { topic, .. }) => {
                 SessionOutput::Send(self.codec.unsubscribe(topic))
             }
-            SessionInput::Publish(Publication { topic, body, .. }) => {
-                SessionOutput::Send(self.codec.publish(topic, body))
+            SessionInput::Publish(Publication { topic, signal, .. }) => {
+                SessionOutput::Send(self.codec.publish(topic, &signal.emit()))
             }
         };
         self.outputs.push_back(output);

@@ -101,12 +101,9 @@ impl Room {
         let mut said = Vec::new();
         while let Some(output) = self.signaling.poll_output() {
             said.push(match output {
-                SignalingOutput::Publish { relay, topic, body } => {
-                    let signal = Signal::parse(&body).unwrap();
+                SignalingOutput::Publish { relay, to, signal } => {
                     let kind = match signal.body {
-                        SignalBody::Announce if topic == self.signaling.names.root_topic => {
-                            "announce"
-                        }
+                        SignalBody::Announce if to.is_none() => "announce",
                         SignalBody::Announce => "nudge",
                         SignalBody::Offer { .. } => "offer",
                         SignalBody::Answer { .. } => "answer",

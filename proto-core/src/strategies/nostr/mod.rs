@@ -26,6 +26,10 @@ impl Strategy for Nostr {
     }
 
     fn default_relays(&self, app_id: &str) -> Vec<RelayUrl> {
-        relays::chosen(app_id)
+        relays::of_app(app_id)
+    }
+
+    fn redundancy(&self) -> usize {
+        relays::REDUNDANCY
     }
 }

@@ -4,7 +4,7 @@
 use crate::signaling::RelayUrl;
 
 /// How many are used.
-const REDUNDANCY: usize = 5;
+pub(super) const REDUNDANCY: usize = 5;
 
 /// Trystero's list, in its order.
 const URLS: [&str; 28] = [
@@ -38,10 +38,10 @@ const URLS: [&str; 28] = [
     "wss://yabu.me/v2",
 ];
 
-/// The relays of an application.
-pub(super) fn chosen(app_id: &str) -> Vec<RelayUrl> {
-    let chosen = shuffled(&URLS, seed_of(app_id)).into_iter().take(REDUNDANCY);
-    chosen.map(|url| RelayUrl::web_socket(url).expect("the list holds URLs")).collect()
+/// The list in the order of an application.
+pub(super) fn of_app(app_id: &str) -> Vec<RelayUrl> {
+    let shuffled = shuffled(&URLS, seed_of(app_id)).into_iter();
+    shuffled.map(|url| RelayUrl::web_socket(url).expect("the list holds URLs")).collect()
 }
 
 /// The sum of a text's UTF-16 code units.

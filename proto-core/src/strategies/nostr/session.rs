@@ -69,9 +69,8 @@ impl NostrSession {
     }
 
     fn subscribe(&mut self, topic: &Topic, now: Time) {
-        let has_room = |subscription: &&mut Subscription| {
-            subscription.topics.len() < TOPICS_PER_SUBSCRIPTION
-        };
+        let has_room =
+            |subscription: &&mut Subscription| subscription.topics.len() < TOPICS_PER_SUBSCRIPTION;
         if !self.subscriptions.iter_mut().any(|subscription| has_room(&subscription)) {
             let id = self.rng.alphanumeric(SUBSCRIPTION_ID_LENGTH);
             let (topics, new) = (BTreeSet::new(), Vec::new());
@@ -98,8 +97,9 @@ impl NostrSession {
 
     fn publish(&mut self, publication: &Publication<'_>, now: Time) {
         let unix_secs = self.unix_secs(now);
-        let event = self.key.sign(publication.topic, publication.body, unix_secs, &mut self.rng);
-        if publication.is_announce() {
+        let body = publication.signal.emit();
+        let event = self.key.sign(publication.topic, &body, unix_secs, &mut self.rng);
+        if publication.to.is_none() {
             self.announced.retain(|_, (_, until)| *until > now);
             if self.announced.len() >= limits::ROOMS_MAX {
                 self.announced.pop_first();
@@ -214,7 +214,7 @@ impl RelaySession for NostrSession {
 
     fn handle_input(&mut self, input: SessionInput<'_>, now: Time) {
         match input {
-            SessionInput::Opened => {}
+            SessionInput::Opened | SessionInput::Rest { .. } | SessionInput::Offer(_) => {}
             SessionInput::Closed => {
                 self.subscriptions.clear();
                 self.announced.clear();
@@ -248,6 +248,7 @@ mod tests {
     use super::*;
     use crate::ids::PeerId;
     use crate::rng::Seed;
+    use crate::wire::{Signal, SignalBody};
 
     fn session() -> NostrSession {
         let seed = Seed::from_number(1);
@@ -273,7 +274,9 @@ mod tests {
 
     fn announce(session: &mut NostrSession, now: Time) -> String {
         let topic = &Topic::from_wire("root");
-        let publication = Publication { topic, root: topic, body: r#"{"peerId":"a"}"# };
+        let from = PeerId::new("a").unwrap();
+        let signal = &Signal { from, is_passive: false, body: SignalBody::Announce };
+        let publication = Publication { topic, root: topic, to: None, signal };
         session.handle_input(SessionInput::Publish(publication), now);
         sent(session).pop().unwrap()[1]["id"].as_str().unwrap().to_owned()
     }
@@ -320,7 +323,8 @@ mod tests {
         let mut session = session();
         for seconds in [60, 120, 240, 480, 900, 900] {
             let id = announce(&mut session, Time::ZERO);
-            let told = hear(&mut session, &json!(["OK", id, false, "rate-limited: no"]), Time::ZERO);
+            let told =
+                hear(&mut session, &json!(["OK", id, false, "rate-limited: no"]), Time::ZERO);
             let root = Topic::from_wire("root");
             let hold = SessionOutput::HoldAnnounces { root, pause: Duration::from_secs(seconds) };
             assert_eq!(told[0], hold);
@@ -337,7 +341,10 @@ mod tests {
     fn a_relay_that_refuses_us_is_retired_and_one_that_has_heard_it_already_is_not() {
         let mut session = session();
         let id = announce(&mut session, Time::ZERO);
-        assert_eq!(hear(&mut session, &json!(["OK", id, false, "duplicate: seen"]), Time::ZERO), []);
+        assert_eq!(
+            hear(&mut session, &json!(["OK", id, false, "duplicate: seen"]), Time::ZERO),
+            []
+        );
         let why = "restricted: pay first";
         let retire = [SessionOutput::Retire(why.to_owned())];
         assert_eq!(hear(&mut session, &json!(["OK", id, false, why]), Time::ZERO), retire);

@@ -1,0 +1,8 @@
+//! What JavaScript's Trystero 0.25.4 and real services said to each other, in `tests/wire`, read by
+//! each strategy: nothing of it is malformed, and every signal decrypts and is one that was sent.
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
+
+mod capture;
+mod nostr;
+mod ws_relay;
