@@ -41,6 +41,7 @@
 mod action;
 mod config;
 mod desk;
+mod dialer;
 mod driver;
 mod engine;
 mod events;
@@ -59,6 +60,7 @@ mod waiting;
 
 pub use action::{Action, ActionError, RawAction, Received, Receiving, ReceivingStream, Sender};
 pub use config::{Config, JoinError};
+pub use dialer::{Dialer, Dialling, Link};
 pub use driver::{Driver, Parts, drive};
 pub use events::{RoomEvent, RoomEvents};
 pub use format::{Format, FormatError, Json, Postcard, Raw, WrongType};
