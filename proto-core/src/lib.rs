@@ -47,7 +47,7 @@ mod rng;
 mod room;
 pub mod signaling;
 pub mod strategies;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod text;
 mod time;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tristero_proto::crypto::{RoomToken, SignalKey};
 use tristero_proto::signaling::{LinkFrame, RelayUrl, SessionInput, Strategy as AnyStrategy};
-use tristero_proto::strategies::{Nostr, WsRelay};
+use tristero_proto::strategies::{Nostr, Torrent, WsRelay};
 use tristero_proto::testing::session_terms;
 use tristero_proto::wire::{
     ActionName, CandidateInit, Chunk, Frame, OfferId, Payload, Signal, SignalBody, Tag,
@@ -17,7 +17,7 @@ use tristero_proto::wire::{
 use tristero_proto::{PeerId, Seed, Time};
 
 fn strategies() -> Vec<Box<dyn AnyStrategy>> {
-    vec![Box::new(WsRelay), Box::new(Nostr)]
+    vec![Box::new(WsRelay), Box::new(Nostr), Box::new(Torrent)]
 }
 
 fn any_signal() -> impl Strategy<Value = Signal> {

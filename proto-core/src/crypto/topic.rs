@@ -36,7 +36,7 @@ impl Topic {
     }
 
     /// SHA-1, each byte in base 36 without padding.
-    fn hash(name: &str) -> Self {
+    pub(crate) fn hash(name: &str) -> Self {
         let mut text = String::with_capacity(40);
         for byte in Sha1::digest(name.as_bytes()) {
             if byte >= 36 {

@@ -14,9 +14,11 @@ use crate::event::Event;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
 use crate::peer::{OutboxEvent, Outgoing, Peer};
 use crate::room::{LeaveReason, RoomOutput, SendFailure};
-use crate::signaling::{Publication, RelayOutput, RoomNames, SessionInput, SignalingOutput};
+use crate::signaling::{
+    BulkOffers, Publication, RelayOutput, RoomNames, SessionInput, SignalingOutput,
+};
 use crate::time::Time;
-use crate::wire::{Frame, Signal};
+use crate::wire::{Frame, OfferId, Signal};
 
 impl<E: Engine> Node<E> {
     /// Drains what was touched, until nothing is.
@@ -144,7 +146,7 @@ impl<E: Engine> Node<E> {
                 joined.signaling.on_signal(relay, signal, &mut self.next_conn, now);
                 continue;
             };
-            let seems_lost = joined.signaling.seems_to_have_lost_us(topic, &signal);
+            let seems_lost = joined.signaling.seems_to_have_lost_us(relay, topic, &signal);
             // It is connected already: by another room, or its admission here failed.
             let peer = self.peers.get_mut(&conn);
             let is_waiting = |peer: &&mut Peer| {
@@ -173,6 +175,13 @@ impl<E: Engine> Node<E> {
                 SignalingOutput::Publish { relay, to, signal } => {
                     self.publish(key, relay, to.as_ref(), &signal, now);
                 }
+                SignalingOutput::Trade { relay, offers, is_dormant } => {
+                    self.trade(key, relay, &offers, is_dormant, now);
+                }
+                SignalingOutput::OfferAnyone { conn } => {
+                    self.routes.pool(conn, key);
+                    self.engine.offer(conn, options, now);
+                }
                 SignalingOutput::Offer { conn, peer } => {
                     self.routes.negotiate(conn, key, peer);
                     self.engine.offer(conn, options, now);
@@ -185,6 +194,7 @@ impl<E: Engine> Node<E> {
                     }
                 }
                 SignalingOutput::AcceptAnswer { conn, peer, sdp } => {
+                    self.routes.claim(conn, &peer);
                     if let Err(error) = self.engine.accept_answer(conn, &sdp, now) {
                         self.routes.remove(conn);
                         self.engine.close(conn, now);
@@ -206,11 +216,14 @@ impl<E: Engine> Node<E> {
                     self.touched.insert(Part::Relay(relay));
                 }
                 SignalingOutput::Woke => self.greet_from(key, now),
-                SignalingOutput::FellAsleep => self.withdraw_from(key),
+                SignalingOutput::FellAsleep => {
+                    self.withdraw_from(key);
+                    self.rest(key, now);
+                }
                 // Another room's negotiation may have led to a connection.
                 SignalingOutput::Failed { peer, .. } if self.conn_of(key, &peer).is_some() => {}
                 SignalingOutput::Failed { peer, failure, ask_over } => {
-                    self.with_signaling(key, |joined| joined.signaling.nudge(&peer, ask_over));
+                    self.with_signaling(key, |joined| joined.signaling.nudge(&peer, ask_over, now));
                     self.event(Event::JoinFailed { room: key, peer, failure });
                 }
             }
@@ -236,6 +249,33 @@ impl<E: Engine> Node<E> {
         self.touched.insert(Part::Relay(id));
     }
 
+    fn trade(
+        &mut self,
+        key: RoomKey,
+        id: RelayId,
+        offers: &[(OfferId, String)],
+        is_dormant: bool,
+        now: Time,
+    ) {
+        let Some(joined) = self.rooms.get(&key) else { return };
+        let Some(relay) = self.relays.get_mut(&id) else { return };
+        let root = &joined.room.names().root_topic;
+        relay.tell(SessionInput::Offer(BulkOffers { root, offers, is_dormant }), now);
+        self.touched.insert(Part::Relay(id));
+    }
+
+    /// A passive room is not there for relays either.
+    fn rest(&mut self, key: RoomKey, now: Time) {
+        let Some(joined) = self.rooms.get(&key) else { return };
+        let root = &joined.room.names().root_topic;
+        for id in joined.signaling.relays() {
+            if let Some(relay) = self.relays.get_mut(&id) {
+                relay.tell(SessionInput::Rest { root }, now);
+                self.touched.insert(Part::Relay(id));
+            }
+        }
+    }
+
     fn refuse_description(&mut self, key: RoomKey, peer: &PeerId, why: String, now: Time) {
         self.with_signaling(key, |joined| joined.signaling.on_description_refused(peer, why, now));
     }
@@ -254,7 +294,11 @@ impl<E: Engine> Node<E> {
     fn on_engine_event(&mut self, event: EngineEvent, now: Time) {
         match event {
             EngineEvent::Description { conn, sdp, .. } => {
-                if let Some((key, peer)) = self.negotiation(conn) {
+                if let Some(&Owner::Pooled { room }) = self.routes.owner(conn) {
+                    self.with_signaling(room, |joined| {
+                        joined.signaling.on_description_for_anyone(conn, &sdp, now);
+                    });
+                } else if let Some((key, peer)) = self.negotiation(conn) {
                     self.with_signaling(key, |joined| {
                         joined.signaling.on_description(&peer, sdp, now);
                     });
@@ -271,7 +315,7 @@ impl<E: Engine> Node<E> {
             EngineEvent::Message { conn, bytes, .. } => match self.routes.owner(conn) {
                 Some(Owner::Shared) => self.on_frame(conn, &bytes, now),
                 Some(Owner::Spare(_)) => self.routes.hold(conn, bytes),
-                Some(Owner::Negotiating { .. }) | None => {}
+                Some(Owner::Pooled { .. } | Owner::Negotiating { .. }) | None => {}
             },
             EngineEvent::Drained { conn, .. } => {
                 if let Some(peer) = self.peers.get_mut(&conn) {
@@ -385,7 +429,7 @@ impl<E: Engine> Node<E> {
         for chunk in early {
             joined.room.on_chunk(&id, &chunk, now);
         }
-        joined.signaling.on_company(true);
+        joined.signaling.on_company(true, now);
         self.touched.extend([Part::Room(key), Part::Peer(conn)]);
     }
 
@@ -458,14 +502,14 @@ impl<E: Engine> Node<E> {
             }
             true
         });
-        self.rest_if_alone(key);
+        self.rest_if_alone(key, now);
     }
 
     /// A passive room without company goes dormant.
-    pub(super) fn rest_if_alone(&mut self, key: RoomKey) {
+    pub(super) fn rest_if_alone(&mut self, key: RoomKey, now: Time) {
         let Some(joined) = self.rooms.get_mut(&key) else { return };
         let has_company = joined.room.has_company();
-        joined.signaling.on_company(has_company);
+        joined.signaling.on_company(has_company, now);
         self.touched.insert(Part::Signaling(key));
     }
 
@@ -530,7 +574,7 @@ impl<E: Engine> Node<E> {
     pub(super) fn negotiation(&self, conn: ConnId) -> Option<(RoomKey, PeerId)> {
         match self.routes.owner(conn)? {
             Owner::Negotiating { room, peer } => Some((*room, peer.clone())),
-            Owner::Shared | Owner::Spare(_) => None,
+            Owner::Pooled { .. } | Owner::Shared | Owner::Spare(_) => None,
         }
     }
 

@@ -165,8 +165,12 @@ impl RoomConfig {
         .find_map(|(differs, what)| differs.then_some(what))
     }
 
-    /// Whether candidates may follow a description.
+    /// Whether candidates may follow a description. They can't where a relay has no way to send
+    /// them.
     pub(super) fn trickles(&self) -> bool {
-        self.trickle.unwrap_or_else(|| self.relays.iter().all(|relay| relay.strategy.trickles()))
+        let strategies = || self.relays.iter().map(|relay| &relay.strategy);
+        let by_default = || strategies().all(|strategy| strategy.trickles());
+        !strategies().any(|strategy| strategy.trades_offers())
+            && self.trickle.unwrap_or_else(by_default)
     }
 }

@@ -102,6 +102,11 @@ impl<E: Engine> Node<E> {
     pub(super) fn on_closed(&mut self, conn: ConnId, reason: CloseReason, now: Time) {
         self.due.set(Part::Peer(conn), None);
         match self.routes.remove(conn) {
+            Some(Owner::Pooled { room }) => {
+                self.with_signaling(room, |joined| {
+                    joined.signaling.on_offer_for_anyone_failed(conn, now);
+                });
+            }
             Some(Owner::Negotiating { room, peer }) => {
                 self.with_signaling(room, |joined| {
                     joined.signaling.on_attempt_failed(&peer, conn, now);

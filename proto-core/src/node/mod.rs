@@ -352,7 +352,7 @@ impl<E: Engine> Node<E> {
             }
             Part::Signaling(room) => {
                 if let Some(joined) = self.rooms.get_mut(&room) {
-                    joined.signaling.handle_timeout(now);
+                    joined.signaling.handle_timeout(&mut self.next_conn, now);
                 }
             }
             Part::Engine => self.engine.handle_timeout(now),
@@ -388,7 +388,7 @@ impl<E: Engine> Node<E> {
             relay
         });
         let Some(joined) = self.rooms.get_mut(&room) else { return };
-        joined.signaling.add_relay(id);
+        joined.signaling.add_relay(id, &*config.strategy);
         let names = joined.signaling.names();
         if !joined.config.passive {
             relay.subscribe(&names.self_topic, &names.root_topic, room, now);

@@ -1,7 +1,7 @@
 //! Who owns each connection.
 //!
-//! A connection has one owner from its first offer to its end: the negotiation that makes it,
-//! then the peer that it leads to.
+//! A connection has one owner from its first offer to its end: the pool that offers it to anyone,
+//! the negotiation that makes it, then the peer that it leads to.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,6 +13,8 @@ use crate::limits;
 /// Whose a connection is.
 #[derive(Debug)]
 pub(super) enum Owner {
+    /// It is an offer of this room for anyone.
+    Pooled { room: RoomKey },
     /// It is being made, for this room and with this peer.
     Negotiating { room: RoomKey, peer: PeerId },
     /// It is the connection to a peer.
@@ -42,6 +44,20 @@ pub(super) struct Routes {
 }
 
 impl Routes {
+    pub(super) fn pool(&mut self, conn: ConnId, room: RoomKey) {
+        let old = self.owners.insert(conn, Owner::Pooled { room });
+        assert!(old.is_none(), "connection ids are handed out once");
+    }
+
+    /// Someone claimed an offer for anyone, if it is one.
+    pub(super) fn claim(&mut self, conn: ConnId, peer: &PeerId) {
+        if let Some(owner) = self.owners.get_mut(&conn)
+            && let Owner::Pooled { room } = *owner
+        {
+            *owner = Owner::Negotiating { room, peer: peer.clone() };
+        }
+    }
+
     pub(super) fn negotiate(&mut self, conn: ConnId, room: RoomKey, peer: PeerId) {
         let old = self.owners.insert(conn, Owner::Negotiating { room, peer });
         assert!(old.is_none(), "connection ids are handed out once");
@@ -81,7 +97,9 @@ impl Routes {
     pub(super) fn spare_of(&self, app_id: &str, peer: &PeerId) -> Option<ConnId> {
         self.owners.iter().find_map(|(conn, owner)| match owner {
             Owner::Spare(spare) if spare.peer == *peer && spare.app_id == app_id => Some(*conn),
-            Owner::Spare(_) | Owner::Negotiating { .. } | Owner::Shared => None,
+            Owner::Pooled { .. } | Owner::Spare(_) | Owner::Negotiating { .. } | Owner::Shared => {
+                None
+            }
         })
     }
 

@@ -52,6 +52,11 @@ impl Announcer {
         self.next = Some(Next { at, done: 0 });
     }
 
+    /// Begins the heartbeat at once, without a burst.
+    pub(crate) fn beat(&mut self, now: Time) {
+        self.next = Some(Next { at: now, done: BURST.len() });
+    }
+
     /// Like [`burst`](Self::burst), but only where announces are being made at all.
     pub(crate) fn burst_again(&mut self, now: Time) {
         let has_burst_ahead = self.next.as_ref().is_some_and(|next| next.done < BURST.len());

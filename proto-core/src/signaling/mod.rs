@@ -1,11 +1,13 @@
 //! Finding peers through relays, up to the point where a connection opens.
 //!
 //! `relay` keeps one relay dialled. `room_signaling` is one room's side of it: when to announce
-//! (`announcer`), when a passive one is silent (`passivity`), and one `session` per remote peer that is being negotiated with. What a service
+//! (`announcer`), when a passive one is silent (`passivity`), what trackers pass round
+//! (`offer_pool`), and one `session` per remote peer that is being negotiated with. What a service
 //! speaks is a [`Strategy`]'s matter; what becomes of a connection once it is open is the matter of
 //! `peer` and `room`.
 
 mod announcer;
+mod offer_pool;
 mod passivity;
 mod relay;
 mod room_signaling;

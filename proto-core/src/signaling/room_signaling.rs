@@ -6,6 +6,7 @@
 //! spec: docs/protocol.md, section 2
 
 mod negotiation;
+mod trading;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tracing::{debug, trace};
 
 use super::Announcer;
+use super::offer_pool::OfferPool;
 use super::passivity::Passivity;
 use super::session::{Phase, Session};
 use crate::crypto::{Password, RoomToken, SignalKey, Topic};
@@ -21,6 +23,7 @@ use crate::ids::{ConnId, Counter, PeerId, RelayId};
 use crate::join_failure::JoinFailure;
 use crate::limits::{self, Limits};
 use crate::rng::Rng;
+use crate::signaling::Strategy;
 use crate::time::{Deadline, DueSet, Time};
 use crate::wire::{CandidateInit, OfferId, Signal, SignalBody};
 
@@ -59,9 +62,19 @@ pub(crate) enum SignalingOutput {
         to: Option<PeerId>,
         signal: Signal,
     },
+    /// Announce the room over a relay with these offers for anyone.
+    Trade {
+        relay: RelayId,
+        offers: Vec<(OfferId, String)>,
+        is_dormant: bool,
+    },
     Offer {
         conn: ConnId,
         peer: PeerId,
+    },
+    /// Make an offer for anyone.
+    OfferAnyone {
+        conn: ConnId,
     },
     Answer {
         conn: ConnId,
@@ -97,8 +110,14 @@ pub(crate) enum SignalingOutput {
 }
 
 /// What a room knows of one relay.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct RelaySide {
+    /// The name of its strategy.
+    strategy: String,
+    /// Whether it passes offers round in place of signals.
+    trades_offers: bool,
+    /// Whether an announce is due there as soon as the offers for it are made.
+    awaits_offers: bool,
     announcer: Announcer,
     root_stands: bool,
     self_stands: bool,
@@ -128,6 +147,7 @@ pub(crate) struct Signaling {
     /// Whether anyone is connected to the room.
     has_company: bool,
     relays: BTreeMap<RelayId, RelaySide>,
+    pool: OfferPool,
     sessions: BTreeMap<PeerId, Session>,
     /// Offers that were answered, or could be, so that copies of them are known as such.
     heard_offers: BTreeSet<(PeerId, OfferId)>,
@@ -150,6 +170,7 @@ impl Signaling {
             passivity: Passivity::new(is_passive),
             has_company: false,
             relays: BTreeMap::new(),
+            pool: OfferPool::default(),
             sessions: BTreeMap::new(),
             heard_offers: BTreeSet::new(),
             heard_order: VecDeque::new(),
@@ -160,8 +181,17 @@ impl Signaling {
         }
     }
 
-    pub(crate) fn add_relay(&mut self, relay: RelayId) {
-        self.relays.insert(relay, RelaySide::default());
+    pub(crate) fn add_relay(&mut self, relay: RelayId, strategy: &dyn Strategy) {
+        let side = RelaySide {
+            strategy: strategy.name().to_owned(),
+            trades_offers: strategy.trades_offers(),
+            awaits_offers: false,
+            announcer: Announcer::default(),
+            root_stands: false,
+            self_stands: false,
+            wants_self: false,
+        };
+        self.relays.insert(relay, side);
     }
 
     /// A subscription stands. Once both of the room's topics do, it announces itself; a passive
@@ -172,8 +202,14 @@ impl Signaling {
         side.root_stands |= *topic == self.names.root_topic;
         side.self_stands |= *topic == self.names.self_topic;
         let may_announce = side.root_stands && (side.self_stands || is_passive);
-        if may_announce && side.announcer.next().is_none() && !is_dormant {
+        if !may_announce || side.announcer.next().is_some() {
+            return;
+        }
+        if !is_dormant {
             side.announcer.burst(now);
+        } else if side.trades_offers {
+            // A tracker passes offers to those alone that it has heard of.
+            side.announcer.beat(now);
         }
     }
 
@@ -181,6 +217,7 @@ impl Signaling {
         if let Some(side) = self.relays.get_mut(&relay) {
             side.root_stands = false;
             side.self_stands = false;
+            side.awaits_offers = false;
             side.announcer.stop();
         }
     }
@@ -240,20 +277,27 @@ impl Signaling {
         !self.is_dormant()
     }
 
-    /// Whether a connected peer sends what only one does that is looking for a connection. Root
-    /// announces are made by connected peers too.
-    pub(crate) fn seems_to_have_lost_us(&self, topic: &Topic, signal: &Signal) -> bool {
+    /// Whether a connected peer sends what one does that is looking for a connection. Root
+    /// announces are made by connected peers too, and so are offers for anyone; those are rare.
+    pub(crate) fn seems_to_have_lost_us(
+        &self,
+        relay: RelayId,
+        topic: &Topic,
+        signal: &Signal,
+    ) -> bool {
         match signal.body {
             SignalBody::Announce => *topic == self.names.self_topic,
             SignalBody::Offer { .. } => true,
-            SignalBody::Answer { .. } | SignalBody::Candidate { .. } => false,
+            // Nobody answers an offer for anyone who is connected.
+            SignalBody::Answer { .. } => self.trades_offers(relay),
+            SignalBody::Candidate { .. } => false,
         }
     }
 
     /// Someone came to the room, or went.
-    pub(crate) fn on_company(&mut self, has_company: bool) {
+    pub(crate) fn on_company(&mut self, has_company: bool, now: Time) {
         self.has_company = has_company;
-        self.rest_if_alone();
+        self.rest_if_alone(now);
     }
 
     /// Acts on the signal of a peer that we are not connected to.
@@ -278,7 +322,7 @@ impl Signaling {
                 self.on_offer(relay, &peer, offer_id, &sealed, conns, now);
             }
             SignalBody::Answer { offer_id, sealed } => {
-                self.on_answer(&peer, offer_id.as_ref(), &sealed, now);
+                self.on_answer(relay, &peer, offer_id.as_ref(), &sealed, now);
             }
             SignalBody::Candidate { offer_id, sealed } => {
                 self.on_candidate(&peer, offer_id, &sealed, now);
@@ -359,14 +403,18 @@ impl Signaling {
             session.phase = Phase::idle(refused, now);
             self.note_deadline(peer);
         }
-        self.rest_if_alone();
+        self.rest_if_alone(now);
         self.fail(peer, JoinFailure::Description(why), Vec::new());
     }
 
     /// Asks a peer over these relays to make another attempt.
-    pub(crate) fn nudge(&mut self, peer: &PeerId, relays: Vec<RelayId>) {
+    pub(crate) fn nudge(&mut self, peer: &PeerId, relays: Vec<RelayId>, now: Time) {
         for relay in relays {
-            self.publish(relay, peer, SignalBody::Announce);
+            match self.relays.get_mut(&relay) {
+                Some(side) if side.trades_offers => side.announcer.burst_again(now),
+                Some(_) => self.publish(relay, peer, SignalBody::Announce),
+                None => {}
+            }
         }
     }
 
@@ -377,23 +425,27 @@ impl Signaling {
                 self.outputs.push_back(SignalingOutput::Close { conn });
             }
         }
+        self.withdraw_offers();
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Time) {
-        for (relay, side) in &mut self.relays {
-            if side.announcer.take_due(now) {
-                let is_passive = self.passivity.is_passive();
-                let from = self.self_id.clone();
-                let signal = Signal { from, is_passive, body: SignalBody::Announce };
-                let announce = SignalingOutput::Publish { relay: *relay, to: None, signal };
-                self.outputs.push_back(announce);
+    /// Does what is due; `conns` gives ids for the connections that are begun.
+    pub(crate) fn handle_timeout(&mut self, conns: &mut Counter, now: Time) {
+        let due = self.relays.iter_mut().filter_map(|(relay, side)| {
+            side.announcer.take_due(now).then_some((*relay, side.trades_offers))
+        });
+        for (relay, trades_offers) in due.collect::<Vec<_>>() {
+            if trades_offers {
+                self.trade(relay, conns, now);
+            } else {
+                self.announce(relay);
             }
         }
+        self.expire_offers(now);
         while let Some(peer) = self.due.pop_due(now) {
             self.expire(&peer, now);
         }
         if self.passivity.take_check(now) {
-            self.rest_if_alone();
+            self.rest_if_alone(now);
         }
     }
 
@@ -405,6 +457,7 @@ impl Signaling {
         let announce = self.relays.values().filter_map(|side| side.announcer.next()).min();
         let announce = announce.map(|at| Deadline::new(at, "announce"));
         let own = Deadline::earlier(announce, self.passivity.poll_timeout());
+        let own = Deadline::earlier(own, self.pool.poll_timeout());
         Deadline::earlier(own, self.due.next())
     }
 
@@ -445,13 +498,25 @@ impl Signaling {
     }
 
     /// A passive room falls asleep when nobody is there and nobody is coming.
-    fn rest_if_alone(&mut self) {
+    fn rest_if_alone(&mut self, now: Time) {
         let is_busy = self.has_company || self.sessions.values().any(Session::is_busy);
         if !is_busy && self.passivity.rest() {
             debug!("a passive room falls asleep");
-            self.relays.values_mut().for_each(|side| side.announcer.stop());
+            for side in self.relays.values_mut() {
+                side.announcer.stop();
+                if side.trades_offers && side.root_stands {
+                    side.announcer.beat(now);
+                }
+            }
+            self.withdraw_offers();
             self.outputs.push_back(SignalingOutput::FellAsleep);
         }
+    }
+
+    fn announce(&mut self, relay: RelayId) {
+        let (from, is_passive) = (self.self_id.clone(), self.passivity.is_passive());
+        let signal = Signal { from, is_passive, body: SignalBody::Announce };
+        self.outputs.push_back(SignalingOutput::Publish { relay, to: None, signal });
     }
 
     /// Says something to one peer.

@@ -148,6 +148,12 @@ impl Session {
         UseOfCandidate::Used
     }
 
+    /// Takes the answer to an offer of ours.
+    pub(super) fn connect(&mut self, connecting: Connecting) {
+        self.candidates_used.clear();
+        self.phase = Phase::Connecting(connecting);
+    }
+
     /// Begins to answer an offer.
     pub(super) fn answer(&mut self, answering: Answering) {
         self.candidates_used.clear();

@@ -19,9 +19,17 @@ impl OfferId {
     /// The length of our own, in characters, as Trystero's topic strategies have them.
     const LENGTH: usize = 12;
 
+    /// The length of those for anyone: what a tracker takes.
+    const BULK_LENGTH: usize = 20;
+
     /// Draws an id of our own.
     pub fn generate(rng: &mut Rng) -> Self {
         OfferId(rng.alphanumeric(Self::LENGTH).into())
+    }
+
+    /// Draws the id of an offer for anyone.
+    pub fn generate_bulk(rng: &mut Rng) -> Self {
+        OfferId(rng.alphanumeric(Self::BULK_LENGTH).into())
     }
 
     /// An id as it came from a peer; `None` if it is empty or longer than any.

@@ -60,7 +60,8 @@ impl Capture {
             SignalBody::Candidate { sealed, .. } if opens(sealed) => "candidate",
             _ => panic!("it does not decrypt: {body}"),
         };
-        assert_eq!(*topic == self.root(), kind == "announce", "{body}");
+        // What is for one peer comes under its own topic, but from trackers, which have none.
+        assert!(kind != "nudge" || *topic != self.root(), "{body}");
         assert_eq!(signal.emit(), body, "ours writes the same");
         kind
     }

@@ -5,4 +5,5 @@
 
 mod capture;
 mod nostr;
+mod torrent;
 mod ws_relay;

@@ -4,6 +4,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
+mod tracker;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tristero_proto::engine::{Datagram, EngineInput, Path, Transmit};
 use tristero_proto::signaling::{LinkFrame, LinkTarget, RelayUrl};
-use tristero_proto::strategies::WsRelay;
+use tristero_proto::strategies::{Torrent, WsRelay};
 use tristero_proto::testing::MemoryEngine;
 use tristero_proto::wire::{ActionName, Chunk, Frame, Payload, Tag};
 use tristero_proto::{
@@ -23,6 +25,7 @@ use tristero_proto::{
 };
 
 pub const RELAY: &str = "ws://relay.example/";
+pub const TRACKER: &str = "ws://tracker.example/";
 const LATENCY: Duration = Duration::from_millis(5);
 /// What is due may make something else due at once, but not over and over.
 const HASTE_MAX: usize = 4;
@@ -61,6 +64,11 @@ pub struct World {
     /// What was published: by whom, on which topic, and the signal.
     pub published: Vec<(Who, String, Value)>,
     pub relay_is_down: bool,
+    pub tracker: tracker::Tracker,
+    /// Relays that take no link any more, by their URLs.
+    down: BTreeSet<String>,
+    /// The URLs of all links.
+    links: BTreeMap<(Who, LinkId), String>,
     pub network_is_cut: bool,
     /// Nodes that are alive and take no message off their connections.
     pub stalls: BTreeSet<Who>,
@@ -87,6 +95,13 @@ pub struct World {
 pub fn room(app_id: &str, room_id: &str) -> RoomConfig {
     let url = RelayUrl::web_socket(RELAY).unwrap();
     let relay = RelayConfig { strategy: Arc::new(WsRelay), url };
+    RoomConfig { relays: vec![relay], ..RoomConfig::new(app_id, room_id) }
+}
+
+/// The same room as [`room`], over a tracker.
+pub fn tracked_room(app_id: &str, room_id: &str) -> RoomConfig {
+    let url = RelayUrl::web_socket(TRACKER).unwrap();
+    let relay = RelayConfig { strategy: Arc::new(Torrent), url };
     RoomConfig { relays: vec![relay], ..RoomConfig::new(app_id, room_id) }
 }
 
@@ -322,6 +337,13 @@ impl World {
         self.events(who).iter().any(is_it)
     }
 
+    /// How often a node was told that another one joined.
+    pub fn joins(&self, who: Who, other: Who) -> usize {
+        let id = self.id(other);
+        let is_it = |event: &&Event| matches!(event, Event::PeerJoined { peer, .. } if *peer == id);
+        self.events(who).iter().filter(is_it).count()
+    }
+
     pub fn has_left(&self, who: Who, other: Who) -> bool {
         let id = self.id(other);
         let is_it = |event: &Event| matches!(event, Event::PeerLeft { peer, .. } if *peer == id);
@@ -368,6 +390,19 @@ impl World {
         let links: BTreeSet<(Who, LinkId)> =
             std::mem::take(&mut self.subscriptions).into_values().flatten().collect();
         for (who, link) in links {
+            self.schedule(who, Arrival::Refused(link));
+        }
+    }
+
+    /// One relay stops for good; its links end.
+    pub fn stop_relay_at(&mut self, url: &str) {
+        self.down.insert(url.to_owned());
+        let links = std::mem::take(&mut self.links);
+        let (gone, kept) = links.into_iter().partition(|(_, of)| of == url);
+        self.links = kept;
+        let gone: BTreeMap<(Who, LinkId), String> = gone;
+        for (who, link) in gone.into_keys() {
+            self.forget_link(who, link);
             self.schedule(who, Arrival::Refused(link));
         }
     }
@@ -460,8 +495,12 @@ impl World {
             }
             match output {
                 Output::OpenLink { link, target } => {
-                    assert!(matches!(target, LinkTarget::WebSocket { .. }));
-                    let arrival = match self.relay_is_down {
+                    let LinkTarget::WebSocket { url, .. } = target else {
+                        panic!("a link that this world does not know")
+                    };
+                    self.links.insert((who, link), url.as_str().to_owned());
+                    let is_down = self.relay_is_down || self.down.contains(url.as_str());
+                    let arrival = match is_down {
                         true => Arrival::Refused(link),
                         false => Arrival::Opened(link),
                     };
@@ -469,9 +508,8 @@ impl World {
                 }
                 Output::SendLink { link, frame } => self.on_relay_frame(who, link, frame),
                 Output::CloseLink { link } => {
-                    self.subscriptions.values_mut().for_each(|subscribers| {
-                        subscribers.retain(|other| *other != (who, link));
-                    });
+                    self.links.remove(&(who, link));
+                    self.forget_link(who, link);
                 }
                 Output::Transmit(transmit) => {
                     let to = inhabitant_of(transmit.path.remote);
@@ -499,6 +537,12 @@ impl World {
     fn on_relay_frame(&mut self, who: Who, link: LinkId, frame: LinkFrame) {
         let LinkFrame::Text(text) = frame else { panic!("this relay takes text") };
         let frame: Value = serde_json::from_str(&text).unwrap();
+        if frame["action"] == "announce" {
+            for (to, link, frame) in self.tracker.on_frame(who, link, &frame) {
+                self.schedule(to, Arrival::Frame(link, frame.to_string()));
+            }
+            return;
+        }
         let topic = frame["topic"].as_str().unwrap().to_owned();
         match frame["type"].as_str().unwrap() {
             "subscribe" => {
@@ -518,6 +562,13 @@ impl World {
             }
             other => panic!("no relay knows {other}"),
         }
+    }
+
+    fn forget_link(&mut self, who: Who, link: LinkId) {
+        for subscribers in self.subscriptions.values_mut() {
+            subscribers.remove(&(who, link));
+        }
+        self.tracker.forget(who, link);
     }
 
     fn deliver(&mut self, topic: &str, payload: &str) {

@@ -62,10 +62,19 @@ impl Signaling {
         // A peer that offers anew while it is being answered has begun anew, unless it is a copy of
         // an older offer that took longer, or is replayed.
         let is_new = !self.heard_offers.contains(&(peer.clone(), offer_id.clone()));
+        let trades_offers = self.trades_offers(relay);
+        // On a tracker one offer goes to one of us and the next to another, and none says that the
+        // peer has begun anew.
+        let is_anew = |answering: &Answering| {
+            is_new && !trades_offers && self.are_of_one_kind(answering.relay, relay)
+        };
         match self.sessions.get(peer).map(|session| &session.phase) {
             Some(Phase::Connecting(_)) => return,
-            Some(Phase::Answering(_)) if !is_new => return,
+            Some(Phase::Answering(answering)) if !is_anew(answering) => return,
             Some(Phase::Offering(_)) if is_leading => return,
+            // It may be about to answer one of ours, which is to stand. JavaScript waits for that
+            // for ever, and a newcomer for the next announce.
+            _ if is_leading && trades_offers && self.pool.is_out(now) => return,
             Some(Phase::Idle { refused: Some(refused), .. }) if *refused == offer_id => return,
             Some(Phase::Offering(_) | Phase::Answering(_) | Phase::Idle { .. }) | None => {}
         }
@@ -96,11 +105,15 @@ impl Signaling {
 
     pub(super) fn on_answer(
         &mut self,
+        relay: RelayId,
         peer: &PeerId,
         offer_id: Option<&OfferId>,
         sealed: &str,
         now: Time,
     ) {
+        if let Some(offer_id) = offer_id.filter(|id| self.pool.has(id)) {
+            return self.on_claim(relay, peer, offer_id, sealed, now);
+        }
         let Some(session) = self.sessions.get_mut(peer) else { return };
         let Phase::Offering(offering) = &session.phase else { return };
         if offering.sdp.is_none() || offer_id.is_some_and(|id| *id != offering.offer_id) {
@@ -175,7 +188,7 @@ impl Signaling {
     }
 
     /// Tells the application that something of a peer does not decrypt, unless it knows.
-    fn complain(&mut self, peer: &PeerId, failure: JoinFailure) {
+    pub(super) fn complain(&mut self, peer: &PeerId, failure: JoinFailure) {
         if self.sessions.get_mut(peer).is_some_and(Session::may_complain) {
             self.fail(peer, failure, Vec::new());
         } else {
@@ -204,7 +217,7 @@ impl Signaling {
         let is_retried = std::mem::replace(&mut session.is_retried, !relays.is_empty());
         session.phase = Phase::idle(None, now);
         self.note_deadline(peer);
-        self.rest_if_alone();
+        self.rest_if_alone(now);
         if relays.is_empty() {
             return;
         }

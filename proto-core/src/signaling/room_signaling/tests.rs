@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rng::Seed;
+use crate::strategies::WsRelay;
 
 const RELAY: RelayId = RelayId(1);
 const OTHER_RELAY: RelayId = RelayId(2);
@@ -27,8 +28,8 @@ fn found(self_id: &str, is_passive: bool) -> Room {
     let limits = Limits::default();
     let terms = SignalingTerms { self_id, names, options, is_passive, limits, rng: rng.clone() };
     let mut signaling = Signaling::new(terms);
-    signaling.add_relay(RELAY);
-    signaling.add_relay(OTHER_RELAY);
+    signaling.add_relay(RELAY, &WsRelay);
+    signaling.add_relay(OTHER_RELAY, &WsRelay);
     Room {
         signaling,
         conns: Counter::default(),
@@ -93,7 +94,7 @@ impl Room {
 
     fn wait(&mut self, time: std::time::Duration) {
         self.now = self.now + time;
-        self.signaling.handle_timeout(self.now);
+        self.signaling.handle_timeout(&mut self.conns, self.now);
     }
 
     /// What it said since it was asked last, each as a word.
@@ -112,6 +113,10 @@ impl Room {
                     let passively = if signal.is_passive { "passively " } else { "" };
                     format!("{passively}{kind} over {}", relay.0)
                 }
+                SignalingOutput::Trade { relay, offers, .. } => {
+                    format!("trade {} over {}", offers.len(), relay.0)
+                }
+                SignalingOutput::OfferAnyone { conn } => format!("begin offer {}", conn.0),
                 SignalingOutput::Offer { conn, .. } => format!("begin offer {}", conn.0),
                 SignalingOutput::Answer { conn, .. } => format!("begin answer {}", conn.0),
                 SignalingOutput::AcceptAnswer { conn, .. } => format!("accept {}", conn.0),
@@ -124,7 +129,7 @@ impl Room {
                 SignalingOutput::FellAsleep => "fell asleep".into(),
                 SignalingOutput::Failed { peer, failure, ask_over } => {
                     // As the node does, unless the peer is connected by another room.
-                    self.signaling.nudge(&peer, ask_over);
+                    self.signaling.nudge(&peer, ask_over, self.now);
                     format!("{failure:?}")
                 }
             });
@@ -248,7 +253,7 @@ impl Room {
         if self.signaling.wake(relay, &signal, self.now) {
             self.signaling.on_signal(relay, signal, &mut self.conns, self.now);
         }
-        self.signaling.handle_timeout(self.now);
+        self.signaling.handle_timeout(&mut self.conns, self.now);
     }
 
     /// A passive room whose root subscriptions stand.
@@ -257,7 +262,7 @@ impl Room {
         let root = room.signaling.names.root_topic.clone();
         room.signaling.on_subscribed(RELAY, &root, room.now);
         room.signaling.on_subscribed(OTHER_RELAY, &root, room.now);
-        room.signaling.handle_timeout(room.now);
+        room.wait(std::time::Duration::ZERO);
         room
     }
 }
@@ -307,12 +312,12 @@ fn a_passive_room_falls_asleep_when_its_last_company_goes() {
     let mut room = Room::passive("z");
     room.overhear(RELAY, false, SignalBody::Announce);
     room.hear_offer("theirs");
-    room.signaling.on_company(true);
+    room.signaling.on_company(true, room.now);
     room.signaling.on_connected(&peer(), ConnId(1));
     room.wait(std::time::Duration::from_secs(600));
     assert!(!room.signaling.is_dormant(), "someone is there");
     room.said();
-    room.signaling.on_company(false);
+    room.signaling.on_company(false, room.now);
     assert_eq!(room.said(), ["fell asleep"]);
     room.overhear(RELAY, false, SignalBody::Announce);
     assert_eq!(room.said()[..2], ["woke", "nudge over 1"], "its own topic is still subscribed");

@@ -247,18 +247,12 @@ impl RelaySession for NostrSession {
 mod tests {
     use super::*;
     use crate::ids::PeerId;
-    use crate::rng::Seed;
+    use crate::testing::session_terms;
     use crate::wire::{Signal, SignalBody};
 
     fn session() -> NostrSession {
-        let seed = Seed::from_number(1);
-        let mut session = NostrSession::new(SessionTerms {
-            url: RelayUrl::web_socket("wss://relay.example").unwrap(),
-            self_id: PeerId::new("a").unwrap(),
-            shared: seed.fork("nostr"),
-            rng: seed.rng("session"),
-            clock: Clock { now: Time::ZERO, unix: Duration::from_secs(1_700_000_000) },
-        });
+        let url = RelayUrl::web_socket("wss://relay.example").unwrap();
+        let mut session = NostrSession::new(session_terms(url));
         session.handle_input(SessionInput::Opened, Time::ZERO);
         session
     }
