@@ -7,6 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{RELAY, TRACKER, Who, World, room, tracked_room};
+use tristero_proto::crypto::Topic;
 use tristero_proto::{Event, NodeConfig, RoomConfig};
 
 /// The room, over the relay and the tracker.
@@ -157,4 +158,31 @@ fn a_peer_that_was_lost_is_met_again_over_a_tracker() {
     let again = world.add_with("b", NodeConfig::default());
     world.join(again, tracked_room("app", "room"));
     world.run_until(|world| world.joins(one, other) == 2 && world.has_joined(again, one));
+}
+
+#[test]
+fn others_who_come_and_go_do_not_make_a_room_louder() {
+    let (mut world, a, b, _) = World::met(&room("app", "room"));
+    world.run_for(Duration::from_secs(60));
+    world.published.clear();
+    let minutes = 10;
+    for visitor in 0..minutes * 3 {
+        let visitor = world.add(&format!("visitor {visitor}"));
+        let key = world.join(visitor, room("app", "room"));
+        world.run_until(|world| world.has_joined(a, visitor) && world.has_joined(b, visitor));
+        if visitor.0 % 2 == 0 {
+            world.leave(visitor, key);
+        } else {
+            world.freeze(visitor);
+        }
+        world.run_for(Duration::from_secs(20));
+    }
+    let root = Topic::root("app", "room");
+    for member in [a, b] {
+        let is_announce =
+            |(who, topic, _): &&(Who, String, _)| *who == member && *topic == root.as_str();
+        let announces = world.published.iter().filter(is_announce).count();
+        assert!(announces <= minutes + 1, "{announces} in {minutes} minutes, by {member:?}");
+        assert!(announces >= minutes - 1, "it goes on: {announces}");
+    }
 }

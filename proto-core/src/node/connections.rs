@@ -130,7 +130,7 @@ impl<E: Engine> Node<E> {
             if let Some(joined) = self.rooms.get_mut(&key) {
                 joined.room.on_lost(&peer.id, reason);
                 if !is_cut {
-                    joined.signaling.on_peer_lost(now);
+                    joined.signaling.on_peer_lost(&peer.id, now);
                 }
                 self.touched.extend([Part::Room(key), Part::Signaling(key)]);
             }

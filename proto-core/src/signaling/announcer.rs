@@ -1,7 +1,8 @@
 //! When a room announces itself on one relay: a burst at first, then a slow heartbeat.
 //!
 //! Newcomers wake the subscribed incumbents, so the heartbeat may be slow; a fast one brought a
-//! public relay down.
+//! public relay down. Nothing that happens in a room makes it faster: a peer that was lost is asked
+//! for alone, and of relays that come and go each return after the first brings one announce.
 //!
 //! spec: docs/protocol.md, section 2, "Announcing"
 
@@ -14,8 +15,11 @@ const BURST: [Duration; 3] =
     [Duration::from_millis(233), Duration::from_millis(533), Duration::from_millis(1_333)];
 /// The pause between announces after the burst.
 const HEARTBEAT: Duration = Duration::from_millis(60_000);
-/// A new burst begins this long after the one before at the earliest.
-const BURST_PAUSE: Duration = Duration::from_millis(5_333);
+/// A relay that is back gets a new burst this long after the one before at the earliest, and one
+/// announce until then.
+const BURST_PAUSE: Duration = Duration::from_millis(60_000);
+/// That announce comes this long after the one before at the earliest.
+const RETURN_PAUSE: Duration = Duration::from_millis(5_333);
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -38,31 +42,33 @@ struct Next {
 }
 
 impl Announcer {
-    /// Begins a burst, because the subscription stands or a peer was lost: at once, or as soon as
-    /// the last one is old enough.
-    pub(crate) fn burst(&mut self, now: Time) {
-        let at = match self.last_burst {
-            // It is planned already.
-            Some(last) if last > now => last,
-            Some(last) => now.max(last + BURST_PAUSE),
-            None => now,
-        };
-        self.last_burst = Some(at);
-        let at = self.held_until.map_or(at, |until| until.max(at));
-        self.next = Some(Next { at, done: 0 });
+    /// Begins announcing, because the subscription stands: with a burst, if the last one is old
+    /// enough.
+    pub(crate) fn begin(&mut self, now: Time) {
+        if self.last_burst.is_some_and(|last| now.since(last) < BURST_PAUSE) {
+            let at = self.last.map_or(now, |last| now.max(last + RETURN_PAUSE));
+            return self.plan(at, BURST.len());
+        }
+        self.last_burst = Some(now);
+        self.plan(now, 0);
     }
 
     /// Begins the heartbeat at once, without a burst.
     pub(crate) fn beat(&mut self, now: Time) {
-        self.next = Some(Next { at: now, done: BURST.len() });
+        self.plan(now, BURST.len());
     }
 
-    /// Like [`burst`](Self::burst), but only where announces are being made at all.
-    pub(crate) fn burst_again(&mut self, now: Time) {
-        let has_burst_ahead = self.next.as_ref().is_some_and(|next| next.done < BURST.len());
-        if self.next.is_some() && !has_burst_ahead {
-            self.burst(now);
+    /// Makes the next announce at the pace of a heartbeat where the relay wants a slower one.
+    pub(crate) fn hurry(&mut self, now: Time) {
+        let soon = self.last.map_or(now, |last| now.max(last + HEARTBEAT));
+        if let Some(next) = &mut self.next {
+            next.at = next.at.min(soon).max(self.held_until.unwrap_or_default());
         }
+    }
+
+    fn plan(&mut self, at: Time, done: usize) {
+        let at = self.held_until.map_or(at, |until| until.max(at));
+        self.next = Some(Next { at, done });
     }
 
     /// Ends announcing, because the relay is lost.
@@ -127,42 +133,48 @@ mod tests {
     #[test]
     fn a_burst_of_four_is_followed_by_one_announce_a_minute() {
         let mut announcer = Announcer::default();
-        announcer.burst(Time::ZERO);
+        announcer.begin(Time::ZERO);
         let made = announces(&mut announcer, Time::from_millis(125_000));
         let expected = [0, 233, 766, 2_099, 62_099, 122_099].map(Time::from_millis);
         assert_eq!(made, expected);
     }
 
     #[test]
-    fn a_relay_that_comes_and_goes_does_not_put_the_next_burst_off_for_ever() {
+    fn a_relay_that_comes_and_goes_gets_one_announce_each_time_and_not_too_soon() {
         let mut announcer = Announcer::default();
-        for n in 0..100 {
-            announcer.burst(Time::from_millis(n * 10));
+        let mut made = Vec::new();
+        for second in 0..59 {
             announcer.stop();
+            announcer.begin(Time::from_millis(second * 1_000));
+            made.extend(announces(&mut announcer, Time::from_millis(second * 1_000 + 999)));
         }
-        announcer.burst(Time::from_millis(1_000));
-        assert_eq!(announcer.next(), Some(Time::from_millis(5_333)));
+        assert!(made.len() <= 3 + 59_000 / 5_333, "{made:?}");
+        assert!(made.len() >= 10, "it hears of us all the same: {made:?}");
+        announcer.stop();
+        announcer.begin(Time::from_millis(60_000));
+        let made = announces(&mut announcer, Time::from_millis(63_000));
+        assert_eq!(made.len(), 4, "a minute later there is a burst again: {made:?}");
     }
 
     #[test]
-    fn bursts_are_5_333_ms_apart_and_do_not_pile_up() {
+    fn a_slow_heartbeat_can_be_hurried_to_one_a_minute() {
         let mut announcer = Announcer::default();
-        announcer.burst_again(Time::ZERO);
-        assert_eq!(announcer.next(), None, "nothing to repeat before the subscription stands");
-        announcer.burst(Time::ZERO);
-        announcer.burst_again(Time::from_millis(10));
-        assert_eq!(announces(&mut announcer, Time::from_millis(3_000)).len(), 4);
-        announcer.burst_again(Time::from_millis(3_000));
-        announcer.burst_again(Time::from_millis(3_100));
-        assert_eq!(announcer.next(), Some(Time::from_millis(5_333)));
+        announcer.announce_every(Duration::from_secs(120));
+        announcer.beat(Time::ZERO);
+        announces(&mut announcer, Time::ZERO);
+        announcer.hurry(Time::from_millis(1_000));
+        assert_eq!(announcer.next(), Some(Time::from_millis(60_000)));
+        announcer.hurry(Time::from_millis(70_000));
+        assert_eq!(announcer.next(), Some(Time::from_millis(60_000)), "it is due already");
         announcer.stop();
+        announcer.hurry(Time::from_millis(70_000));
         assert_eq!(announcer.next(), None);
     }
 
     #[test]
     fn a_relay_may_want_more_announces_or_none_for_a_while() {
         let mut announcer = Announcer::default();
-        announcer.burst(Time::ZERO);
+        announcer.begin(Time::ZERO);
         announces(&mut announcer, Time::from_millis(3_000));
         announcer.announce_every(Duration::from_secs(10));
         let made = announces(&mut announcer, Time::from_millis(33_000));
@@ -171,7 +183,7 @@ mod tests {
         assert_eq!(announcer.next(), Some(Time::from_millis(152_099)));
         announcer.hold_until(Time::from_millis(200_000));
         assert_eq!(announcer.next(), Some(Time::from_millis(200_000)));
-        announcer.burst(Time::from_millis(100_000));
+        announcer.begin(Time::from_millis(100_000));
         announcer.hold_until(Time::from_millis(200_000));
         assert_eq!(announcer.next(), Some(Time::from_millis(200_000)), "not by a burst either");
     }

@@ -206,7 +206,7 @@ impl Signaling {
             return;
         }
         if !is_dormant {
-            side.announcer.burst(now);
+            side.announcer.begin(now);
         } else if side.trades_offers {
             // A tracker passes offers to those alone that it has heard of.
             side.announcer.beat(now);
@@ -236,13 +236,14 @@ impl Signaling {
         }
     }
 
-    /// A peer is gone without having said so: it may be looking for us, so look for it. A passive
-    /// room waits to be woken.
-    pub(crate) fn on_peer_lost(&mut self, now: Time) {
-        if self.passivity.is_passive() {
-            return;
+    /// A peer is gone without having said so: it may be looking for us, so it is asked for. Others
+    /// are not woken by that. A passive room waits to be woken.
+    pub(crate) fn on_peer_lost(&mut self, peer: &PeerId, now: Time) {
+        if !self.passivity.is_passive() {
+            let standing = self.relays.iter().filter(|(_, side)| side.root_stands);
+            let relays = standing.map(|(relay, _)| *relay).collect();
+            self.nudge(peer, relays, now);
         }
-        self.relays.values_mut().for_each(|side| side.announcer.burst_again(now));
     }
 
     /// Reads a message of one of the room's topics; `None` if it is not for us to act on.
@@ -411,7 +412,7 @@ impl Signaling {
     pub(crate) fn nudge(&mut self, peer: &PeerId, relays: Vec<RelayId>, now: Time) {
         for relay in relays {
             match self.relays.get_mut(&relay) {
-                Some(side) if side.trades_offers => side.announcer.burst_again(now),
+                Some(side) if side.trades_offers => side.announcer.hurry(now),
                 Some(_) => self.publish(relay, peer, SignalBody::Announce),
                 None => {}
             }
@@ -493,7 +494,7 @@ impl Signaling {
             debug!("a passive room wakes");
             self.outputs.push_back(SignalingOutput::Woke);
             let standing = self.relays.values_mut().filter(|side| side.root_stands);
-            standing.for_each(|side| side.announcer.burst(now));
+            standing.for_each(|side| side.announcer.begin(now));
         }
     }
 

@@ -151,8 +151,11 @@ impl Signaling {
         let conn = match &session.phase {
             Phase::Offering(offering) if matches(&offering.offer_id) => Some(offering.conn),
             Phase::Connecting(connecting) if matches(&connecting.offer_id) => Some(connecting.conn),
-            Phase::Answering(answering) => Some(answering.conn),
-            Phase::Idle { .. } | Phase::Offering(_) | Phase::Connecting(_) => None,
+            Phase::Answering(answering) if matches(&answering.offer_id) => Some(answering.conn),
+            Phase::Idle { .. }
+            | Phase::Offering(_)
+            | Phase::Connecting(_)
+            | Phase::Answering(_) => None,
         };
         match (conn, offer_id) {
             (Some(conn), _) => self.add_candidate(peer, conn, candidate),
