@@ -82,6 +82,13 @@ pub struct InvalidRelayUrl {
     why: String,
 }
 
+impl InvalidRelayUrl {
+    /// Says what was given, and why it is refused. Credentials are left out of the text.
+    pub fn new(text: &str, why: &str) -> Self {
+        InvalidRelayUrl { url: without_credentials(text), why: why.to_owned() }
+    }
+}
+
 impl RelayUrl {
     /// Takes a URL whose scheme is `ws` or `wss`.
     pub fn web_socket(text: &str) -> Result<Self, InvalidRelayUrl> {
