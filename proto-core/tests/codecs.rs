@@ -5,10 +5,12 @@
 
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
-use serde_json::Value;
-use tristero_proto::crypto::{RoomToken, SignalKey};
-use tristero_proto::signaling::{LinkFrame, RelayUrl, SessionInput, Strategy as AnyStrategy};
-use tristero_proto::strategies::{Nostr, Torrent, WsRelay};
+use serde_json::{Value, json};
+use tristero_proto::crypto::{RoomToken, SignalKey, Topic};
+use tristero_proto::signaling::{
+    LinkFrame, RelayUrl, SessionInput, SessionOutput, Strategy as AnyStrategy, Subscription,
+};
+use tristero_proto::strategies::{Firebase, Nostr, Torrent, WsRelay};
 use tristero_proto::testing::session_terms;
 use tristero_proto::wire::{
     ActionName, CandidateInit, Chunk, Frame, OfferId, Payload, Signal, SignalBody, Tag,
@@ -17,7 +19,7 @@ use tristero_proto::wire::{
 use tristero_proto::{PeerId, Seed, Time};
 
 fn strategies() -> Vec<Box<dyn AnyStrategy>> {
-    vec![Box::new(WsRelay), Box::new(Nostr), Box::new(Torrent)]
+    vec![Box::new(WsRelay), Box::new(Nostr), Box::new(Torrent), Box::new(Firebase::default())]
 }
 
 fn any_signal() -> impl Strategy<Value = Signal> {
@@ -43,7 +45,67 @@ fn any_payload() -> impl Strategy<Value = Payload> {
     ]
 }
 
+fn any_json() -> impl Strategy<Value = Value> {
+    let key = || prop_oneof![Just("_".to_owned()), Just("own".to_owned()), "[a-c/]{0,3}"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<i64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key(), inner), 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// What a database may say: a message of any layer and kind, with any content.
+fn any_database_frame() -> impl Strategy<Value = String> {
+    let name = || prop::sample::select(vec!["c", "d", "h", "r", "s", "e", "m", "ac", "sd", "x"]);
+    let path = "(/?(__trystero__|root|own|_|a)){0,7}/?";
+    let body = || {
+        (path, any_json(), name())
+            .prop_map(|(path, data, status)| json!({ "p": path, "d": data, "s": status }))
+    };
+    let content = prop_oneof![
+        (name(), body()).prop_map(|(action, body)| json!({ "a": action, "b": body })),
+        (0..4, body()).prop_map(|(number, body)| json!({ "r": number, "b": body })),
+        (name(), any_json()).prop_map(|(kind, data)| json!({ "t": kind, "d": data })),
+        any_json(),
+    ];
+    prop_oneof![
+        4 => (name(), content).prop_map(|(layer, d)| json!({ "t": layer, "d": d }).to_string()),
+        1 => any_json().prop_map(|json| json.to_string()),
+        1 => "[0-9]{1,7}",
+    ]
+}
+
 proptest! {
+    #[test]
+    fn any_change_of_a_database_is_taken(
+        frames in prop::collection::vec(any_database_frame(), 0..20),
+    ) {
+        let url = RelayUrl::web_socket("ws://localhost").unwrap();
+        let mut session = Firebase::default().session(session_terms(url));
+        session.handle_input(SessionInput::Opened, Time::ZERO);
+        let (root, own) = (&Topic::from_wire("root"), &Topic::from_wire("own"));
+        for topic in [root, own] {
+            let subscription = Subscription { topic, root };
+            session.handle_input(SessionInput::Subscribe(subscription), Time::ZERO);
+        }
+        let hello = r#"{"t":"c","d":{"t":"h","d":{}}}"#.to_owned();
+        for text in [hello].into_iter().chain(frames) {
+            session.handle_input(SessionInput::Frame(LinkFrame::Text(text)), Time::ZERO);
+            while let Some(output) = session.poll_output() {
+                if let SessionOutput::Message { topic, .. } = output {
+                    prop_assert!([root, own].contains(&&topic));
+                }
+            }
+        }
+    }
+
     #[test]
     fn signals_round_trip(signal in any_signal()) {
         prop_assert_eq!(Signal::parse(&signal.emit()), Ok(signal));

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
 mod capture;
+mod firebase;
 mod nostr;
 mod torrent;
 mod ws_relay;
