@@ -1,6 +1,7 @@
-//! Fuzz targets for cargo-fuzz. Not written yet.
+//! What is fuzzed: one function for each thing that bytes from outside reach first.
 //!
-//! There will be one for each codec of `tristero_proto::wire` and of the strategies, with the
-//! captures in `proto-core/tests/wire` as a corpus, and one that drives two nodes by arbitrary
-//! commands and bytes. Until then `proto-core/tests/hostile.rs` has the cases that people thought
-//! of.
+//! `cargo xtask fuzz` runs them under libFuzzer, `tests/corpus.rs` over the captures and mutations
+//! of them. A function panics where a promise of the core is broken.
+
+pub mod codecs;
+pub mod relays;

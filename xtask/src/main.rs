@@ -10,6 +10,7 @@
 
 mod command;
 mod counting;
+mod fuzz;
 mod libtest;
 mod project;
 mod report;
@@ -18,10 +19,12 @@ mod step;
 mod tally;
 mod tap;
 
+use std::fmt;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::fuzz::FuzzArguments;
 use crate::project::Project;
 use crate::report::{Report, SkipPolicy};
 use crate::step::Step;
@@ -42,6 +45,8 @@ enum Task {
     Setup,
     /// Builds the web demo
     Web,
+    /// Runs the fuzz targets; installs a nightly toolchain and cargo-fuzz for it
+    Fuzz(FuzzArguments),
 }
 
 #[derive(Debug, Args)]
@@ -72,7 +77,8 @@ fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Test(arguments) => test(&project, &arguments),
         Task::Setup => setup(&project),
-        Task::Web => web(&project),
+        Task::Web => end(step::build_web(&project)),
+        Task::Fuzz(arguments) => end(fuzz::fuzz(&project, &arguments)),
     }
 }
 
@@ -110,11 +116,11 @@ fn setup(project: &Project) -> ExitCode {
     status
 }
 
-fn web(project: &Project) -> ExitCode {
-    match step::build_web(project) {
+fn end<E: fmt::Display>(result: Result<(), E>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(obstacle) => {
-            eprintln!("error: {obstacle}");
+        Err(error) => {
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }

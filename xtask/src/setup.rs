@@ -58,6 +58,18 @@ pub(crate) fn wasm_target(project: &Project) -> Result<(), Missing> {
     rustup(project, &["target", "add", WASM_TARGET])
 }
 
+/// Brings cargo-fuzz, and the toolchain that it needs.
+pub(crate) fn cargo_fuzz(project: &Project) -> Result<(), Missing> {
+    let version = ["run", FUZZ_TOOLCHAIN, "cargo", "--version"];
+    if command::read(&mut project.command("rustup", &version)).is_err() {
+        rustup(project, &["toolchain", "install", FUZZ_TOOLCHAIN, "--profile", "minimal"])?;
+    }
+    if command::read(&mut project.cargo(&["fuzz", "--version"])).is_ok() {
+        return Ok(());
+    }
+    command::run(&mut project.cargo(&["install", "cargo-fuzz"])).map_err(Missing::new)
+}
+
 /// Brings the npm packages that `interop/package-lock.json` names. Tried once per process.
 pub(crate) fn npm_packages(project: &Project) -> Result<(), Missing> {
     project.npm_packages.get_or_init(|| install_npm_packages(project)).clone()
@@ -89,6 +101,9 @@ fn is_installed(folder: &Path) -> bool {
     let locked = changed("package-lock.json");
     matches!((installed, locked), (Ok(installed), Ok(locked)) if installed >= locked)
 }
+
+/// libFuzzer needs flags that only this one has.
+pub(crate) const FUZZ_TOOLCHAIN: &str = "nightly";
 
 /// What a browser runs.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
