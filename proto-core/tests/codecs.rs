@@ -10,7 +10,7 @@ use tristero_proto::crypto::{RoomToken, SignalKey, Topic};
 use tristero_proto::signaling::{
     LinkFrame, RelayUrl, SessionInput, SessionOutput, Strategy as AnyStrategy, Subscription,
 };
-use tristero_proto::strategies::{Firebase, Nostr, Torrent, WsRelay};
+use tristero_proto::strategies::{Firebase, Mqtt, Nostr, Torrent, WsRelay};
 use tristero_proto::testing::session_terms;
 use tristero_proto::wire::{
     ActionName, CandidateInit, Chunk, Frame, OfferId, Payload, Signal, SignalBody, Tag,
@@ -19,7 +19,13 @@ use tristero_proto::wire::{
 use tristero_proto::{PeerId, Seed, Time};
 
 fn strategies() -> Vec<Box<dyn AnyStrategy>> {
-    vec![Box::new(WsRelay), Box::new(Nostr), Box::new(Torrent), Box::new(Firebase::default())]
+    vec![
+        Box::new(WsRelay),
+        Box::new(Nostr),
+        Box::new(Torrent),
+        Box::new(Firebase::default()),
+        Box::new(Mqtt),
+    ]
 }
 
 fn any_signal() -> impl Strategy<Value = Signal> {
@@ -35,6 +41,40 @@ fn any_signal() -> impl Strategy<Value = Signal> {
         is_passive,
         body,
     })
+}
+
+/// Bytes that are much like packets of MQTT, and some that are not.
+fn any_mqtt_stream() -> impl Strategy<Value = Vec<u8>> {
+    let packet =
+        (any::<u8>(), prop::collection::vec(any::<u8>(), 0..100)).prop_map(|(kind, body)| {
+            let length = u8::try_from(body.len()).unwrap();
+            [&[kind, length][..], &body].concat()
+        });
+    let publish = (any::<u8>(), "[ab]{1,5}", any::<Vec<u8>>()).prop_map(|(flags, topic, body)| {
+        let topic = [&[0, u8::try_from(topic.len()).unwrap()], topic.as_bytes()].concat();
+        let length = u8::try_from(topic.len() + body.len().min(50)).unwrap();
+        [&[0x30 | flags & 0xF, length][..], &topic, &body[..body.len().min(50)]].concat()
+    });
+    let part = prop_oneof![packet, publish, prop::collection::vec(any::<u8>(), 0..10)];
+    prop::collection::vec(part, 0..10).prop_map(|parts| parts.concat())
+}
+
+/// What a session says that hears a stream in frames of these lengths, over and over.
+fn said_of_mqtt(stream: &[u8], lengths: &[usize]) -> Vec<SessionOutput> {
+    let mut session = Mqtt.session(session_terms(RelayUrl::web_socket("ws://localhost").unwrap()));
+    session.handle_input(SessionInput::Opened, Time::ZERO);
+    let mut hear = |bytes: &[u8]| {
+        let frame = LinkFrame::Binary(Bytes::copy_from_slice(bytes));
+        session.handle_input(SessionInput::Frame(frame), Time::ZERO);
+    };
+    hear(b"\x20\x02\x00\x00");
+    let (mut rest, mut lengths) = (stream, lengths.iter().cycle());
+    while !rest.is_empty() {
+        let (frame, after) = rest.split_at(rest.len().min(*lengths.next().unwrap()));
+        hear(frame);
+        rest = after;
+    }
+    std::iter::from_fn(|| session.poll_output()).collect()
 }
 
 fn any_payload() -> impl Strategy<Value = Payload> {
@@ -129,6 +169,14 @@ proptest! {
                 while session.poll_output().is_some() {}
             }
         }
+    }
+
+    #[test]
+    fn any_stream_of_a_broker_is_taken_and_means_the_same_in_any_frames(
+        stream in any_mqtt_stream(),
+        lengths in prop::collection::vec(1usize..40, 1..10),
+    ) {
+        prop_assert_eq!(said_of_mqtt(&stream, &lengths), said_of_mqtt(&stream, &[usize::MAX]));
     }
 
     #[test]

@@ -408,6 +408,12 @@ impl Relay {
                     self.last_error = Some(why.clone());
                     self.hang_up(State::Retired { why }, now);
                 }
+                SessionOutput::Fail(why) => {
+                    if let Some(link) = self.current_link() {
+                        self.outputs.push_back(RelayOutput::CloseLink { link });
+                        self.fail(shortened(&why, limits::RELAY_TEXT_BYTES_MAX), now);
+                    }
+                }
                 SessionOutput::Redial => {
                     self.hang_up(State::Waiting { until: now, failures: 0 }, now);
                 }
@@ -424,13 +430,19 @@ impl Relay {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::ids::PeerId;
     use crate::rng::Seed;
-    use crate::strategies::WsRelay;
+    use crate::strategies::{Mqtt, WsRelay};
     use crate::time::Clock;
 
     fn relay() -> Relay {
+        relay_of(&WsRelay)
+    }
+
+    fn relay_of(strategy: &(impl Strategy + Copy + 'static)) -> Relay {
         let seed = Seed::from_number(1);
         let terms = SessionTerms {
             url: RelayUrl::web_socket("ws://127.0.0.1:1").unwrap(),
@@ -439,7 +451,7 @@ mod tests {
             rng: seed.rng("session"),
             clock: Clock { now: Time::ZERO, unix: Duration::ZERO },
         };
-        Relay::new(Arc::new(WsRelay), terms, seed.rng("relay"), Time::ZERO)
+        Relay::new(Arc::new(*strategy), terms, seed.rng("relay"), Time::ZERO)
     }
 
     fn sent(relay: &mut Relay) -> Vec<String> {
@@ -504,6 +516,21 @@ mod tests {
         relay.unsubscribe(&topic, RoomKey(2), Time::ZERO);
         assert_eq!(sent(&mut relay), [r#"{"type":"unsubscribe","topic":"t"}"#]);
         assert!(relay.is_unused());
+    }
+
+    #[test]
+    fn a_link_that_the_session_gives_up_is_closed_and_dialled_again_after_a_wait() {
+        let mut relay = relay_of(&Mqtt);
+        relay.handle_timeout(|| LinkId(1), Time::ZERO);
+        relay.on_link_opened(LinkId(1), Time::ZERO);
+        // A CONNACK that says that the broker is not available.
+        let refusal = LinkFrame::Binary(Bytes::from_static(b"\x20\x02\x00\x03"));
+        relay.on_link_frame(LinkId(1), refusal, Time::ZERO);
+        let outputs: Vec<_> = std::iter::from_fn(|| relay.poll_output()).collect();
+        assert!(outputs.iter().any(|o| matches!(o, RelayOutput::CloseLink { link: LinkId(1) })));
+        let status = relay.status();
+        assert!(matches!(status.state, RelayState::BackingOff { failures: 1, .. }), "{status:?}");
+        assert_eq!(status.last_error.as_deref(), Some("the broker is not available"));
     }
 
     #[test]

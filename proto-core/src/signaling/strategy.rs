@@ -278,6 +278,9 @@ pub enum SessionOutput {
     },
     /// The relay does not want us: it is not dialled any more.
     Retire(String),
+    /// The link is of no use any more: close it, and dial anew after a wait as after any failure.
+    /// Why is remembered as the relay's last error.
+    Fail(String),
     /// Close the link and dial anew: [`RelaySession::target`] has changed.
     Redial,
 }

@@ -1,11 +1,13 @@
 //! The services that peers meet over. Each is a codec; sockets and time are elsewhere.
 
 mod firebase;
+mod mqtt;
 mod nostr;
 mod torrent;
 mod ws_relay;
 
 pub use firebase::Firebase;
+pub use mqtt::Mqtt;
 pub use nostr::Nostr;
 pub use torrent::Torrent;
 pub use ws_relay::WsRelay;

@@ -5,6 +5,7 @@
 
 mod capture;
 mod firebase;
+mod mqtt;
 mod nostr;
 mod torrent;
 mod ws_relay;
