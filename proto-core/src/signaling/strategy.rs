@@ -83,16 +83,16 @@ pub struct InvalidRelayUrl {
 }
 
 impl InvalidRelayUrl {
-    /// Says what was given, and why it is refused. Credentials are left out of the text.
+    /// Says what was given, and why it is refused. Secrets are left out of the text.
     pub fn new(text: &str, why: &str) -> Self {
-        InvalidRelayUrl { url: without_credentials(text), why: why.to_owned() }
+        InvalidRelayUrl { url: without_secrets(text), why: why.to_owned() }
     }
 }
 
 impl RelayUrl {
     /// Takes a URL whose scheme is `ws` or `wss`.
     pub fn web_socket(text: &str) -> Result<Self, InvalidRelayUrl> {
-        let invalid = |why: String| InvalidRelayUrl { url: without_credentials(text), why };
+        let invalid = |why: String| InvalidRelayUrl { url: without_secrets(text), why };
         let scheme = "it has to begin with ws:// or wss://";
         let url = match url::Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "ws" | "wss") => url,
@@ -118,17 +118,37 @@ impl RelayUrl {
     }
 }
 
-/// Without credentials, which are not for logs.
+/// Without credentials, keys and tokens, which are not for logs.
 impl fmt::Display for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_credentials(&self.0))
+        f.write_str(&without_secrets(&self.0))
     }
 }
 
 impl fmt::Debug for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&without_credentials(&self.0), f)
+        fmt::Debug::fmt(&without_secrets(&self.0), f)
     }
+}
+
+/// A URL, or what was meant as one, without `user:password@` and the values of parameters that
+/// are secret by their name.
+fn without_secrets(url: &str) -> String {
+    let url = without_credentials(url);
+    let Some((start, rest)) = url.split_once('?') else { return url };
+    let (query, fragment) = rest.split_at(rest.find('#').unwrap_or(rest.len()));
+    let shown = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}=…"),
+        Some(_) | None => pair.to_owned(),
+    };
+    let pairs: Vec<String> = query.split('&').map(shown).collect();
+    format!("{start}?{}{fragment}", pairs.join("&"))
+}
+
+/// Whether the value of a URL's parameter is not for logs.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["key", "auth", "token", "secret", "password", "jwt"].iter().any(|word| name.contains(word))
 }
 
 /// A URL, or what was meant as one, without `user:password@`.
@@ -356,12 +376,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_shown_without_credentials() {
+    fn urls_are_shown_without_credentials_keys_and_tokens() {
         let url = RelayUrl::web_socket("wss://user:p%40ss@host:1/path@x?y#z").unwrap();
         assert_eq!(url.to_string(), "wss://host:1/path@x?y#z");
         assert_eq!(format!("{url:?}"), r#""wss://host:1/path@x?y#z""#);
         assert!(url.as_str().contains("p%40ss"));
-        let error = RelayUrl::web_socket("http://user:secret@host").unwrap_err();
+        let url = RelayUrl::web_socket("wss://h/?vsn=1&apikey=abc&Access_Token=d=e&x#f").unwrap();
+        assert_eq!(url.to_string(), "wss://h/?vsn=1&apikey=…&Access_Token=…&x#f");
+        assert!(!format!("{url:?}").contains("abc"));
+        let error = RelayUrl::web_socket("http://user:secret@host?auth=secret").unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
     }
 }
