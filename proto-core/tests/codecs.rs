@@ -10,7 +10,7 @@ use tristero_proto::crypto::{RoomToken, SignalKey, Topic};
 use tristero_proto::signaling::{
     LinkFrame, RelayUrl, SessionInput, SessionOutput, Strategy as AnyStrategy, Subscription,
 };
-use tristero_proto::strategies::{Firebase, Mqtt, Nostr, Torrent, WsRelay};
+use tristero_proto::strategies::{Firebase, Mqtt, Nostr, Supabase, Torrent, WsRelay};
 use tristero_proto::testing::session_terms;
 use tristero_proto::wire::{
     ActionName, CandidateInit, Chunk, Frame, OfferId, Payload, Signal, SignalBody, Tag,
@@ -25,6 +25,7 @@ fn strategies() -> Vec<Box<dyn AnyStrategy>> {
         Box::new(Torrent),
         Box::new(Firebase::default()),
         Box::new(Mqtt),
+        Box::new(Supabase::new("key")),
     ]
 }
 
@@ -177,6 +178,29 @@ proptest! {
         lengths in prop::collection::vec(1usize..40, 1..10),
     ) {
         prop_assert_eq!(said_of_mqtt(&stream, &lengths), said_of_mqtt(&stream, &[usize::MAX]));
+    }
+
+    #[test]
+    fn any_message_of_supabase_is_taken(
+        head in prop::collection::vec(any::<u8>(), 4),
+        names in prop_oneof![Just("realtime:room:t:messages"), Just("phoenix"), Just("é")],
+        event in "phx_reply|phx_close|phx_error|broadcast|system|join|sdp|[a-z]{0,9}",
+        payload in ".{0,30}|\\{\"(event|status|payload)\":(\"ok\"|\"error\"|\"sdp\"|1|null)\\}",
+        reference in "[0-9]{0,25}",
+    ) {
+        let url = RelayUrl::web_socket("ws://localhost").unwrap();
+        let mut session = Supabase::new("key").session(session_terms(url));
+        session.handle_input(SessionInput::Opened, Time::ZERO);
+        let topic = &Topic::from_wire("t");
+        let subscription = Subscription { topic, root: topic };
+        session.handle_input(SessionInput::Subscribe(subscription), Time::ZERO);
+        let payload_json = serde_json::from_str(&payload).unwrap_or(Value::from(payload.clone()));
+        let text = serde_json::json!([reference, reference, names, event, payload_json]);
+        let binary = [&[4][..], &head, names.as_bytes(), event.as_bytes(), payload.as_bytes()];
+        for frame in [LinkFrame::Text(text.to_string()), LinkFrame::Binary(binary.concat().into())] {
+            session.handle_input(SessionInput::Frame(frame), Time::ZERO);
+            while session.poll_output().is_some() {}
+        }
     }
 
     #[test]

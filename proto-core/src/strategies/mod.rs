@@ -3,11 +3,13 @@
 mod firebase;
 mod mqtt;
 mod nostr;
+mod supabase;
 mod torrent;
 mod ws_relay;
 
 pub use firebase::Firebase;
 pub use mqtt::Mqtt;
 pub use nostr::Nostr;
+pub use supabase::Supabase;
 pub use torrent::Torrent;
 pub use ws_relay::WsRelay;

@@ -7,5 +7,6 @@ mod capture;
 mod firebase;
 mod mqtt;
 mod nostr;
+mod supabase;
 mod torrent;
 mod ws_relay;
