@@ -1,0 +1,64 @@
+//! Links to Waku nodes: the libp2p half of the IPFS strategy.
+//!
+//! libp2p is a stack of its own, and a heavy one. This crate holds all of it, behind
+//! [`tristero::Dialer`]: what the strategy's codec writes goes out on streams of libp2p, and what
+//! the node says comes back as frames. The crate knows the names of four protocols and how their
+//! messages are framed. What is in a message is the codec's business.
+//!
+//! # The boundary
+//!
+//! A relay is named by a multiaddress such as `/dns4/host/tcp/443/wss/p2p/ID` or
+//! `/ip4/127.0.0.1/tcp/60000/ws`. With `/p2p/ID` no other node is taken for it. Every frame is
+//! [`Binary`](tristero_proto::signaling::LinkFrame::Binary): a byte that names a protocol, then one
+//! message of that protocol without its length.
+//!
+//! | byte | protocol | to the node | from the node |
+//! |---|---|---|---|
+//! | 1 | `/vac/waku/filter-subscribe/2.0.0-beta1` | request | its response |
+//! | 2 | `/vac/waku/lightpush/3.0.0` | request | its response |
+//! | 3 | `/vac/waku/filter-push/2.0.0-beta1` | | a message |
+//! | 4 | `/vac/waku/metadata/1.0.0` | request | its response |
+//!
+//! - Every request gets exactly one frame back while the link stands: its response, or **the byte
+//!   of its protocol alone, which says that the request failed**. The node does not speak the
+//!   protocol, ended the stream, answered nothing for ten seconds, or said what is no message of at
+//!   most 1 MiB. An empty response looks the same, and is no use either.
+//! - Filter requests are made one after another, so that they take effect and are answered in the
+//!   order of their frames. Other requests are made at once, and answered in any order.
+//! - A message that the node pushes is never empty.
+//! - The node may ask for our metadata. It gets what our last metadata request said, or cluster 1.
+//! - A text, a frame without a byte of a request, or a message over 1 MiB ends the link.
+
+mod driver;
+mod link;
+mod message;
+mod protocol;
+mod streams;
+mod swarm;
+
+use tristero::{Dialer, Dialling};
+use tristero_proto::signaling::RelayUrl;
+
+/// Opens links to Waku nodes: the [`Dialer`] for the IPFS strategy.
+///
+/// It works within tokio. Each link has a connection, a key and a task of its own; the task ends
+/// with the link. The key is a new one each time, so nodes can't tell that two links are of one
+/// peer.
+///
+/// Certificates of `wss` nodes are checked against Mozilla's roots, not those of the system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WakuDialer;
+
+impl WakuDialer {
+    /// A dialer. There is nothing to be set.
+    pub fn new() -> Self {
+        WakuDialer
+    }
+}
+
+impl Dialer for WakuDialer {
+    fn dial(&self, url: &RelayUrl) -> Dialling {
+        let address = swarm::parse_address(url.as_str());
+        Box::pin(async move { Ok(link::open(swarm::connect(address?).await?)) })
+    }
+}
