@@ -3,8 +3,8 @@
  * they are put to other programs.
  */
 import { after, before, describe } from 'node:test';
+import { start as startRelay } from '../servers/ws.mjs';
 import { Cast, describeWith } from './harness.mjs';
-import { startMiniRelay } from './mini-relay.mjs';
 import { defineAgent } from './scenarios/agent.mjs';
 import { defineKilling } from './scenarios/killing.mjs';
 import { defineMeetings } from './scenarios/meetings.mjs';
@@ -14,7 +14,7 @@ import { defineLargeTransfers } from './scenarios/transfers.mjs';
 
 const KINDS = ['werift', 'node-datachannel', 'chromium', 'chromium-mdns'];
 
-const startCast = async () => new Cast(await startMiniRelay());
+const startCast = async () => new Cast(await startRelay());
 
 const withPair = (leftKind, rightKind, define) => {
   const pair = {};

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { ARGS, EXECUTABLE, REAL_ADDRESSES } from '../js/chromium.mjs';
 import { Cast, describeWith } from './harness.mjs';
-import { startMiniRelay } from './mini-relay.mjs';
+import { startRelay } from '../servers/ws.mjs';
 import { join, newRoom } from './rooms.mjs';
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
@@ -45,7 +45,7 @@ describeWith('the demo page', ['werift', 'chromium'], () => {
   let page;
 
   before(async () => {
-    cast = new Cast(await startMiniRelay());
+    cast = new Cast(await startRelay());
     server = await serve({ appId, roomId, relayUrl: cast.relay.url });
     const args = [...ARGS, REAL_ADDRESSES];
     browser = await chromium.launch({ executablePath: EXECUTABLE, args });
