@@ -165,7 +165,8 @@ export class Agent {
 
   #relays() {
     const sockets = Object.values(this.#strategies).flatMap(({ getRelaySockets }) =>
-      Object.entries(getRelaySockets()),
+      // Not every strategy shows its sockets.
+      Object.entries(getRelaySockets?.() ?? {}),
     );
     const states = sockets.map(([url, { readyState }]) => [
       url,

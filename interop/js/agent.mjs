@@ -8,17 +8,21 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { agentVersion, emitLine, feedLines, parseOptions, versionOf } from './stdio.mjs';
+import { STRATEGIES_OPTION, loadStrategies } from './strategies.mjs';
 import { loadWebrtc } from './webrtc.mjs';
 
 const main = async () => {
-  const options = parseOptions({ webrtc: { type: 'string', default: 'werift' } });
+  const options = parseOptions({
+    webrtc: { type: 'string', default: 'werift' },
+    ...STRATEGIES_OPTION,
+  });
   prepareGlobals();
 
   // Trystero looks at its globals when it is loaded.
-  const ws = await import('./ws-relay.mjs');
+  const strategies = await loadStrategies(options.strategies);
   const { Agent } = await import('./agent-core.mjs');
   const agent = new Agent({
-    strategies: { ws },
+    strategies,
     host: makeHost(await loadWebrtc(options.webrtc)),
     emit: (event) => emitLine(JSON.stringify(event)),
   });

@@ -12,10 +12,14 @@ import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 import { ARGS, EXECUTABLE, EXPOSE_GC, REAL_ADDRESSES } from './chromium.mjs';
 import { agentVersion, emitLine, feedLines, parseOptions } from './stdio.mjs';
+import { STRATEGIES_OPTION, strategiesSource } from './strategies.mjs';
 
 const main = async () => {
-  const options = parseOptions({ mdns: { type: 'boolean', default: false } });
-  const [server, browser] = await Promise.all([servePage(), launch(options)]);
+  const options = parseOptions({
+    mdns: { type: 'boolean', default: false },
+    ...STRATEGIES_OPTION,
+  });
+  const [server, browser] = await Promise.all([servePage(options), launch(options)]);
   try {
     await run(options, browser, `http://127.0.0.1:${server.address().port}/`);
   } finally {
@@ -53,12 +57,13 @@ const launch = ({ mdns }) =>
   });
 
 /** Serves the page, bundled afresh: that takes less time than finding out whether it has to. */
-const servePage = async () => {
+const servePage = async ({ strategies }) => {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL('page.mjs', import.meta.url))],
     bundle: true,
     format: 'esm',
     write: false,
+    plugins: [provideStrategies(strategiesSource(strategies))],
   });
   const [script] = outputFiles;
   const server = createServer((request, response) => {
@@ -76,6 +81,18 @@ const servePage = async () => {
   await once(server, 'listening');
   return server;
 };
+
+/** Has the page import from `strategies` what was asked for. */
+const provideStrategies = (contents) => ({
+  name: 'strategies',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^strategies$/ }, ({ path }) => ({ path, namespace: 'strategies' }));
+    onLoad({ filter: /.*/, namespace: 'strategies' }, () => ({
+      contents,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    }));
+  },
+});
 
 main().then(
   () => process.exit(0),

@@ -1,16 +1,16 @@
 /**
- * The agent as the script of a page, for `browser.mjs`, which provides `agentEmit` and `agentExit`
- * and calls the global `agent`.
+ * The agent as the script of a page, for `browser.mjs`, which provides `strategies`, `agentEmit`
+ * and `agentExit` and calls the global `agent`.
  */
 import { Agent } from './agent-core.mjs';
-import * as ws from './ws-relay.mjs';
+import { strategies } from 'strategies';
 
 const noFiles = async () => {
   throw new Error('a browser has no files');
 };
 
 globalThis.agent = new Agent({
-  strategies: { ws },
+  strategies,
   host: {
     stats: () => ({ heapBytes: performance.memory?.usedJSHeapSize }),
     readFile: noFiles,
