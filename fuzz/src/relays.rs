@@ -9,7 +9,7 @@ use tristero_proto::signaling::{
     BulkOffers, LinkFrame, LinkTarget, Publication, RelaySession, SessionInput, SessionOutput,
     Strategy, Subscription,
 };
-use tristero_proto::strategies::{Nostr, Torrent, WsRelay};
+use tristero_proto::strategies::{Firebase, Mqtt, Nostr, Supabase, Torrent, WsRelay};
 use tristero_proto::testing::session_terms;
 use tristero_proto::wire::{OfferId, Signal, SignalBody};
 use tristero_proto::{PeerId, Time};
@@ -59,7 +59,10 @@ pub fn strategies() -> Vec<(Box<dyn Strategy>, &'static str)> {
     vec![
         (Box::new(WsRelay), "ws://localhost"),
         (Box::new(Nostr), "ws://localhost"),
+        (Box::new(Mqtt), "ws://user:password@localhost"),
         (Box::new(Torrent), "ws://localhost"),
+        (Box::new(Supabase::new("key")), "http://localhost"),
+        (Box::new(Firebase::default()), "http://localhost/?ns=room"),
     ]
 }
 
@@ -163,6 +166,7 @@ impl Relay {
                 SessionOutput::Message { body, .. } => body.len(),
                 SessionOutput::Notice(text)
                 | SessionOutput::Refusal(text)
+                | SessionOutput::Fail(text)
                 | SessionOutput::Retire(text) => text.len(),
                 _ => 1,
             };

@@ -26,7 +26,8 @@ use crate::time::{Deadline, Time};
 const BACKOFF_FIRST: Duration = Duration::from_millis(3_333);
 /// How often the wait doubles. Trystero gives a relay up after that; we go on at this wait.
 const BACKOFF_DOUBLINGS: u32 = 4;
-/// A dial that has neither succeeded nor failed by then is given up.
+/// A dial that has neither succeeded nor failed by then is given up, and so is a link over which no
+/// topic was subscribed by then.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How a relay is doing.
@@ -102,10 +103,23 @@ enum State {
     },
     Open {
         link: LinkId,
+        proof: Proof,
     },
     Retired {
         why: String,
     },
+}
+
+/// Whether a link that stands has been of any use. A relay may take every link and nothing else.
+#[derive(Clone, Copy, Debug)]
+enum Proof {
+    /// No topic was subscribed yet.
+    Awaited {
+        by: Time,
+        /// Dials that failed in a row before.
+        failures: u32,
+    },
+    Given,
 }
 
 /// Who wants a topic.
@@ -225,11 +239,12 @@ impl Relay {
 
     /// Takes what happened to a link, if it is the current one.
     pub(crate) fn on_link_opened(&mut self, link: LinkId, now: Time) {
-        let State::Dialling { link: current, .. } = self.state else { return };
+        let State::Dialling { link: current, failures, .. } = self.state else { return };
         if current != link {
             return;
         }
-        self.state = State::Open { link };
+        let proof = Proof::Awaited { by: now + DIAL_TIMEOUT, failures };
+        self.state = State::Open { link, proof };
         self.last_error = None;
         self.outputs.push_back(RelayOutput::StateChanged);
         self.feed(SessionInput::Opened, now);
@@ -270,6 +285,10 @@ impl Relay {
                 self.outputs.push_back(RelayOutput::CloseLink { link });
                 self.fail("the relay did not answer in time", now);
             }
+            State::Open { link, proof: Proof::Awaited { by, .. } } if by <= now => {
+                self.outputs.push_back(RelayOutput::CloseLink { link });
+                self.fail("the relay did not take a subscription in time", now);
+            }
             State::Open { .. } => {
                 self.session.handle_timeout(now);
                 self.drain_session(now);
@@ -287,7 +306,11 @@ impl Relay {
             State::Waiting { .. } if self.is_paused => None,
             State::Waiting { until, .. } => Some(Deadline::new(until, "dial a relay")),
             State::Dialling { give_up, .. } => Some(Deadline::new(give_up, "give a dial up")),
-            State::Open { .. } => self.session.poll_timeout(),
+            State::Open { proof: Proof::Given, .. } => self.session.poll_timeout(),
+            State::Open { proof: Proof::Awaited { by, .. }, .. } => {
+                let by = Deadline::new(by, "give a link up");
+                Deadline::earlier(self.session.poll_timeout(), Some(by))
+            }
             State::Retired { .. } => None,
         }
     }
@@ -295,7 +318,7 @@ impl Relay {
     pub(crate) fn current_link(&self) -> Option<LinkId> {
         match self.state {
             State::Waiting { .. } | State::Retired { .. } => None,
-            State::Dialling { link, .. } | State::Open { link } => Some(link),
+            State::Dialling { link, .. } | State::Open { link, .. } => Some(link),
         }
     }
 
@@ -334,9 +357,14 @@ impl Relay {
 
     fn fail(&mut self, why: &str, now: Time) {
         let failures = match self.state {
-            State::Dialling { failures, .. } => failures.saturating_add(1),
-            // A link that stood begins the count anew.
-            State::Open { .. } | State::Waiting { .. } | State::Retired { .. } => 1,
+            State::Dialling { failures, .. }
+            | State::Open { proof: Proof::Awaited { failures, .. }, .. } => {
+                failures.saturating_add(1)
+            }
+            // A link that was of use begins the count anew.
+            State::Open { proof: Proof::Given, .. }
+            | State::Waiting { .. }
+            | State::Retired { .. } => 1,
         };
         let bound = BACKOFF_FIRST * 2u32.pow((failures - 1).min(BACKOFF_DOUBLINGS));
         let until = now + self.rng.duration_below(bound);
@@ -375,12 +403,15 @@ impl Relay {
         while let Some(output) = self.session.poll_output() {
             match output {
                 SessionOutput::Send(frame) => {
-                    if let State::Open { link } = self.state {
+                    if let State::Open { link, .. } = self.state {
                         self.messages_out += 1;
                         self.outputs.push_back(RelayOutput::SendLink { link, frame });
                     }
                 }
                 SessionOutput::Subscribed(topic) => {
+                    if let State::Open { proof, .. } = &mut self.state {
+                        *proof = Proof::Given;
+                    }
                     self.outputs.push_back(RelayOutput::Subscribed(topic));
                 }
                 SessionOutput::Message { topic, body } => {
@@ -494,6 +525,28 @@ mod tests {
         assert!(outputs.iter().any(|o| matches!(o, RelayOutput::CloseLink { link: LinkId(1) })));
         relay.on_link_opened(LinkId(1), deadline.at);
         assert!(!relay.is_open(), "a link that comes too late is not used");
+    }
+
+    #[test]
+    fn a_relay_that_takes_links_and_no_subscription_is_dialled_ever_less() {
+        let mut relay = relay();
+        let mut now = Time::ZERO;
+        for dial in 1..=6 {
+            relay.handle_timeout(|| LinkId(dial), now);
+            relay.on_link_opened(LinkId(dial), now);
+            now = relay.poll_timeout().unwrap().at;
+            relay.handle_timeout(|| unreachable!("it does not dial yet"), now);
+            let RelayState::BackingOff { until, failures } = relay.status().state else { panic!() };
+            assert_eq!(u64::from(failures), dial);
+            now = until;
+        }
+        let topic = Topic::from_wire("t");
+        relay.subscribe(&topic, &topic, RoomKey(1), now);
+        relay.handle_timeout(|| LinkId(7), now);
+        relay.on_link_opened(LinkId(7), now);
+        relay.on_link_closed(LinkId(7), "gone", now);
+        let RelayState::BackingOff { failures, .. } = relay.status().state else { panic!() };
+        assert_eq!(failures, 1, "it was of use");
     }
 
     #[test]
