@@ -10,7 +10,7 @@ use tristero_proto::crypto::{RoomToken, SignalKey, Topic};
 use tristero_proto::signaling::{
     LinkFrame, RelayUrl, SessionInput, SessionOutput, Strategy as AnyStrategy, Subscription,
 };
-use tristero_proto::strategies::{Firebase, Mqtt, Nostr, Supabase, Torrent, WsRelay};
+use tristero_proto::strategies::{Firebase, Ipfs, Mqtt, Nostr, Supabase, Torrent, WsRelay};
 use tristero_proto::testing::session_terms;
 use tristero_proto::wire::{
     ActionName, CandidateInit, Chunk, Frame, OfferId, Payload, Signal, SignalBody, Tag,
@@ -26,6 +26,7 @@ fn strategies() -> Vec<Box<dyn AnyStrategy>> {
         Box::new(Firebase::default()),
         Box::new(Mqtt),
         Box::new(Supabase::new("key")),
+        Box::new(Ipfs),
     ]
 }
 
@@ -144,6 +145,20 @@ proptest! {
                     prop_assert!([root, own].contains(&&topic));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn any_message_of_a_waku_node_is_taken(protocol in 0u8..6, field in 0u8..16, bytes: Vec<u8>) {
+        let mut session = Ipfs.session(session_terms(RelayUrl::custom("/dns4/a")));
+        session.handle_input(SessionInput::Opened, Time::ZERO);
+        // A field with a length, a field with a number, and anything.
+        let length = u8::try_from(bytes.len() % 128).unwrap();
+        for first in [vec![field << 3 | 2, length], vec![field << 3], vec![]] {
+            let frame = [vec![protocol], first, bytes.clone()].concat();
+            let frame = LinkFrame::Binary(frame.into());
+            session.handle_input(SessionInput::Frame(frame), Time::ZERO);
+            while session.poll_output().is_some() {}
         }
     }
 

@@ -104,7 +104,7 @@ pub(crate) fn text<'a>(row: &'a Value, key: &str) -> &'a str {
     row[key].as_str().unwrap_or_else(|| panic!("no text {key} in {row}"))
 }
 
-fn frame(row: &Value) -> LinkFrame {
+pub(crate) fn frame(row: &Value) -> LinkFrame {
     if let Some(text) = row["text"].as_str() {
         return LinkFrame::Text(text.to_owned());
     }

@@ -5,6 +5,7 @@
 
 mod capture;
 mod firebase;
+mod ipfs;
 mod mqtt;
 mod nostr;
 mod supabase;
