@@ -206,7 +206,7 @@ mod udp;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use tristero::*;
-use tristero_proto::{Clock, NodeConfig, Seed, Time};
+use tristero_proto::{Clock, NodeConfig, Seed};
 use tristero_str0m::Str0mEngine;
 
 pub use files::{SendFile, save, send_file};

@@ -29,10 +29,13 @@ pub struct Config {
 
 /// A way to meet.
 #[derive(Clone, Debug)]
-struct Meeting {
-    strategy: Arc<dyn Strategy>,
-    /// The strategy's own choice where there is none.
-    urls: Option<Vec<String>>,
+enum Meeting {
+    /// Over relays that the strategy chooses.
+    Chosen(Arc<dyn Strategy>),
+    /// Over relays that are named, in texts that were not read yet.
+    Named(Arc<dyn Strategy>, Vec<String>),
+    /// Over relays that stand already.
+    Relays(Vec<RelayConfig>),
 }
 
 /// Why a room can't be joined.
@@ -77,7 +80,7 @@ impl Config {
     /// Meets by this strategy too, over the relays that Trystero chooses for the application. There
     /// may be several strategies: everyone who is in the room by one of them is met, once.
     pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
-        self.meeting.push(Meeting { strategy: Arc::new(strategy), urls: None });
+        self.meeting.push(Meeting::Chosen(Arc::new(strategy)));
         self
     }
 
@@ -88,8 +91,15 @@ impl Config {
         strategy: impl Strategy + 'static,
         urls: impl IntoIterator<Item = U>,
     ) -> Self {
-        let urls = Some(urls.into_iter().map(Into::into).collect());
-        self.meeting.push(Meeting { strategy: Arc::new(strategy), urls });
+        let urls = urls.into_iter().map(Into::into).collect();
+        self.meeting.push(Meeting::Named(Arc::new(strategy), urls));
+        self
+    }
+
+    /// Meets over these relays too, each with a strategy of its own: for programs that find out
+    /// while they run which strategies there are to be.
+    pub fn relays(mut self, relays: impl IntoIterator<Item = RelayConfig>) -> Self {
+        self.meeting.push(Meeting::Relays(relays.into_iter().collect()));
         self
     }
 
@@ -143,17 +153,24 @@ impl Config {
         config.handshake = self.handshake;
         config.handshake_timeout = self.handshake_timeout;
         for meeting in &self.meeting {
-            let strategy = &meeting.strategy;
-            let urls = self.relays_of(meeting)?;
+            let (strategy, urls) = match meeting {
+                Meeting::Chosen(strategy) => (strategy, self.chosen(&**strategy)?),
+                Meeting::Named(strategy, urls) => {
+                    let urls = urls.iter().map(|url| strategy.relay_url(url));
+                    (strategy, urls.collect::<Result<_, _>>()?)
+                }
+                Meeting::Relays(relays) => {
+                    config.relays.extend_from_slice(relays);
+                    continue;
+                }
+            };
             let relay = |url| RelayConfig { strategy: strategy.clone(), url };
             config.relays.extend(urls.into_iter().map(relay));
         }
         Ok(config)
     }
-    fn relays_of(&self, Meeting { strategy, urls }: &Meeting) -> Result<Vec<RelayUrl>, JoinError> {
-        if let Some(urls) = urls {
-            return Ok(urls.iter().map(|url| strategy.relay_url(url)).collect::<Result<_, _>>()?);
-        }
+
+    fn chosen(&self, strategy: &dyn Strategy) -> Result<Vec<RelayUrl>, JoinError> {
         let mut relays = strategy.default_relays(&self.app_id);
         if relays.is_empty() {
             return Err(JoinError::NoDefaultRelays(strategy.name().to_owned()));

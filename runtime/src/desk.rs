@@ -88,6 +88,9 @@ impl Desk {
                 self.on_join_failed(RoomEvent::JoinFailed { peer, failure }, wakes);
             }
             Event::Relay { status, .. } => self.tell(RoomEvent::Relay(status), wakes),
+            Event::RelayNotice { url, text, .. } => {
+                self.tell(RoomEvent::RelayNotice { url, text }, wakes);
+            }
             Event::Message { peer, message, .. } => {
                 if let Some(readers) = self.messages.get_mut(&message.action) {
                     let value = message.payload;

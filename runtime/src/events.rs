@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use tristero_proto::signaling::RelayStatus;
+use tristero_proto::signaling::{RelayStatus, RelayUrl};
 use tristero_proto::{JoinFailure, LeaveReason, PeerId};
 
 use crate::inbox::Inbox;
@@ -34,6 +34,14 @@ pub enum RoomEvent {
     },
     /// The state of a relay of this room changed.
     Relay(RelayStatus),
+    /// A relay of this room said something for whoever looks after the application, such as that
+    /// it refused a message.
+    RelayNotice {
+        /// The relay's URL.
+        url: RelayUrl,
+        /// What it said, in its words, which are a stranger's: up to 1,024 bytes.
+        text: String,
+    },
 }
 
 /// What happens in a room; made by [`Room::events`](crate::Room::events). Also a [`Stream`].

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tristero_proto::PeerId;
+use tristero_proto::{PeerId, Time};
 
 use crate::config::{Config, JoinError};
 use crate::room::Room;
@@ -41,6 +41,12 @@ impl NodeHandle {
     /// The node's own id, by which others know it.
     pub fn self_id(&self) -> &PeerId {
         &self.inner.self_id
+    }
+
+    /// The node's own time, which [`RelayState::BackingOff`](crate::RelayState::BackingOff) is told
+    /// in.
+    pub fn now(&self) -> Time {
+        self.inner.shared.now()
     }
 
     /// Dials no relay of any room any more, until [`resume_relays`](Self::resume_relays). Those

@@ -5,6 +5,8 @@
 //! `tristero-tokio`, or one of your own on [`Io`].
 //!
 //! - [`Config`]: how to meet; [`NodeHandle`]: one local peer; [`Room`]: who is there
+//! - [`strategies`]: the services to meet over; [`signaling`], [`Dialer`]: what one of your own is
+//!   made of
 //! - [`Action`]: messages; [`RequestAction`]: questions and answers; [`TransferAction`]: bytes of
 //!   any length; each under a name
 //! - [`Format`]: how typed values travel
@@ -60,7 +62,7 @@ mod waiting;
 
 pub use action::{Action, ActionError, RawAction, Received, Receiving, ReceivingStream, Sender};
 pub use config::{Config, JoinError};
-pub use dialer::{Dialer, Dialling, Link};
+pub use dialer::{Dialer, Dialers, Dialling, Link};
 pub use driver::{Driver, Parts, drive};
 pub use events::{RoomEvent, RoomEvents};
 pub use format::{Format, FormatError, Json, Postcard, Raw, WrongType};
@@ -81,5 +83,8 @@ pub use tristero_proto::engine::{CloseReason, ConnectionInfo};
 pub use tristero_proto::limits::Limits;
 pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;
-pub use tristero_proto::{JoinFailure, LeaveReason, Offence, PeerId, SendFailure, TransferFailure};
+pub use tristero_proto::{
+    JoinFailure, LeaveReason, Offence, PeerId, RelayConfig, SendFailure, Time, TransferFailure,
+};
+pub use tristero_proto::{signaling, strategies};
 pub use unread::Unread;
