@@ -1,6 +1,7 @@
 //! What can be said on the command line, and the help that teaches it.
 
 mod help;
+mod meeting;
 mod values;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tristero_tokio::PeerId;
 
 use self::help::{AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, EXAMPLES, RELAY_EXAMPLES};
+pub(crate) use self::meeting::MeetingArguments;
 use self::values::{at_least_one, parse_listen, parse_seconds};
 
 /// Trystero rooms on the command line: peers meet, connect directly by WebRTC, and talk
@@ -69,9 +71,8 @@ pub(crate) struct ChatArguments {
     #[arg(long)]
     pub(crate) name: Option<String>,
 
-    /// A relay to meet at, ws:// or wss:// (repeatable)
-    #[arg(long = "relay", value_name = "URL", required = true)]
-    pub(crate) relays: Vec<String>,
+    #[command(flatten)]
+    pub(crate) meeting: MeetingArguments,
 
     /// The room's password; better in TRISTERO_PASSWORD, where other users can't see it
     #[arg(long)]

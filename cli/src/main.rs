@@ -19,6 +19,7 @@ mod logging;
 mod node;
 mod relay;
 mod signals;
+mod strategies;
 mod words;
 
 use std::process::ExitCode;

@@ -76,6 +76,9 @@ fn a_ping_is_answered_and_who_says_who_is_here() {
         let line = ann.line();
         assert!(line.starts_with("* Bob answers after ") && line.ends_with(" ms"), "{line}");
     }
+    ann.say("/relays");
+    let told = ann.line();
+    assert!(told.starts_with(&format!("* ws {}/: open, ", relay.url)), "{told}");
     ann.say("/who");
     let bob = ann.line();
     assert!(bob.starts_with("* Bob (") && bob.contains("): direct, UDP "), "{bob}");

@@ -28,6 +28,20 @@ fn a_relay_url_that_is_none_is_one_sentence() {
 }
 
 #[test]
+fn a_way_to_meet_that_makes_no_sense_is_one_sentence() {
+    let error = |meeting: &[&str]| {
+        let ended = run(&[&["chat", "lobby", "--app", "a"][..], meeting].concat());
+        one_sentence(&ended, 2).to_owned()
+    };
+    let unknown = error(&["--strategy", "pigeon=wss://me:sesame@host"]);
+    assert!(unknown.contains("there is no strategy \"pigeon\"; there are ws, nostr,"), "{unknown}");
+    assert!(!unknown.contains("sesame"), "{unknown}");
+    assert!(error(&[]).contains("the strategy ws has no relays of its own"));
+    let two = ["--strategy", "ws=ws://a", "--strategy", "nostr", "--relay", "ws://b"];
+    assert!(error(&two).contains("--relay is for one strategy"));
+}
+
+#[test]
 fn an_empty_name_is_one_sentence() {
     let ended = run(&["chat", "lobby", "--app", "", "--relay", "ws://127.0.0.1:9"]);
     assert_eq!(one_sentence(&ended, 2), "error: the application's name, --app, is empty");

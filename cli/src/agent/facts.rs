@@ -1,11 +1,9 @@
-//! What is known of connections and relays, as it is told.
+//! What is known of connections, as it is told.
 
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
-use tristero_tokio::{ConnectionInfo, RelayState, RelayStatus};
-
-use super::events::Fields;
+use tristero_tokio::ConnectionInfo;
 
 /// The addresses by which a peer is connected. What is not known is `null`.
 pub(crate) fn describe_pair(info: &ConnectionInfo) -> Value {
@@ -25,25 +23,6 @@ pub(crate) fn describe_pair(info: &ConnectionInfo) -> Value {
         "dtls": null,
         "cipher": null,
     })
-}
-
-/// A relay in the words of a browser's WebSocket, and then some.
-pub(crate) fn describe_relay(relay: &RelayStatus) -> Fields {
-    let (state, failures, paused) = match relay.state {
-        RelayState::Connecting => ("connecting", None, None),
-        RelayState::Open => ("open", None, None),
-        RelayState::BackingOff { failures, .. } => ("closed", Some(failures), None),
-        RelayState::Paused => ("closed", None, Some(true)),
-        _ => ("unknown", None, None),
-    };
-    Fields::new()
-        .with("state", state)
-        .with_option("paused", paused)
-        .with_option("failures", failures)
-        .with_option("lastError", relay.last_error.as_deref())
-        .with("messagesIn", relay.messages_in)
-        .with("messagesOut", relay.messages_out)
-        .with("malformed", relay.malformed)
 }
 
 #[cfg(test)]

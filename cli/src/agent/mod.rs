@@ -6,7 +6,7 @@
 //!
 //! - [`command`]: what a line says; [`payload`]: what is sent; [`reply`]: what becomes of it
 //! - [`room`]: a room and what happens there; [`handshake`]: who is let in; [`facts`]: what is
-//!   known of connections and relays
+//!   known of connections; [`relays`]: what is known of relays
 //! - [`messages`], [`requests`]: what comes under a name; [`account`]: how it is told of
 //! - [`sending`], [`asking`]: what goes to peers
 //! - [`events`]: what is told on stdout
@@ -19,13 +19,14 @@ mod facts;
 mod handshake;
 mod messages;
 mod payload;
+mod relays;
 mod reply;
 mod requests;
 mod room;
 mod sending;
 mod usage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -33,6 +34,7 @@ use tristero_tokio::{NodeHandle, Options};
 
 use self::command::{Command, InRoom, JoinOrder, Order};
 use self::events::{Events, Fields};
+use self::relays::describe_left;
 use self::reply::{Begun, Outcome, Refusal, answer};
 use self::room::AgentRoom;
 use crate::args::AgentArguments;
@@ -81,8 +83,9 @@ struct Agent {
     events: Events,
     rooms: BTreeMap<String, AgentRoom>,
     last_joined: Option<String>,
-    /// Every relay that a room had, also one that was left: whoever asks is to find it.
-    relay_urls: BTreeSet<String>,
+    /// Every relay that a room had, also one that was left, with its strategy: whoever asks is to
+    /// find it.
+    relays: BTreeMap<String, String>,
     running: JoinSet<()>,
 }
 
@@ -94,7 +97,7 @@ impl Agent {
             events,
             rooms: BTreeMap::new(),
             last_joined: None,
-            relay_urls: BTreeSet::new(),
+            relays: BTreeMap::new(),
             running: JoinSet::new(),
         }
     }
@@ -199,10 +202,10 @@ impl Agent {
                  --manual-reconnection, and no other",
             ));
         }
-        let relay_urls = order.relays().to_vec();
         let (room, t0) = AgentRoom::join(&self.node, order, &self.events).await?;
+        let relays = room.relay_names();
+        self.relays.extend(relays.map(|(name, strategy)| (name.to_owned(), strategy.to_owned())));
         self.rooms.insert(name.clone(), room);
-        self.relay_urls.extend(relay_urls);
         self.last_joined = Some(name);
         Ok(Fields::new().with("t0", t0).with("selfId", self.node.self_id().as_str()))
     }
@@ -222,8 +225,10 @@ impl Agent {
 
     /// The relays of all rooms, and those that no room has any more.
     fn relays(&self) -> Fields {
-        let closed = || Fields::new().with("state", "closed");
-        let left = self.relay_urls.iter().fold(Fields::new(), |all, url| all.with(url, closed()));
+        let left = self
+            .relays
+            .iter()
+            .fold(Fields::new(), |all, (name, strategy)| all.with(name, describe_left(strategy)));
         let relays = self.rooms.values().fold(left, |all, room| all.with_all(room.relays()));
         Fields::new().with("relays", relays)
     }

@@ -5,15 +5,15 @@ use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
-use tristero_tokio::proto::signaling::RelayUrl;
 use tristero_tokio::{Config, NodeHandle, PeerId, Room, RoomEvent, RoomEvents};
 
 use super::account::Account;
 use super::command::{JoinOrder, Kind, RegisterOrder};
 use super::events::{Events, Fields, unix_ms};
-use super::facts::{describe_pair, describe_relay};
+use super::facts::describe_pair;
 use super::handshake::Greeting;
 use super::messages::Messages;
+use super::relays::{RoomRelays, describe_relay};
 use super::reply::Refusal;
 use super::requests::Answering;
 
@@ -21,8 +21,7 @@ use super::requests::Answering;
 pub(crate) struct AgentRoom {
     room: Room,
     teller: Teller,
-    /// As they were written: the room knows them in their normal form.
-    relay_urls: Vec<String>,
+    relays: RoomRelays,
     messages: BTreeMap<String, Messages>,
     requests: BTreeMap<String, Answering>,
     /// What tells of the room's events and messages, and answers. All of it ends when the room is
@@ -77,16 +76,13 @@ impl AgentRoom {
         mut order: JoinOrder,
         events: &Events,
     ) -> Result<(Self, u64), Refusal> {
-        let relay_urls = order.relays().to_vec();
-        if relay_urls.is_empty() {
-            return Err(Refusal::new("the ws strategy has no public relays: relayUrls is needed"));
-        }
+        let relays = RoomRelays::of(&order.meetings, &order.app_id)?;
         let greeting = match order.handshake.take() {
             Some(spec) => Some(Greeting::read(spec).await?),
             None => None,
         };
         let t0 = unix_ms();
-        let config = config(&order, greeting.is_some());
+        let config = config(&order, &relays, greeting.is_some());
         let room = node.join(&config, &order.room_id).map_err(Refusal::new)?;
         let teller = Teller { events: events.clone(), room: order.name().to_owned() };
         let joined = Fields::new()
@@ -98,12 +94,14 @@ impl AgentRoom {
 
         let tasks = TaskTracker::new();
         let names = (order.app_id, order.room_id);
-        tasks.spawn(tell_events(room.events(), teller.clone(), names));
+        let telling =
+            tell_events(room.events(), node.clone(), relays.clone(), teller.clone(), names);
+        tasks.spawn(telling);
         if let Some(greeting) = greeting {
             tasks.spawn(greeting.serve(&room, teller.clone()));
         }
         let (messages, requests) = (BTreeMap::new(), BTreeMap::new());
-        Ok((AgentRoom { room, teller, relay_urls, messages, requests, tasks }, t0))
+        Ok((AgentRoom { room, teller, relays, messages, requests, tasks }, t0))
     }
 
     /// Leaves. When this resolves everything that happened before was told, and nothing follows.
@@ -179,23 +177,24 @@ impl AgentRoom {
         Fields::new().with("pairs", pairs)
     }
 
-    /// The room's relays, by the URLs that they were given by.
+    /// The room's relays, by what they are called.
     pub(crate) fn relays(&self) -> Fields {
-        let statuses = self.room.relays();
-        let status = |url: &String| {
-            let normal = RelayUrl::web_socket(url).ok()?;
-            statuses.iter().find(|status| status.url == normal)
-        };
-        self.relay_urls.iter().fold(Fields::new(), |relays, url| {
-            relays.with_option(url, status(url).map(describe_relay))
+        let now = self.room.node().now();
+        self.room.relays().iter().fold(Fields::new(), |relays, relay| {
+            relays.with(&self.relays.name(relay), describe_relay(relay, now))
         })
+    }
+
+    /// What the room's relays are called, and the names of their strategies.
+    pub(crate) fn relay_names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.relays.names()
     }
 }
 
-fn config(order: &JoinOrder, has_handshake: bool) -> Config {
+fn config(order: &JoinOrder, relays: &RoomRelays, has_handshake: bool) -> Config {
     let config =
         Config::new(&order.app_id).password(order.password.as_str()).passive(order.passive);
-    let mut config = order.relays().iter().fold(config, Config::relay);
+    let mut config = config.relays(relays.configs().iter().cloned());
     if let Some(trickle) = order.trickle_ice {
         config = config.trickle_ice(trickle);
     }
@@ -205,8 +204,14 @@ fn config(order: &JoinOrder, has_handshake: bool) -> Config {
     if has_handshake { config.handshake() } else { config }
 }
 
-/// Tells of peers until the room is left.
-async fn tell_events(mut events: RoomEvents, teller: Teller, names: (String, String)) {
+/// Tells of peers and relays until the room is left.
+async fn tell_events(
+    mut events: RoomEvents,
+    clock: NodeHandle,
+    relays: RoomRelays,
+    teller: Teller,
+    names: (String, String),
+) {
     let (app_id, room_id) = names;
     while let Some(event) = events.recv().await {
         match event {
@@ -226,7 +231,14 @@ async fn tell_events(mut events: RoomEvents, teller: Teller, names: (String, Str
                     .with("peerId", peer.as_str());
                 teller.tell("joinError", fields).await;
             }
-            // Relays are told of when asked.
+            RoomEvent::Relay(relay) => {
+                let fields = Fields::new().with("relay", relays.name(&relay));
+                teller.tell("relay", fields.with_all(describe_relay(&relay, clock.now()))).await;
+            }
+            RoomEvent::RelayNotice { url, text } => {
+                let fields = Fields::new().with("relay", relays.name_of_url(&url));
+                teller.tell("relayNotice", fields.with("text", text)).await;
+            }
             _ => {}
         }
     }

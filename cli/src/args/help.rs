@@ -20,7 +20,7 @@ Examples:
 
 pub(super) const CHAT_EXAMPLES: &str = "\
 A line goes to everyone who is in the room when it is entered; there is no history. A line that
-begins with / is a command: /ping, /who, /send FILE, /accept, /help, /quit. A file is sent only to
+begins with / is a command: /ping, /who, /relays, /send FILE, /accept, /help, /quit. A file is sent only to
 who accepts it, and never replaces one that is there.
 
 What is said and asked for goes to stdout, notes to stderr. Ctrl-C or the end of input leaves the
@@ -28,12 +28,19 @@ room.
 
 Peers with different passwords don't meet, and possibly only one of the two is told.
 
+Strategies are ws, nostr, mqtt, torrent, supabase, firebase and ipfs. Those that have relays of
+their own choose some by the application's name; ws has none, so it needs --relay. Several
+strategies may be used at once: everyone who is there by one of them is met, once.
+
 Examples:
   tristero relay                   in one terminal, then in two others:
   tristero chat lobby --app my-app --relay ws://127.0.0.1:8080 --name Oedipa
 
   TRISTERO_PASSWORD=secret tristero chat lobby --app my-app --relay wss://relay.example
   tristero chat lobby --app my-app --relay wss://relay.example --ask-password
+
+  tristero chat lobby --app my-app --strategy nostr
+  tristero chat lobby --app my-app --strategy nostr --strategy mqtt=wss://broker.example/mqtt
 
 Exit status: 3 if no relay was reachable within --wait seconds.";
 

@@ -16,6 +16,7 @@ pub(crate) enum Line {
     /// One who is called so, or all.
     Ping(Option<String>),
     Who,
+    Relays,
     Send {
         file: PathBuf,
         /// One who is called so, or all.
@@ -30,9 +31,10 @@ pub(crate) enum Line {
 }
 
 /// What commands there are.
-pub(crate) const HELP: [&str; 8] = [
+pub(crate) const HELP: [&str; 9] = [
     "/ping [NAME]       measures how far away somebody is, or everybody",
     "/who               says who is here, and how they are connected",
+    "/relays            says how the relays are doing",
     "/send FILE [NAME]  offers a file to somebody, or to everybody; \"in quotes\" if it has spaces",
     "/accept [NUMBER]   takes a file that is offered",
     "/quit              leaves; so does the end of input, after files that are under way",
@@ -63,9 +65,12 @@ impl Line {
                 Err(_) => Line::Wrong("/accept takes the number of an offer".to_owned()),
             },
             ("who", "") => Line::Who,
+            ("relays", "") => Line::Relays,
             ("help", "") => Line::Help,
             ("quit", "") => Line::Quit,
-            ("who" | "help" | "quit", _) => Line::Wrong(format!("/{name} takes nothing else")),
+            ("who" | "relays" | "help" | "quit", _) => {
+                Line::Wrong(format!("/{name} takes nothing else"))
+            }
             _ => {
                 let name = printable(name);
                 Line::Wrong(format!("there is no /{name}; /help says what there is"))
@@ -123,8 +128,8 @@ mod tests {
         assert_eq!(parse("/accept"), Line::Accept(None));
         assert_eq!(parse("/accept 3"), Line::Accept(Some(3)));
         assert_eq!(
-            (parse("/who"), parse("/help"), parse("/quit")),
-            (Line::Who, Line::Help, Line::Quit)
+            [parse("/who"), parse("/relays"), parse("/help"), parse("/quit")],
+            [Line::Who, Line::Relays, Line::Help, Line::Quit]
         );
         assert_eq!(parse("/send a.bin"), send("a.bin", None));
         assert_eq!(parse("/send a.bin Ann"), send("a.bin", Some("Ann")));
@@ -134,9 +139,17 @@ mod tests {
 
     #[test]
     fn mistakes_are_not_said_to_everyone() {
-        for wrong in
-            ["/", "/ who", "/dance", "/who me", "/accept all", "/send", "/send \"a", "/accept -1"]
-        {
+        for wrong in [
+            "/",
+            "/ who",
+            "/dance",
+            "/who me",
+            "/relays x",
+            "/accept all",
+            "/send",
+            "/send \"a",
+            "/accept -1",
+        ] {
             assert!(matches!(parse(wrong), Line::Wrong(_)), "{wrong}");
         }
         let Line::Wrong(why) = parse("/\u{1b}[2J") else { panic!("it is no command") };

@@ -153,6 +153,9 @@ impl Conversation {
                     self.terminal.note(&note);
                 }
             }
+            RoomEvent::RelayNotice { url, text } => {
+                self.terminal.note(&told::relay_notice(&url, &text));
+            }
             _ => {}
         }
         Ok(())

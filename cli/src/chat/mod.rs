@@ -74,7 +74,10 @@ fn config(arguments: &ChatArguments) -> Result<Config, Failure> {
     if arguments.room.is_empty() {
         return Err(Failure::usage("the room's name, ROOM, is empty"));
     }
-    let config = arguments.relays.iter().fold(Config::new(&arguments.app), Config::relay);
+    let mut config = Config::new(&arguments.app);
+    for meeting in arguments.meeting.meetings()? {
+        config = config.relays(meeting.relays(&arguments.app).map_err(Failure::usage)?);
+    }
     match password(arguments)? {
         // Trystero takes it for none, and whoever gave one would be in an open room.
         Some(empty) if empty.is_empty() => Err(Failure::usage(

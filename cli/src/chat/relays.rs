@@ -8,6 +8,7 @@ use tristero_tokio::{RelayState, RelayStatus, RoomEvent, RoomEvents};
 
 use super::NODE_ENDED;
 use super::text::printable;
+use super::told;
 use crate::exit::Failure;
 
 /// The relays that are out of reach, so that each is complained about once.
@@ -18,13 +19,16 @@ impl LostRelays {
     /// What is to be said of this change, if anything is.
     pub(crate) fn note(&mut self, relay: &RelayStatus) -> Option<String> {
         let url = &relay.url;
-        match relay.state {
+        match &relay.state {
             RelayState::Open if self.0.remove(url.as_str()) => {
                 Some(format!("connected to the relay {url} again"))
             }
             RelayState::BackingOff { .. } if self.0.insert(url.as_str().to_owned()) => {
                 let why = relay.last_error.as_deref().unwrap_or("it hung up");
                 Some(format!("the relay {url} is out of reach: {}", printable(why)))
+            }
+            RelayState::Retired { why } => {
+                Some(format!("the relay {url} does not want us: {}", printable(why)))
             }
             _ => None,
         }
@@ -41,7 +45,14 @@ pub(crate) async fn first_relay(
     let reached = async {
         loop {
             let event = events.recv().await.ok_or_else(|| Failure::running(NODE_ENDED))?;
-            let RoomEvent::Relay(relay) = event else { continue };
+            let relay = match event {
+                RoomEvent::Relay(relay) => relay,
+                RoomEvent::RelayNotice { url, text } => {
+                    eprintln!("{}", told::relay_notice(&url, &text));
+                    continue;
+                }
+                _ => continue,
+            };
             let url = &relay.url;
             if relay.state == RelayState::Open {
                 eprintln!("connected to the relay {url}");

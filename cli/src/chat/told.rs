@@ -1,7 +1,10 @@
 //! What happened, in the words of people.
 
 use indicatif::HumanBytes;
-use tristero_tokio::{ConnectionInfo, JoinFailure, PeerId, RequestError};
+use tristero_tokio::signaling::RelayUrl;
+use tristero_tokio::{
+    ConnectionInfo, JoinFailure, PeerId, RelayState, RelayStatus, RequestError, Time,
+};
 
 use super::files::News;
 use super::text::printable;
@@ -60,6 +63,34 @@ pub(crate) fn connection(title: &str, connection: &ConnectionInfo) -> String {
         line.push_str(&format!(", {} there and back", milliseconds(rtt)));
     }
     line
+}
+
+/// How a relay is doing.
+pub(crate) fn relay(relay: &RelayStatus, now: Time) -> String {
+    let RelayStatus { strategy, url, messages_in, messages_out, malformed, .. } = relay;
+    let state = match &relay.state {
+        RelayState::Connecting => "connecting".to_owned(),
+        RelayState::Open => "open".to_owned(),
+        RelayState::BackingOff { until, .. } => {
+            format!("out of reach, tried again in {:.1} s", until.since(now).as_secs_f64())
+        }
+        RelayState::Paused => "paused".to_owned(),
+        RelayState::Retired { .. } => "it does not want us".to_owned(),
+        _ => "in a state of its own".to_owned(),
+    };
+    let mut line = format!("* {strategy} {url}: {state}, {messages_in} in, {messages_out} out");
+    if *malformed > 0 {
+        line.push_str(&format!(", {malformed} malformed"));
+    }
+    if let Some(why) = &relay.last_error {
+        line.push_str(&format!(", last error: {}", printable(why)));
+    }
+    line
+}
+
+/// A relay has something to say.
+pub(crate) fn relay_notice(url: &RelayUrl, text: &str) -> String {
+    format!("the relay {url} says: {}", printable(text))
 }
 
 #[cfg(test)]

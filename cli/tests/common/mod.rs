@@ -14,6 +14,18 @@ use serde_json::{Value, json};
 /// Far more than anything takes on an idle machine, for machines that are not idle.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// What the environment may tell the program.
+const TOLD_BY: [&str; 8] = [
+    "RUST_LOG",
+    "TRISTERO_PASSWORD",
+    "TRISTERO_STRATEGY",
+    "TRISTERO_SUPABASE_KEY",
+    "ALL_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+];
+
 /// A running `tristero`, which ends at the latest when this is dropped.
 pub(crate) struct Program {
     child: Child,
@@ -34,7 +46,9 @@ pub(crate) struct Ended {
 /// The program, without what the environment would tell it.
 pub(crate) fn tristero() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tristero"));
-    command.env_remove("TRISTERO_PASSWORD").env_remove("RUST_LOG");
+    for variable in TOLD_BY {
+        command.env_remove(variable).env_remove(variable.to_lowercase());
+    }
     command
 }
 

@@ -8,16 +8,13 @@ use serde_json::{Map, Value};
 use super::{read, read_with_payload};
 use crate::agent::payload::{PayloadSpec, present};
 use crate::agent::reply::Refusal;
+use crate::strategies::{Meeting, Settings, StrategyName};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct JoinOrder {
     pub(crate) app_id: String,
     pub(crate) room_id: String,
-    #[serde(default)]
-    relay_urls: Vec<String>,
-    #[serde(default)]
-    relay_config: RelayConfigSpec,
     room: Option<String>,
     #[serde(default)]
     pub(crate) password: String,
@@ -28,13 +25,29 @@ pub(crate) struct JoinOrder {
     /// Read by itself, for a payload is among its fields.
     #[serde(skip)]
     pub(crate) handshake: Option<HandshakeSpec>,
-    strategy: Option<Value>,
+    /// Read by themselves, for there may be a list of them.
+    #[serde(skip)]
+    pub(crate) meetings: Vec<Meeting>,
+    #[serde(skip)]
+    manual_reconnection: Option<bool>,
     #[serde(default)]
     rtc_config: Map<String, Value>,
     turn_config: Option<Value>,
 }
 
-/// Trystero's `relayConfig`. It has other fields for other strategies.
+/// How to meet by one strategy.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MeetingSpec {
+    #[serde(default)]
+    strategy: StrategyName,
+    #[serde(default)]
+    relay_urls: Vec<String>,
+    #[serde(default)]
+    relay_config: RelayConfigSpec,
+}
+
+/// Trystero's `relayConfig`, with what single strategies add to it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RelayConfigSpec {
@@ -42,11 +55,12 @@ struct RelayConfigSpec {
     urls: Vec<String>,
     manual_reconnection: Option<bool>,
     /// How many of a strategy's own relays are used. Relays that are given are all used.
-    #[serde(rename = "redundancy")]
-    _redundancy: Option<u32>,
+    redundancy: Option<usize>,
     /// Nothing is printed here that could be left out.
     #[serde(rename = "warnOnRelayFailure")]
     _warn_on_relay_failure: Option<bool>,
+    supabase_key: Option<String>,
+    firebase_path: Option<String>,
 }
 
 /// What is said to a peer before it is let in, and whether it is.
@@ -61,8 +75,19 @@ pub(crate) struct HandshakeSpec {
 impl JoinOrder {
     pub(super) fn parse(mut fields: Map<String, Value>) -> Result<Self, Refusal> {
         let handshake = fields.shift_remove("handshake");
+        let meetings = MeetingSpec::parse(&mut fields)?;
         let mut join: JoinOrder = read(fields)?;
         join.handshake = handshake.map(HandshakeSpec::parse).transpose()?;
+        for meeting in meetings {
+            let manual = meeting.relay_config.manual_reconnection;
+            if let (Some(before), Some(now)) = (join.manual_reconnection, manual)
+                && before != now
+            {
+                return Err(Refusal::new("manualReconnection is for all strategies: it is one"));
+            }
+            join.manual_reconnection = join.manual_reconnection.or(manual);
+            join.meetings.push(meeting.into_meeting()?);
+        }
         join.check()?;
         Ok(join)
     }
@@ -72,14 +97,9 @@ impl JoinOrder {
         self.room.as_deref().unwrap_or(&self.room_id)
     }
 
-    /// Where to meet.
-    pub(crate) fn relays(&self) -> &[String] {
-        if self.relay_urls.is_empty() { &self.relay_config.urls } else { &self.relay_urls }
-    }
-
     /// Whether relays are dialled again on being told only, if this says anything about it.
     pub(crate) fn manual_reconnection(&self) -> Option<bool> {
-        self.relay_config.manual_reconnection
+        self.manual_reconnection
     }
 
     pub(crate) fn handshake_timeout(&self) -> Option<Duration> {
@@ -88,15 +108,6 @@ impl JoinOrder {
 
     /// Refuses what would be left undone.
     fn check(&self) -> Result<(), Refusal> {
-        match &self.strategy {
-            None => {}
-            Some(Value::String(name)) if name == "ws" => {}
-            Some(Value::String(name)) if STRATEGIES_LATER.contains(&name.as_str()) => {
-                return Err(Refusal::not_yet(&format!("the strategy {name:?}")));
-            }
-            Some(Value::Array(_)) => return Err(Refusal::not_yet("several strategies at once")),
-            Some(other) => return Err(Refusal::new(format!("there is no strategy {other}"))),
-        }
         if self.turn_config.as_ref().is_some_and(|servers| !is_empty_list(servers)) {
             return Err(Refusal::not_yet("turnConfig"));
         }
@@ -108,6 +119,55 @@ impl JoinOrder {
             Some((key, _)) => Err(Refusal::not_yet(&format!("rtcConfig.{key}"))),
             None => Ok(()),
         }
+    }
+}
+
+impl MeetingSpec {
+    /// Takes what is said of strategies out of the fields: of one, or of a list of them.
+    fn parse(fields: &mut Map<String, Value>) -> Result<Vec<Self>, Refusal> {
+        let mut said: Map<String, Value> = ["strategy", "relayUrls", "relayConfig"]
+            .iter()
+            .filter_map(|name| fields.shift_remove_entry(*name))
+            .collect();
+        let list = match said.shift_remove("strategy") {
+            Some(Value::Array(list)) => list,
+            Some(one) => {
+                said.insert("strategy".to_owned(), one);
+                return Ok(vec![read(said)?]);
+            }
+            None => return Ok(vec![read(said)?]),
+        };
+        if let Some(name) = said.keys().next() {
+            return Err(Refusal::new(format!("{name}: in a list each strategy has its own")));
+        }
+        if list.is_empty() {
+            return Err(Refusal::new("strategy: the list is empty"));
+        }
+        let read_one = |(index, one)| {
+            let Value::Object(one) = one else {
+                let expected = "this is {strategy, relayUrls, relayConfig}";
+                return Err(Refusal::new(format!("strategy[{index}]: {expected}")));
+            };
+            read(one).map_err(|refusal| Refusal::new(format!("strategy[{index}]: {refusal}")))
+        };
+        list.into_iter().enumerate().map(read_one).collect()
+    }
+
+    fn into_meeting(self) -> Result<Meeting, Refusal> {
+        let MeetingSpec { strategy, relay_urls, relay_config } = self;
+        let RelayConfigSpec { urls, redundancy, supabase_key, firebase_path, .. } = relay_config;
+        for (key, is_given, of) in [
+            ("supabaseKey", supabase_key.is_some(), StrategyName::Supabase),
+            ("firebasePath", firebase_path.is_some(), StrategyName::Firebase),
+        ] {
+            if is_given && strategy != of {
+                let why = format!("relayConfig: {key} is of the strategy {of}, not of {strategy}");
+                return Err(Refusal::new(why));
+            }
+        }
+        let settings = Settings { redundancy, supabase_key, firebase_path };
+        let urls = if relay_urls.is_empty() { urls } else { relay_urls };
+        Ok(Meeting { strategy, urls, settings })
     }
 }
 
@@ -132,6 +192,3 @@ impl HandshakeSpec {
 fn is_empty_list(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty)
 }
-
-/// Strategies that are documented and not built yet.
-const STRATEGIES_LATER: [&str; 6] = ["nostr", "mqtt", "torrent", "supabase", "firebase", "ipfs"];

@@ -4,6 +4,7 @@ use serde_json::json;
 use tristero_tokio::{Payload, PeerId};
 
 use super::*;
+use crate::strategies::{Meeting, Settings, StrategyName};
 
 fn parse(line: &Value) -> Command {
     Command::parse(line.to_string().as_bytes())
@@ -19,12 +20,17 @@ fn join_with(key: &str, value: Value) -> Value {
     line
 }
 
+fn meeting(strategy: StrategyName, urls: &[&str]) -> Meeting {
+    let urls = urls.iter().copied().map(str::to_owned).collect();
+    Meeting { strategy, urls, ..Meeting::default() }
+}
+
 #[test]
 fn a_join_needs_an_app_and_a_room_and_has_defaults() {
     let line = json!({"cmd": "join", "appId": "a", "roomId": "r", "relayUrls": ["ws://x"]});
     let Ok(Order::Join(join)) = parse(&line).order else { panic!("not a join") };
     assert_eq!((join.name(), join.password.as_str()), ("r", ""));
-    assert_eq!(join.relays(), ["ws://x"]);
+    assert_eq!(join.meetings, [meeting(StrategyName::Ws, &["ws://x"])]);
     assert_eq!((join.trickle_ice, join.handshake_timeout()), (None, None));
     assert!(!join.passive && join.handshake.is_none());
     assert_eq!(refusal(&json!({"cmd": "join", "roomId": "r"})), "missing field `appId`");
@@ -37,16 +43,62 @@ fn relays_may_be_given_as_trystero_takes_them() {
         "urls": ["ws://x"], "redundancy": 3, "manualReconnection": true, "warnOnRelayFailure": false
     });
     let Ok(Order::Join(order)) = parse(&join(given)).order else { panic!("not a join") };
-    assert_eq!(
-        (order.relays(), order.manual_reconnection()),
-        (&["ws://x".to_owned()][..], Some(true))
-    );
+    let settings = Settings { redundancy: Some(3), ..Settings::default() };
+    assert_eq!(order.meetings, [Meeting { settings, ..meeting(StrategyName::Ws, &["ws://x"]) }]);
+    assert_eq!(order.manual_reconnection(), Some(true));
     let Ok(Order::Join(order)) = parse(&join(json!({}))).order else { panic!("not a join") };
     assert_eq!(order.manual_reconnection(), None);
     assert_eq!(refusal(&join(json!({"url": "ws://x"}))), "relayConfig: unknown field `url`");
     assert!(
         refusal(&join(json!({"urls": "ws://x"}))).starts_with("relayConfig.urls: invalid type")
     );
+}
+
+#[test]
+fn there_may_be_several_strategies() {
+    let list = json!([
+        {"strategy": "nostr"},
+        {"strategy": "ws", "relayUrls": ["ws://x"], "relayConfig": {"manualReconnection": true}},
+        {"strategy": "supabase", "relayConfig": {"supabaseKey": "sesame"}},
+    ]);
+    let Ok(Order::Join(order)) = parse(&join_with("strategy", list)).order else {
+        panic!("not a join")
+    };
+    let settings = Settings { supabase_key: Some("sesame".to_owned()), ..Settings::default() };
+    let expected = [
+        meeting(StrategyName::Nostr, &[]),
+        meeting(StrategyName::Ws, &["ws://x"]),
+        Meeting { settings, ..meeting(StrategyName::Supabase, &[]) },
+    ];
+    assert_eq!(order.meetings, expected);
+    assert_eq!(order.manual_reconnection(), Some(true));
+}
+
+#[test]
+fn a_strategy_that_makes_no_sense_is_refused() {
+    let unknown = "there is no strategy \"pigeon\"; there are ws, nostr, mqtt, torrent, supabase, \
+                   firebase, ipfs";
+    let key = json!([{"relayConfig": {"supabaseKey": "sesame"}}]);
+    let key_refused = "relayConfig: supabaseKey is of the strategy supabase, not of ws";
+    let manual = |manual: bool| json!({"relayConfig": {"manualReconnection": manual}});
+    for (strategy, expected) in [
+        (json!("pigeon"), format!("strategy: {unknown}")),
+        (json!([{"strategy": "pigeon"}]), format!("strategy[0]: strategy: {unknown}")),
+        (json!([]), "strategy: the list is empty".to_owned()),
+        (json!(["ws"]), "strategy[0]: this is {strategy, relayUrls, relayConfig}".to_owned()),
+        (json!([{"url": "ws://x"}]), "strategy[0]: unknown field `url`".to_owned()),
+        (
+            json!([manual(true), manual(false)]),
+            "manualReconnection is for all strategies".to_owned(),
+        ),
+        (key, key_refused.to_owned()),
+    ] {
+        let refusal = refusal(&join_with("strategy", strategy));
+        assert!(refusal.starts_with(&expected), "{refusal}");
+    }
+    let mut both = join_with("strategy", json!([{}]));
+    both["relayUrls"] = json!(["ws://x"]);
+    assert_eq!(refusal(&both), "relayUrls: in a list each strategy has its own");
 }
 
 #[test]
@@ -69,9 +121,6 @@ fn a_handshake_says_something_and_may_refuse() {
 #[test]
 fn what_is_not_built_yet_is_refused_by_name() {
     for (key, value, expected) in [
-        ("strategy", json!("nostr"), "the strategy \"nostr\" is not supported yet"),
-        ("strategy", json!("carrier pigeon"), "there is no strategy \"carrier pigeon\""),
-        ("strategy", json!([]), "several strategies at once is not supported yet"),
         ("turnConfig", json!([{}]), "turnConfig is not supported yet"),
         ("rtcConfig", json!({"iceServers": [{}]}), "rtcConfig.iceServers is not supported yet"),
     ] {

@@ -31,6 +31,7 @@ impl Conversation {
             Line::Say(words) => self.say(words),
             Line::Ping(who) => self.ping(who.as_deref()),
             Line::Who => self.show_who()?,
+            Line::Relays => self.show_relays()?,
             Line::Send { file, to } => self.offer(file, to.as_deref()).await,
             Line::Accept(number) => {
                 if let Err(why) = self.files.accept(number, &self.people) {
@@ -97,6 +98,11 @@ impl Conversation {
             None => format!("* you are {}", self.room.self_id()),
         };
         self.terminal.show(&own)
+    }
+
+    fn show_relays(&self) -> Result<(), Failure> {
+        let now = self.room.node().now();
+        self.room.relays().iter().try_for_each(|relay| self.terminal.show(&told::relay(relay, now)))
     }
 
     async fn offer(&mut self, file: PathBuf, to: Option<&str>) {

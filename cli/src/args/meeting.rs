@@ -1,0 +1,120 @@
+//! How and where peers meet, as commands take it.
+
+use clap::Args;
+
+use crate::exit::Failure;
+use crate::strategies::{Meeting, Settings};
+
+#[derive(Debug, Args)]
+pub(crate) struct MeetingArguments {
+    /// How to meet: ws, nostr, mqtt, torrent, supabase, firebase or ipfs, perhaps with its relays
+    /// behind it, such as mqtt=wss://one.example,wss://two.example (repeatable) [default: ws]
+    #[arg(
+        long = "strategy",
+        value_name = "NAME[=URL,...]",
+        env = "TRISTERO_STRATEGY",
+        hide_env_values = true
+    )]
+    pub(crate) strategies: Vec<String>,
+
+    /// A relay of the one strategy to meet at (repeatable); a URL with a password is better in
+    /// TRISTERO_STRATEGY, where other users can't see it
+    #[arg(long = "relay", value_name = "URL")]
+    pub(crate) relays: Vec<String>,
+
+    /// How many relays are used of those that a strategy chooses, instead of Trystero's number
+    #[arg(long, value_name = "N", value_parser = super::values::at_least_one())]
+    pub(crate) redundancy: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) keys: StrategyKeys,
+}
+
+/// What single strategies need.
+#[derive(Args)]
+pub(crate) struct StrategyKeys {
+    /// The key of the Supabase project
+    #[arg(long, value_name = "KEY", env = "TRISTERO_SUPABASE_KEY", hide_env_values = true)]
+    supabase_key: Option<String>,
+
+    /// Where in the Firebase database peers meet [default: __trystero__]
+    #[arg(long, value_name = "PATH")]
+    firebase_path: Option<String>,
+}
+
+impl MeetingArguments {
+    /// The ways to meet; one at least.
+    pub(crate) fn meetings(&self) -> Result<Vec<Meeting>, Failure> {
+        let MeetingArguments { strategies, relays, redundancy, keys } = self;
+        let settings = Settings {
+            redundancy: *redundancy,
+            supabase_key: keys.supabase_key.clone(),
+            firebase_path: keys.firebase_path.clone(),
+        };
+        let parse = |text: &String| Meeting::parse(text, &settings).map_err(Failure::usage);
+        let mut meetings = strategies.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        if meetings.is_empty() {
+            meetings.push(Meeting { settings, ..Meeting::default() });
+        }
+        match &mut meetings[..] {
+            _ if relays.is_empty() => {}
+            [only] => only.urls.extend_from_slice(relays),
+            _ => {
+                return Err(Failure::usage(
+                    "--relay is for one strategy; of several, name the relays behind each: \
+                     --strategy NAME=URL,URL",
+                ));
+            }
+        }
+        Ok(meetings)
+    }
+}
+
+impl std::fmt::Debug for StrategyKeys {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StrategyKeys").field("firebase_path", &self.firebase_path).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::strategies::StrategyName;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        meeting: MeetingArguments,
+    }
+
+    fn meetings(arguments: &[&str]) -> Result<Vec<(StrategyName, Vec<String>)>, Failure> {
+        let program = Program::parse_from(["program"].iter().chain(arguments));
+        let meetings = program.meeting.meetings()?;
+        Ok(meetings.into_iter().map(|meeting| (meeting.strategy, meeting.urls)).collect())
+    }
+
+    fn urls(urls: &[&str]) -> Vec<String> {
+        urls.iter().copied().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_relay_belongs_to_the_only_strategy_which_is_ws_by_default() {
+        let two = ["--relay", "ws://a", "--relay", "ws://b"];
+        assert_eq!(meetings(&two), Ok(vec![(StrategyName::Ws, urls(&["ws://a", "ws://b"]))]));
+        let nostr = [&["--strategy", "nostr"][..], &two].concat();
+        assert_eq!(meetings(&nostr), Ok(vec![(StrategyName::Nostr, urls(&["ws://a", "ws://b"]))]));
+    }
+
+    #[test]
+    fn several_strategies_have_their_relays_behind_them() {
+        let two = ["--strategy", "nostr", "--strategy", "ws=ws://a,ws://b"];
+        let expected =
+            vec![(StrategyName::Nostr, urls(&[])), (StrategyName::Ws, urls(&["ws://a", "ws://b"]))];
+        assert_eq!(meetings(&two), Ok(expected));
+        let unclear = [&two[..], &["--relay", "ws://c"]].concat();
+        assert!(matches!(meetings(&unclear), Err(Failure::Usage(_))));
+    }
+}
