@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tristero_tokio::RelayConfig;
 use tristero_tokio::signaling::{InvalidRelayUrl, Strategy};
-use tristero_tokio::strategies::{Nostr, WsRelay};
+use tristero_tokio::strategies::{Nostr, Torrent, WsRelay};
 
 /// A way to meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -176,8 +176,8 @@ impl Meeting {
         match self.strategy {
             StrategyName::Ws => Ok(Arc::new(WsRelay)),
             StrategyName::Nostr => Ok(Arc::new(Nostr)),
+            StrategyName::Torrent => Ok(Arc::new(Torrent)),
             name @ (StrategyName::Mqtt
-            | StrategyName::Torrent
             | StrategyName::Supabase
             | StrategyName::Firebase
             | StrategyName::Ipfs) => Err(NowhereToMeet::NotBuilt(name)),
