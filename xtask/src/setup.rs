@@ -3,13 +3,16 @@
 //! Nothing here installs anew what is there already, and nothing is brought before the step that
 //! needs it. What can't be brought is [`Missing`], with words that say what to do.
 
+mod apt;
 mod chromium;
+mod redis;
 
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
 pub(crate) use chromium::chromium;
+pub(crate) use redis::redis_server;
 
 use crate::command;
 use crate::project::Project;
@@ -26,12 +29,13 @@ impl Missing {
 }
 
 /// Brings all there is to bring, and says of each what came of it.
-pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 5] {
+pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 6] {
     [
         ("rustfmt", rust_component(project, "rustfmt", "fmt")),
         ("clippy", rust_component(project, "clippy", "clippy")),
         (WASM_TARGET, wasm_target(project)),
         ("npm packages", npm_packages(project)),
+        ("Redis", redis_server(project)),
         ("Chromium", chromium(project).map(|_path| ())),
     ]
 }

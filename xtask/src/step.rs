@@ -87,7 +87,17 @@ fn check_docs(project: &Project) -> Result<(), Obstacle> {
 
 fn run_tests(project: &Project) -> Tally {
     let all = ["test", "--workspace", "--all-features", "--no-fail-fast"];
-    counting::run_tests(&mut project.cargo(&all), LibtestOutput::default())
+    let mut cargo = project.cargo(&all);
+    let redis = setup::redis_server(project);
+    if redis.is_err() {
+        // Tests that need it have it in their names.
+        cargo.args(["--", "--skip", "redis"]);
+    }
+    let mut tally = counting::run_tests(&mut cargo, LibtestOutput::default());
+    if let Err(missing) = redis {
+        tally.skip(missing);
+    }
+    tally
 }
 
 fn build_wasm(project: &Project) -> Result<(), Obstacle> {
