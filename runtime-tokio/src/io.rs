@@ -15,7 +15,7 @@ use tristero_proto::signaling::{LinkFrame, LinkTarget};
 use tristero_proto::{LinkId, Time};
 
 use crate::addresses::local_addresses;
-use crate::links::{LinkEvent, Links};
+use crate::links::{LinkEvent, Links, Network};
 use crate::udp::Sockets;
 
 /// Links may take this long to close when the node is shut down.
@@ -33,13 +33,17 @@ pub(crate) struct TokioIo {
 }
 
 impl TokioIo {
-    pub(crate) fn bind(epoch: Instant, with_loopback: bool) -> std::io::Result<Self> {
+    pub(crate) fn bind(
+        epoch: Instant,
+        with_loopback: bool,
+        network: Network,
+    ) -> std::io::Result<Self> {
         let sockets = Sockets::bind(&local_addresses(with_loopback)?)?;
         Ok(TokioIo {
             epoch,
             new_addresses: sockets.addresses().collect(),
             sockets,
-            links: Links::new(),
+            links: Links::new(network),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             is_shutting_down: false,
         })

@@ -175,6 +175,29 @@
 //! # }
 //! ```
 //!
+//! A relay of one's own is one way to meet; [`strategies`] has those over public services, which
+//! choose their relays by the application's name. There may be several: whoever is in the room by
+//! one of them is met, once.
+//!
+//! ```no_run
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero_tokio::strategies::{Nostr, Torrent};
+//! use tristero_tokio::{Config, join};
+//!
+//! let config = Config::new("my-app").strategy(Nostr).strategy(Torrent).redundancy(3);
+//! let room = join(&config.relay("wss://relay.example"), "lobby")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A service of one's own is a [`signaling::Strategy`]. If it is spoken to by something that is not
+//! a WebSocket, a [`Dialer`] in [`Options::dialers`] supplies the links. The examples `own_strategy`
+//! and `over_redis` are one of each.
+//!
+//! `wss:` relays need a certificate that the operating system, Mozilla or [`Options::extra_roots`]
+//! stand for. WebSockets go through the HTTP proxies that the environment names, as those of curl do:
+//! see [`Proxies`].
+//!
 //! # Errors
 //!
 //! Each operation has an error type of its own, and one sentence for each of its ways to fail. What
@@ -200,8 +223,10 @@ mod addresses;
 mod files;
 mod io;
 mod links;
+mod proxy;
 mod tls;
 mod udp;
+mod web_socket;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -211,6 +236,10 @@ use tristero_str0m::Str0mEngine;
 
 pub use files::{SendFile, save, send_file};
 use io::TokioIo;
+use links::Network;
+pub use proxy::Proxies;
+use tls::Tls;
+pub use tls::{ExtraRoots, InvalidRoot};
 
 /// How a node is made.
 #[derive(Clone, Debug)]
@@ -230,13 +259,29 @@ pub struct Options {
     /// are dialled again. By default they are also dialled at once when this machine gets a new
     /// address.
     pub manual_reconnection: bool,
+    /// What dials relays that are not WebSockets, for strategies of your own.
+    pub dialers: Dialers,
+    /// Root certificates that `wss:` relays may have theirs from, beside those of the operating
+    /// system and of Mozilla.
+    pub extra_roots: ExtraRoots,
+    /// The HTTP proxies to relays; those of the environment by default.
+    pub proxies: Proxies,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let NodeConfig { self_id, limits, idle_ttl, manual_reconnection } = NodeConfig::default();
-        let (loopback, unread) = (false, Unread::default());
-        Options { self_id, loopback, limits, unread, idle_ttl, manual_reconnection }
+        Options {
+            self_id,
+            loopback: false,
+            limits,
+            unread: Unread::default(),
+            idle_ttl,
+            manual_reconnection,
+            dialers: Dialers::default(),
+            extra_roots: ExtraRoots::default(),
+            proxies: Proxies::default(),
+        }
     }
 }
 
@@ -271,12 +316,14 @@ pub fn join(config: &Config, room_id: &str) -> Result<Room, Error> {
 ///
 /// Panics outside of a tokio runtime.
 pub fn node(options: Options) -> std::io::Result<NodeHandle> {
-    let Options { self_id, loopback, limits, unread, idle_ttl, manual_reconnection } = options;
+    let Options { self_id, loopback, limits, unread, idle_ttl, manual_reconnection, .. } = options;
+    let Options { dialers, extra_roots, proxies, .. } = options;
+    let network = Network { tls: Tls::new(extra_roots), proxies, dialers };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     let seed = Seed::new(seed);
     let epoch = Instant::now();
-    let io = TokioIo::bind(epoch, loopback)?;
+    let io = TokioIo::bind(epoch, loopback, network)?;
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let clock = Clock { now: Time::ZERO, unix };
     let engine = Str0mEngine::new(&seed.fork("engine"), epoch);

@@ -1,22 +1,21 @@
-//! WebSocket links: a task each.
+//! Links to relays: a task each, whatever the medium.
 
 use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tristero::{Dialers, Link};
 use tristero_proto::LinkId;
 use tristero_proto::signaling::{LinkFrame, LinkTarget};
 
-use crate::tls;
+use crate::proxy::Proxies;
+use crate::tls::Tls;
+use crate::web_socket;
 
 /// Messages that wait to be written to one link. A link that falls behind by more is closed: the
 /// relay does not keep up, and what is said there soon is worth nothing.
@@ -24,13 +23,24 @@ const OUTBOUND_MAX: usize = 1_024;
 /// Events of all links that wait for the node. Links wait while there are more.
 const INBOUND_MAX: usize = 64;
 /// The largest message that is taken from a relay, in bytes.
-const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// A relay that takes nothing for this long is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A link that closes may take this long for what it still has to send.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// Why a link ended that the node does not want any more.
+const CLOSED: &str = "closed";
+/// Why a link ended that the node still wants.
+const FELL_BEHIND: &str = "the relay does not keep up";
+
+/// How relays are reached.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) tls: Tls,
+    pub(crate) proxies: Proxies,
+    pub(crate) dialers: Dialers,
+}
 
 /// What happened to a link.
 #[derive(Debug)]
@@ -43,6 +53,7 @@ pub(crate) enum LinkEvent {
 /// All links of a node.
 #[derive(Debug)]
 pub(crate) struct Links {
+    network: Arc<Network>,
     links: HashMap<LinkId, mpsc::Sender<LinkFrame>>,
     events: mpsc::Receiver<(LinkId, LinkEvent)>,
     /// Given to each task.
@@ -55,20 +66,21 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(network: Network) -> Self {
         let (sender, events) = mpsc::channel(INBOUND_MAX);
         let (task, tasks) = mpsc::channel(1);
         let (links, overrun) = (HashMap::new(), Vec::new());
-        Links { links, events, sender, overrun, tasks, task: Some(task) }
+        let network = Arc::new(network);
+        Links { network, links, events, sender, overrun, tasks, task: Some(task) }
     }
 
     pub(crate) fn open(&mut self, link: LinkId, target: LinkTarget) {
         let (sender, frames) = mpsc::channel(OUTBOUND_MAX);
         self.links.insert(link, sender);
-        let events = self.sender.clone();
+        let (network, events) = (self.network.clone(), self.sender.clone());
         let task = self.task.clone();
         tokio::spawn(async move {
-            let closed = run(link, target, frames, &events).await;
+            let closed = run(link, &target, &network, frames, &events).await;
             // Nobody listens once the node is gone.
             let _ = events.send((link, LinkEvent::Closed(closed))).await;
             drop(task);
@@ -90,8 +102,7 @@ impl Links {
 
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<(LinkId, LinkEvent)> {
         if let Some(link) = self.overrun.pop() {
-            let why = "the relay does not keep up".to_owned();
-            return Poll::Ready((link, LinkEvent::Closed(why)));
+            return Poll::Ready((link, LinkEvent::Closed(FELL_BEHIND.to_owned())));
         }
         loop {
             let Poll::Ready(Some((link, event))) = self.events.poll_recv(cx) else {
@@ -119,25 +130,26 @@ impl Links {
 
 /// Runs a link to its end, and says why it ended.
 async fn run(
-    link: LinkId,
-    target: LinkTarget,
+    id: LinkId,
+    target: &LinkTarget,
+    network: &Network,
     mut frames: mpsc::Receiver<LinkFrame>,
     events: &mpsc::Sender<(LinkId, LinkEvent)>,
 ) -> String {
-    let socket = tokio::select! {
-        socket = dial(target) => socket,
-        () = closed_unused(&mut frames) => return "closed".to_owned(),
+    let dialled = tokio::select! {
+        dialled = dial(target, network) => dialled,
+        () = closed_unused(&mut frames) => return CLOSED.to_owned(),
     };
-    let mut socket = match socket {
-        Ok(socket) => socket,
-        Err(error) => return describe(&error),
+    let mut link = match dialled {
+        Ok(link) => link,
+        Err(error) => return error.to_string(),
     };
-    if events.send((link, LinkEvent::Opened)).await.is_err() {
-        return "closed".to_owned();
+    if events.send((id, LinkEvent::Opened)).await.is_err() {
+        return CLOSED.to_owned();
     }
-    let ended = exchange(link, &mut socket, &mut frames, events).await;
-    let _ = timeout(CLOSE_TIMEOUT, socket.close(None)).await;
-    ended.map_or_else(|error| describe(&error), str::to_owned)
+    let ended = exchange(id, &mut link, &mut frames, events).await;
+    let _ = timeout(CLOSE_TIMEOUT, link.sink.close()).await;
+    ended.map_or_else(|error| error.to_string(), str::to_owned)
 }
 
 /// Waits until the node closes a link that does not stand yet.
@@ -146,79 +158,55 @@ async fn closed_unused(frames: &mut mpsc::Receiver<LinkFrame>) {
     while frames.recv().await.is_some() {}
 }
 
-async fn dial(target: LinkTarget) -> Result<WebSocket, Error> {
-    let LinkTarget::WebSocket { url, protocol } = target else {
-        let why = "this runtime has no link of this kind";
-        return Err(Error::Io(std::io::Error::new(std::io::ErrorKind::Unsupported, why)));
-    };
-    let mut request = url.as_str().into_client_request()?;
-    if let Some(protocol) = protocol {
-        let protocol = HeaderValue::from_static(protocol);
-        request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
+async fn dial(target: &LinkTarget, network: &Network) -> io::Result<Link> {
+    let unsupported = |why: &str| Err(io::Error::new(io::ErrorKind::Unsupported, why));
+    match target {
+        LinkTarget::WebSocket { url, protocol } => web_socket::dial(url, *protocol, network).await,
+        LinkTarget::Custom { url } => match network.dialers.dialer(url) {
+            Some(dialer) => dialer.dial(url).await,
+            None => unsupported("nothing dials relays of this kind: see Options::dialers"),
+        },
+        _ => unsupported("this runtime has no link of this kind"),
     }
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let connector = url.as_str().starts_with("wss:").then(tls::connector);
-    let (socket, _) = connect_async_tls_with_config(request, Some(config), true, connector).await?;
-    Ok(socket)
 }
 
 async fn exchange(
-    link: LinkId,
-    socket: &mut WebSocket,
+    id: LinkId,
+    link: &mut Link,
     frames: &mut mpsc::Receiver<LinkFrame>,
     events: &mpsc::Sender<(LinkId, LinkEvent)>,
-) -> Result<&'static str, Error> {
+) -> io::Result<&'static str> {
     loop {
-        let message = tokio::select! {
+        let frame = tokio::select! {
             frame = frames.recv() => {
-                let Some(frame) = frame else { return Ok("closed") };
-                let Ok(written) = timeout(WRITE_TIMEOUT, write(socket, frame, frames)).await else {
-                    return Ok("the relay does not keep up");
+                let Some(frame) = frame else { return Ok(CLOSED) };
+                let Ok(written) = timeout(WRITE_TIMEOUT, write(link, frame, frames)).await else {
+                    return Ok(FELL_BEHIND);
                 };
                 written?;
                 continue;
             }
-            message = socket.next() => message,
+            frame = link.frames.next() => frame,
         };
-        let frame = match message {
-            Some(Ok(Message::Text(text))) => LinkFrame::Text(text.as_str().to_owned()),
-            Some(Ok(Message::Binary(bytes))) => LinkFrame::Binary(bytes),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
-            Some(Ok(Message::Close(_))) | None => return Ok("the relay closed the link"),
-            Some(Err(error)) => return Err(error),
-        };
-        if events.send((link, LinkEvent::Frame(frame))).await.is_err() {
-            return Ok("closed");
+        let Some(frame) = frame.transpose()? else { return Ok("the relay closed the link") };
+        if frame.len() > MESSAGE_BYTES_MAX {
+            return Ok("the relay sent a message that is too long");
+        }
+        if events.send((id, LinkEvent::Frame(frame))).await.is_err() {
+            return Ok(CLOSED);
         }
     }
 }
 
 /// Writes a message, and those that wait behind it.
 async fn write(
-    socket: &mut WebSocket,
+    link: &mut Link,
     frame: LinkFrame,
     frames: &mut mpsc::Receiver<LinkFrame>,
-) -> Result<(), Error> {
-    socket.feed(to_message(frame)).await?;
+) -> io::Result<()> {
+    link.sink.feed(frame).await?;
     while let Ok(frame) = frames.try_recv() {
-        socket.feed(to_message(frame)).await?;
+        link.sink.feed(frame).await?;
     }
-    socket.flush().await
-}
-
-fn to_message(frame: LinkFrame) -> Message {
-    match frame {
-        LinkFrame::Text(text) => Message::Text(text.into()),
-        LinkFrame::Binary(bytes) => Message::Binary(bytes),
-    }
-}
-
-fn describe(error: &Error) -> String {
-    match error {
-        Error::Io(error) => error.to_string(),
-        Error::Http(response) => format!("the relay answered {}", response.status()),
-        error => error.to_string(),
-    }
+    link.sink.flush().await
 }

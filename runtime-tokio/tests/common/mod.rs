@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use tristero_relay::{Config as RelayConfig, Relay};
-use tristero_tokio::{Config, LeaveReason, NodeHandle, Options, Room, RoomEvent, RoomEvents, node};
+use tristero_tokio::{
+    Config, LeaveReason, NodeHandle, Options, Proxies, Room, RoomEvent, RoomEvents, node,
+};
 
 /// Far more than anything here takes, even on a machine that is busy with something else.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +28,8 @@ pub(crate) async fn config() -> Config {
 }
 
 pub(crate) fn peer() -> NodeHandle {
-    peer_with(Options::default())
+    // Whatever proxies there are, a test's relays are on this machine.
+    peer_with(Options { proxies: Proxies::none(), ..Options::default() })
 }
 
 pub(crate) fn peer_with(options: Options) -> NodeHandle {

@@ -1,0 +1,81 @@
+//! Meeting over a service of your own that speaks WebSocket: a codec says how. Here the service
+//! takes JSON lists, `["sub", topic]` and `["pub", topic, body]`, and sends `[topic, body]`. Serve it
+//! in one terminal and meet in two others:
+//!
+//! ```sh
+//! cargo run -p tristero-tokio --example own_strategy -- --serve
+//! cargo run -p tristero-tokio --example own_strategy
+//! ```
+
+pub mod service;
+
+use clap::Parser;
+use tristero_tokio::proto::crypto::Topic;
+use tristero_tokio::signaling::{
+    Decoded, LinkFrame, LinkTarget, Malformed, RelaySession, RelayUrl, SessionTerms, Strategy,
+    TopicCodec, TopicSession,
+};
+use tristero_tokio::{Config, join};
+
+/// The strategy: what `Config` is given.
+#[derive(Debug)]
+pub struct Lists;
+
+impl Strategy for Lists {
+    fn name(&self) -> &'static str {
+        "lists"
+    }
+    fn session(&self, terms: SessionTerms) -> Box<dyn RelaySession> {
+        Box::new(TopicSession::new(Codec(terms.url)))
+    }
+}
+
+/// Says how, and no more: to dial, to wait and to subscribe anew is not its work.
+#[derive(Debug)]
+struct Codec(RelayUrl);
+
+impl TopicCodec for Codec {
+    fn target(&self) -> LinkTarget {
+        LinkTarget::WebSocket { url: self.0.clone(), protocol: None }
+    }
+    fn subscribe(&mut self, topic: &Topic) -> LinkFrame {
+        LinkFrame::Text(serde_json::json!(["sub", topic.as_str()]).to_string())
+    }
+    fn unsubscribe(&mut self, topic: &Topic) -> LinkFrame {
+        LinkFrame::Text(serde_json::json!(["unsub", topic.as_str()]).to_string())
+    }
+    fn publish(&mut self, topic: &Topic, body: &str) -> LinkFrame {
+        LinkFrame::Text(serde_json::json!(["pub", topic.as_str(), body]).to_string())
+    }
+    fn decode(&mut self, frame: LinkFrame) -> Result<Decoded, Malformed> {
+        let LinkFrame::Text(text) = frame else { return Err(Malformed("it is no text")) };
+        let [topic, body]: [String; 2] =
+            serde_json::from_str(&text).map_err(|_| Malformed("it is no topic with a body"))?;
+        Ok(Decoded::Message { topic: Topic::from_wire(&topic), body })
+    }
+}
+
+/// Says what happens; Ctrl-C ends it.
+#[derive(Parser)]
+struct Arguments {
+    /// Runs the service instead
+    #[arg(long)]
+    serve: bool,
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    address: String,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Arguments { serve, address } = Arguments::parse();
+    if serve {
+        return Ok(service::serve(tokio::net::TcpListener::bind(address).await?).await?);
+    }
+    let config =
+        Config::new("tristero-example-lists").strategy_at(Lists, [format!("ws://{address}")]);
+    let mut events = join(&config, "lobby")?.events();
+    while let Some(event) = events.recv().await {
+        println!("{event:?}");
+    }
+    Ok(())
+}
