@@ -11,9 +11,11 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tristero_tokio::PeerId;
 
-use self::help::{AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, EXAMPLES, RELAY_EXAMPLES};
+use self::help::{
+    AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, EXAMPLES, RELAY_EXAMPLES, RELAYS_EXAMPLES,
+};
 pub(crate) use self::meeting::MeetingArguments;
-use self::values::{at_least_one, parse_listen, parse_seconds};
+use self::values::{at_least_one, parse_listen, parse_patience, parse_seconds};
 
 /// Trystero rooms on the command line: peers meet, connect directly by WebRTC, and talk
 #[derive(Debug, Parser)]
@@ -41,6 +43,9 @@ pub(crate) enum Command {
     /// Runs a relay, where peers find each other
     #[command(after_help = RELAY_EXAMPLES)]
     Relay(RelayArguments),
+    /// Lists the relays of strategies, and finds out which of them answer
+    #[command(after_help = RELAYS_EXAMPLES)]
+    Relays(RelaysArguments),
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +157,28 @@ pub(crate) struct RelayArguments {
     /// Bytes that wait for one client; one that reads slower is cut [default: 1048576]
     #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub(crate) max_outbox_bytes: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RelaysArguments {
+    #[command(flatten)]
+    pub(crate) meeting: MeetingArguments,
+
+    /// The application's name: only the relays that it would use, instead of all
+    #[arg(long, value_name = "ID")]
+    pub(crate) app: Option<String>,
+
+    /// All relays nevertheless, those that the application would use with a mark
+    #[arg(long, requires = "app")]
+    pub(crate) all: bool,
+
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How long to wait for those that don't answer, up to 10
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_patience)]
+    pub(crate) timeout: Duration,
 }
 
 /// Behind all options of a command, but for `--help`.

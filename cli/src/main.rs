@@ -18,6 +18,7 @@ mod lines;
 mod logging;
 mod node;
 mod relay;
+mod relays;
 mod signals;
 mod strategies;
 mod words;
@@ -56,5 +57,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Chat(arguments) => chat::run(arguments).await,
         Command::Agent(arguments) => agent::run(arguments).await,
         Command::Relay(arguments) => relay::run(arguments).await,
+        Command::Relays(arguments) => relays::run(arguments).await,
     }
 }

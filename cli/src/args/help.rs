@@ -64,3 +64,17 @@ Examples:
   tristero relay
   tristero relay --listen 127.0.0.1:0
   tristero relay --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem";
+
+pub(super) const RELAYS_EXAMPLES: &str = "\
+Without --strategy and --relay it is about all strategies that have relays of their own. Each relay
+is asked by opening it and listening there, which nobody notices; its time is that of dialling it,
+TLS and all. Those that --app would use are marked by *.
+
+Examples:
+  tristero relays
+  tristero relays --strategy nostr --app my-app
+  tristero relays --relay wss://relay.example --json
+
+With --json it is one object: {\"relays\":[{\"strategy\",\"url\",\"chosen\",\"answers\",\"ms\",\"error\"}]}.
+
+Exit status: 0 if one of them answered, 1 if none did.";

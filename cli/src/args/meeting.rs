@@ -43,6 +43,11 @@ pub(crate) struct StrategyKeys {
 }
 
 impl MeetingArguments {
+    /// Whether anything is said about how to meet.
+    pub(crate) fn names_any(&self) -> bool {
+        !self.strategies.is_empty() || !self.relays.is_empty()
+    }
+
     /// The ways to meet; one at least.
     pub(crate) fn meetings(&self) -> Result<Vec<Meeting>, Failure> {
         let MeetingArguments { strategies, relays, redundancy, keys } = self;

@@ -11,6 +11,15 @@ pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
     seconds.ok_or_else(|| "this takes a number of seconds, such as 15 or 0.5".to_owned())
 }
 
+/// What somebody may be kept waiting by a relay that does not answer.
+pub(super) fn parse_patience(text: &str) -> Result<Duration, String> {
+    let patience = parse_seconds(text)?;
+    match patience <= PATIENCE_MAX {
+        true => Ok(patience),
+        false => Err(format!("{} seconds are the most", PATIENCE_MAX.as_secs())),
+    }
+}
+
 /// Of the addresses of a name the loopback ones come first, as the ones that show nobody more than
 /// was meant, and IPv4 before IPv6, which a machine may have in its tables only.
 pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
@@ -28,6 +37,9 @@ pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 pub(super) fn at_least_one() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..)
 }
+
+/// Relays that are slower are of no use for meeting.
+const PATIENCE_MAX: Duration = Duration::from_secs(10);
 
 /// A year: far beyond any use, and far from what clocks can't add.
 const SECONDS_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -26,6 +26,7 @@ use std::env::{self, VarError};
 use tristero_tokio::{Config, Options};
 
 pub(crate) use conversation::{Conversation, OnEnd};
+pub(crate) use text::printable;
 
 use crate::args::ChatArguments;
 use crate::exit::Failure;
