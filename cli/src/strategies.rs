@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tristero_tokio::RelayConfig;
 use tristero_tokio::signaling::{InvalidRelayUrl, Strategy};
-use tristero_tokio::strategies::{Nostr, Torrent, WsRelay};
+use tristero_tokio::strategies::{Firebase, Nostr, Torrent, WsRelay};
 
 /// A way to meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -177,10 +177,14 @@ impl Meeting {
             StrategyName::Ws => Ok(Arc::new(WsRelay)),
             StrategyName::Nostr => Ok(Arc::new(Nostr)),
             StrategyName::Torrent => Ok(Arc::new(Torrent)),
-            name @ (StrategyName::Mqtt
-            | StrategyName::Supabase
-            | StrategyName::Firebase
-            | StrategyName::Ipfs) => Err(NowhereToMeet::NotBuilt(name)),
+            StrategyName::Firebase => {
+                let firebase = Firebase::default();
+                let path = self.settings.firebase_path.as_deref();
+                Ok(Arc::new(path.map_or(firebase.clone(), |path| firebase.path(path))))
+            }
+            name @ (StrategyName::Mqtt | StrategyName::Supabase | StrategyName::Ipfs) => {
+                Err(NowhereToMeet::NotBuilt(name))
+            }
         }
     }
 }
@@ -228,6 +232,7 @@ mod tests {
         assert_eq!(urls("nostr", None), Ok(5));
         assert_eq!(urls("nostr", Some(2)), Ok(2));
         assert_eq!(urls("ws", None), Err(NowhereToMeet::NoRelays(StrategyName::Ws)));
+        assert_eq!(urls("firebase=https://x.firebaseio.com", None), Ok(1));
         assert!(matches!(urls("nostr=http://x", None), Err(NowhereToMeet::Url(_))));
     }
 

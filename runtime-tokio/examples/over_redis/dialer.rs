@@ -8,7 +8,7 @@ use tristero_tokio::signaling::{LinkFrame, RelayUrl};
 use tristero_tokio::{Dialer, Dialling, Link};
 
 /// Opens two connections: Redis takes no other commands on one that subscribes.
-pub struct RedisDialer;
+pub(crate) struct RedisDialer;
 
 impl Dialer for RedisDialer {
     fn dial(&self, url: &RelayUrl) -> Dialling {

@@ -5,7 +5,7 @@
 //! cargo run -p tristero-tokio --example over_redis
 //! ```
 
-pub mod dialer;
+pub(crate) mod dialer;
 
 use serde_json::json;
 use tristero_tokio::proto::crypto::Topic;
@@ -17,7 +17,7 @@ use tristero_tokio::{Config, Dialers, Options, node};
 
 /// The strategy: what `Config` is given.
 #[derive(Debug)]
-pub struct Redis;
+pub(crate) struct Redis;
 
 impl Strategy for Redis {
     fn name(&self) -> &'static str {

@@ -1,15 +1,15 @@
-//! Meeting over a service of your own that speaks WebSocket: a codec says how. Here the service
-//! takes JSON lists, `["sub", topic]` and `["pub", topic, body]`, and sends `[topic, body]`. Serve it
-//! in one terminal and meet in two others:
+//! Meeting over a service of your own that speaks WebSocket, here in JSON lists: a codec says how.
+//! Serve it in one terminal and meet in two others:
 //!
 //! ```sh
 //! cargo run -p tristero-tokio --example own_strategy -- --serve
 //! cargo run -p tristero-tokio --example own_strategy
 //! ```
 
-pub mod service;
+pub(crate) mod service;
 
 use clap::Parser;
+use tokio::net::TcpListener;
 use tristero_tokio::proto::crypto::Topic;
 use tristero_tokio::signaling::{
     Decoded, LinkFrame, LinkTarget, Malformed, RelaySession, RelayUrl, SessionTerms, Strategy,
@@ -19,7 +19,7 @@ use tristero_tokio::{Config, join};
 
 /// The strategy: what `Config` is given.
 #[derive(Debug)]
-pub struct Lists;
+pub(crate) struct Lists;
 
 impl Strategy for Lists {
     fn name(&self) -> &'static str {
@@ -30,7 +30,7 @@ impl Strategy for Lists {
     }
 }
 
-/// Says how, and no more: to dial, to wait and to subscribe anew is not its work.
+/// To dial, to wait and to subscribe anew is not its work.
 #[derive(Debug)]
 struct Codec(RelayUrl);
 
@@ -49,19 +49,19 @@ impl TopicCodec for Codec {
     }
     fn decode(&mut self, frame: LinkFrame) -> Result<Decoded, Malformed> {
         let LinkFrame::Text(text) = frame else { return Err(Malformed("it is no text")) };
-        let [topic, body]: [String; 2] =
-            serde_json::from_str(&text).map_err(|_| Malformed("it is no topic with a body"))?;
+        let list = serde_json::from_str(&text);
+        let [topic, body]: [String; 2] = list.map_err(|_| Malformed("it is no such list"))?;
         Ok(Decoded::Message { topic: Topic::from_wire(&topic), body })
     }
 }
 
-/// Says what happens; Ctrl-C ends it.
+/// Says what happens; Ctrl-C ends it
 #[derive(Parser)]
 struct Arguments {
     /// Runs the service instead
     #[arg(long)]
     serve: bool,
-    #[arg(long, default_value = "127.0.0.1:8090")]
+    #[arg(default_value = "127.0.0.1:8090")]
     address: String,
 }
 
@@ -69,11 +69,11 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let Arguments { serve, address } = Arguments::parse();
     if serve {
-        return Ok(service::serve(tokio::net::TcpListener::bind(address).await?).await?);
+        return Ok(service::serve(TcpListener::bind(address).await?).await?);
     }
-    let config =
-        Config::new("tristero-example-lists").strategy_at(Lists, [format!("ws://{address}")]);
-    let mut events = join(&config, "lobby")?.events();
+    let config = Config::new("tristero-lists").strategy_at(Lists, [format!("ws://{address}")]);
+    let room = join(&config, "lobby")?;
+    let mut events = room.events();
     while let Some(event) = events.recv().await {
         println!("{event:?}");
     }

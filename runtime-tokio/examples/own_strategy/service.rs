@@ -1,4 +1,5 @@
-//! The service: all that is published goes past everyone, and who subscribed takes it.
+//! The service: it takes `["sub", topic]` and `["pub", topic, body]`, and sends `[topic, body]` to
+//! whoever subscribed the topic.
 
 use std::collections::HashSet;
 use std::io;
@@ -16,7 +17,7 @@ const TOPICS_MAX: usize = 1024;
 type Published = [String; 2];
 
 /// Serves for ever.
-pub async fn serve(listener: TcpListener) -> io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener) -> io::Result<()> {
     let (published, _) = broadcast::channel(WAITING_MAX);
     loop {
         let (stream, _) = listener.accept().await?;
