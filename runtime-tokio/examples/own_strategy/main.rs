@@ -1,9 +1,8 @@
 //! Meeting over a service of your own that speaks WebSocket, here in JSON lists: a codec says how.
-//! Serve it in one terminal and meet in two others:
 //!
 //! ```sh
 //! cargo run -p tristero-tokio --example own_strategy -- --serve
-//! cargo run -p tristero-tokio --example own_strategy
+//! cargo run -p tristero-tokio --example own_strategy   # in two other terminals
 //! ```
 
 pub(crate) mod service;
@@ -33,7 +32,6 @@ impl Strategy for Lists {
 /// To dial, to wait and to subscribe anew is not its work.
 #[derive(Debug)]
 struct Codec(RelayUrl);
-
 impl TopicCodec for Codec {
     fn target(&self) -> LinkTarget {
         LinkTarget::WebSocket { url: self.0.clone(), protocol: None }
