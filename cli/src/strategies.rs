@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tristero_tokio::RelayConfig;
 use tristero_tokio::signaling::{InvalidRelayUrl, Strategy};
-use tristero_tokio::strategies::{Firebase, Nostr, Torrent, WsRelay};
+use tristero_tokio::strategies::{Firebase, Mqtt, Nostr, Supabase, Torrent, WsRelay};
 
 /// A way to meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -58,6 +58,11 @@ pub(crate) enum NowhereToMeet {
     Url(#[from] InvalidRelayUrl),
     #[error("the strategy {0} has no relays of its own: name some, by --relay or in relayUrls")]
     NoRelays(StrategyName),
+    #[error(
+        "the strategy supabase needs the project's key: in TRISTERO_SUPABASE_KEY, by \
+         --supabase-key, or as relayConfig.supabaseKey"
+    )]
+    NoSupabaseKey,
     #[error("this build has no strategy {0}")]
     NotBuilt(StrategyName),
 }
@@ -173,19 +178,23 @@ impl Meeting {
     }
 
     fn build(&self) -> Result<Arc<dyn Strategy>, NowhereToMeet> {
-        match self.strategy {
-            StrategyName::Ws => Ok(Arc::new(WsRelay)),
-            StrategyName::Nostr => Ok(Arc::new(Nostr)),
-            StrategyName::Torrent => Ok(Arc::new(Torrent)),
-            StrategyName::Firebase => {
-                let firebase = Firebase::default();
-                let path = self.settings.firebase_path.as_deref();
-                Ok(Arc::new(path.map_or(firebase.clone(), |path| firebase.path(path))))
+        let Settings { supabase_key, firebase_path, .. } = &self.settings;
+        let strategy: Arc<dyn Strategy> = match self.strategy {
+            StrategyName::Ws => Arc::new(WsRelay),
+            StrategyName::Nostr => Arc::new(Nostr),
+            StrategyName::Mqtt => Arc::new(Mqtt),
+            StrategyName::Torrent => Arc::new(Torrent),
+            StrategyName::Supabase => {
+                let key = supabase_key.as_ref().ok_or(NowhereToMeet::NoSupabaseKey)?;
+                Arc::new(Supabase::new(key))
             }
-            name @ (StrategyName::Mqtt | StrategyName::Supabase | StrategyName::Ipfs) => {
-                Err(NowhereToMeet::NotBuilt(name))
-            }
-        }
+            StrategyName::Firebase => match firebase_path {
+                Some(path) => Arc::new(Firebase::default().path(path)),
+                None => Arc::new(Firebase::default()),
+            },
+            name @ StrategyName::Ipfs => return Err(NowhereToMeet::NotBuilt(name)),
+        };
+        Ok(strategy)
     }
 }
 
@@ -234,6 +243,15 @@ mod tests {
         assert_eq!(urls("ws", None), Err(NowhereToMeet::NoRelays(StrategyName::Ws)));
         assert_eq!(urls("firebase=https://x.firebaseio.com", None), Ok(1));
         assert!(matches!(urls("nostr=http://x", None), Err(NowhereToMeet::Url(_))));
+    }
+
+    #[test]
+    fn a_project_of_supabase_has_a_key_that_its_relay_does_not_show() {
+        let mut meeting = parse("supabase=https://x.supabase.co");
+        assert_eq!(meeting.relays("app").unwrap_err(), NowhereToMeet::NoSupabaseKey);
+        meeting.settings.supabase_key = Some("sesame".to_owned());
+        let relays = meeting.relays("app").unwrap();
+        assert!(!format!("{relays:?} {}", relays[0].url).contains("sesame"), "{relays:?}");
     }
 
     #[test]

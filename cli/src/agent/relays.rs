@@ -9,8 +9,8 @@ use super::events::Fields;
 use super::reply::Refusal;
 use crate::strategies::Meeting;
 
-/// The relays of one room, and what each is called: as it was written, if it was and has no
-/// password in it.
+/// The relays of one room, and what each is called: as it was written, if it was but for
+/// the secrets in it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoomRelays {
     relays: Vec<RelayConfig>,
@@ -34,11 +34,9 @@ impl RoomRelays {
     fn add(&mut self, relay: &RelayConfig, written: Option<&String>) {
         self.relays.push(relay.clone());
         let RelayConfig { strategy, url } = relay;
-        let shown = url.to_string();
-        let mut name = match written {
-            Some(written) if shown == url.as_str() => written.clone(),
-            _ => shown,
-        };
+        // What stands for any text shows it without secrets.
+        let written = written.map(|written| RelayUrl::custom(written).to_string());
+        let mut name = written.unwrap_or_else(|| url.to_string());
         let strategy = strategy.name().to_owned();
         let is_taken = self.names.iter().any(|(key, other)| key.0 != strategy && *other == name);
         if is_taken {
@@ -111,7 +109,7 @@ mod tests {
     #[test]
     fn a_relay_is_called_as_it_was_written_but_for_its_password() {
         assert_eq!(names(&room(&["ws=ws://X"])), ["ws://X"]);
-        assert_eq!(names(&room(&["ws=ws://me:sesame@X"])), ["ws://x/"]);
+        assert_eq!(names(&room(&["ws=ws://me:sesame@X"])), ["ws://X"]);
     }
 
     #[test]
