@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use tristero_tokio::RelayConfig;
-use tristero_tokio::signaling::{InvalidRelayUrl, Strategy};
+use tristero_tokio::signaling::{InvalidRelayUrl, RelayUrl, Strategy};
 use tristero_tokio::strategies::{Firebase, Mqtt, Nostr, Supabase, Torrent, WsRelay};
 
 /// A way to meet.
@@ -106,7 +106,8 @@ impl FromStr for StrategyName {
 
     fn from_str(text: &str) -> Result<Self, UnknownStrategy> {
         let known = StrategyName::ALL.into_iter().find(|name| name.as_str() == text);
-        known.ok_or_else(|| UnknownStrategy(text.to_owned()))
+        // A URL that stands here by mistake may hold a password.
+        known.ok_or_else(|| UnknownStrategy(RelayUrl::custom(text).to_string()))
     }
 }
 
@@ -219,6 +220,8 @@ mod tests {
         let expected = "there is no strategy \"matt\"; \
                         there are ws, nostr, mqtt, torrent, supabase, firebase, ipfs";
         assert_eq!(error.to_string(), expected);
+        let error = Meeting::parse("wss://me:sesame@host", &Settings::default()).unwrap_err();
+        assert!(!error.to_string().contains("sesame"), "{error}");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::events::Fields;
 use super::reply::Refusal;
 use crate::strategies::Meeting;
 
-/// The relays of one room, and what each is called: as it was written, if it was but for
-/// the secrets in it.
+/// The relays of one room, and what each is called: as it was written, but for secrets, or
+/// by its URL if the strategy chose it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoomRelays {
     relays: Vec<RelayConfig>,
