@@ -10,9 +10,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use tristero_tokio::RelayConfig;
 use tristero_tokio::signaling::{InvalidRelayUrl, RelayUrl, Strategy};
 use tristero_tokio::strategies::{Firebase, Mqtt, Nostr, Supabase, Torrent, WsRelay};
+use tristero_tokio::{Dialers, RelayConfig};
 
 /// A way to meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -63,8 +63,17 @@ pub(crate) enum NowhereToMeet {
          --supabase-key, or as relayConfig.supabaseKey"
     )]
     NoSupabaseKey,
-    #[error("this build has no strategy {0}")]
-    NotBuilt(StrategyName),
+    #[cfg(not(feature = "ipfs"))]
+    #[error("this build has no strategy ipfs: build tristero-cli with --features ipfs")]
+    NoIpfs,
+}
+
+/// What supplies the links of strategies that do not run over WebSockets.
+pub(crate) fn dialers() -> Dialers {
+    let dialers = Dialers::default();
+    #[cfg(feature = "ipfs")]
+    let dialers = dialers.with("/", tristero_waku::WakuDialer::new());
+    dialers
 }
 
 impl StrategyName {
@@ -193,7 +202,10 @@ impl Meeting {
                 Some(path) => Arc::new(Firebase::default().path(path)),
                 None => Arc::new(Firebase::default()),
             },
-            name @ StrategyName::Ipfs => return Err(NowhereToMeet::NotBuilt(name)),
+            #[cfg(feature = "ipfs")]
+            StrategyName::Ipfs => Arc::new(tristero_tokio::strategies::Ipfs),
+            #[cfg(not(feature = "ipfs"))]
+            StrategyName::Ipfs => return Err(NowhereToMeet::NoIpfs),
         };
         Ok(strategy)
     }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::wire::{Answer, CLUSTER, FilterKind, Request, Said, request_id};
+use super::wire::{Answer, CLUSTER, FilterKind, Protocol, Request, Said, request_id};
 use crate::crypto::Topic;
 use crate::rng::Rng;
 use crate::signaling::{
@@ -150,6 +150,7 @@ impl IpfsSession {
                 self.outputs.push_back(SessionOutput::Message { topic, body });
             }
             Said::Answer(answer) => self.on_answer(&answer, now),
+            Said::NoAnswer(protocol) => self.on_no_answer(protocol, now),
         }
     }
 
@@ -162,8 +163,24 @@ impl IpfsSession {
             }
             return;
         }
+        let is_busy = answer.status == STATUS_TOO_MANY_REQUESTS;
+        if let Some(Asked::Announce { root }) = asked.clone().filter(|_| is_busy) {
+            let pause = BUSY_PAUSE;
+            self.outputs.push_back(SessionOutput::HoldAnnounces { root, pause });
+        }
         let text = answer.text.as_deref().unwrap_or_default();
-        let refused = |what| format!("the node refuses {what}: {} {text}", answer.status);
+        self.on_failed(asked, &format!("{} {text}", answer.status), now);
+    }
+
+    /// A link has requests of one protocol answered in their order.
+    fn on_no_answer(&mut self, protocol: Protocol, now: Time) {
+        let position = self.asked.iter().position(|(_, asked)| asked.protocol() == protocol);
+        let asked = position.and_then(|at| self.asked.remove(at)).map(|(_, asked)| asked);
+        self.on_failed(asked, "it has no answer", now);
+    }
+
+    fn on_failed(&mut self, asked: Option<Asked>, why: &str, now: Time) {
+        let refused = |what| format!("the node refuses {what}: {why}");
         match asked {
             Some(Asked::Ping) => self.subscribe_anew(now),
             Some(Asked::Subscribe(topic)) => {
@@ -172,13 +189,7 @@ impl IpfsSession {
             }
             // What it does not know, it can't end, and that is all that we want.
             Some(Asked::Unsubscribe) => {}
-            Some(Asked::Announce { root }) => {
-                if answer.status == STATUS_TOO_MANY_REQUESTS {
-                    let pause = BUSY_PAUSE;
-                    self.outputs.push_back(SessionOutput::HoldAnnounces { root, pause });
-                }
-                self.refusal(refused("an announce"));
-            }
+            Some(Asked::Announce { .. }) => self.refusal(refused("an announce")),
             Some(Asked::Send) => self.refusal(refused("a signal to a peer")),
             None => self.refusal(refused("a request")),
         }
@@ -220,6 +231,15 @@ impl IpfsSession {
 
     fn refusal(&mut self, text: String) {
         self.outputs.push_back(SessionOutput::Refusal(text));
+    }
+}
+
+impl Asked {
+    fn protocol(&self) -> Protocol {
+        match self {
+            Asked::Ping | Asked::Subscribe(_) | Asked::Unsubscribe => Protocol::Filter,
+            Asked::Announce { .. } | Asked::Send => Protocol::LightPush,
+        }
     }
 }
 

@@ -40,8 +40,18 @@ pub(super) enum Said {
     Metadata { cluster: Option<u32> },
     /// An answer to a request about subscriptions, or to a light push.
     Answer(Answer),
+    /// The link could not have a request answered: the oldest one of this protocol.
+    NoAnswer(Protocol),
     /// Someone published a message.
     Message { topic: Topic, body: String },
+}
+
+/// The protocols by which a client asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Metadata,
+    Filter,
+    LightPush,
 }
 
 /// The kinds of requests about subscriptions.
@@ -162,6 +172,10 @@ impl Said {
             return Err(Malformed("a frame begins with its protocol"));
         };
         match *protocol {
+            // No message is empty, so the protocol alone says that there is none.
+            FILTER_SUBSCRIBE if message.is_empty() => Ok(Said::NoAnswer(Protocol::Filter)),
+            LIGHT_PUSH if message.is_empty() => Ok(Said::NoAnswer(Protocol::LightPush)),
+            METADATA if message.is_empty() => Ok(Said::NoAnswer(Protocol::Metadata)),
             FILTER_SUBSCRIBE | LIGHT_PUSH => Ok(Said::Answer(read(message)?)),
             FILTER_PUSH => Said::pushed(read(message)?),
             METADATA => {

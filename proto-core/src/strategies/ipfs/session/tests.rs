@@ -124,3 +124,18 @@ fn a_busy_node_gets_fewer_announces() {
     assert_eq!(told[0], hold);
     assert!(matches!(told[1], SessionOutput::Refusal(_)));
 }
+
+#[test]
+fn a_request_that_the_link_could_not_have_answered_is_refused_at_once() {
+    let mut session = session();
+    subscribe(&mut session);
+    outputs(&mut session);
+    let no_answer = |protocol: u8| LinkFrame::Binary(vec![protocol].into());
+    session.handle_input(SessionInput::Frame(no_answer(1)), Time::ZERO);
+    let why = "the node refuses a subscription: it has no answer".to_owned();
+    assert_eq!(outputs(&mut session), [SessionOutput::Refusal(why)]);
+    let retry = session.topics.values().next().unwrap().due().unwrap();
+    assert_eq!(retry, Time::ZERO + RETRY_FIRST);
+    session.handle_input(SessionInput::Frame(no_answer(2)), Time::ZERO);
+    assert_eq!(outputs(&mut session).len(), 1, "nothing was pushed, and it is told all the same");
+}
