@@ -9,6 +9,7 @@
 import { initializeApp } from '@firebase/app';
 import {
   child,
+  forceWebSockets,
   getDatabase,
   onChildAdded,
   onDisconnect,
@@ -25,6 +26,9 @@ const DEFAULT_PATH = '__trystero__';
 
 /** What this peer has announced, by room. */
 const presences = new Map();
+
+// A page that could not connect once would go on with long polling, which test servers don't have.
+forceWebSockets();
 
 const databases = new Map();
 

@@ -13,6 +13,9 @@ import { createServer } from 'node:http';
 import { setTimeout as after } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 
+/** Longer than any client waits before it comes back to a server that was away for a moment. */
+const CONNECT_MS = 30_000;
+
 export class Server {
   #make;
   #options;
@@ -51,10 +54,19 @@ export class Server {
     return this.#service;
   }
 
-  /** Resolves when so many clients have been connected at once since it started last. */
+  /** How many clients are connected. */
+  get links() {
+    return this.#sockets.clients.size;
+  }
+
+  /** Resolves when so many clients are connected. */
   async connected(count) {
-    if (this.#sockets.clients.size < count) {
-      await new Promise((resolve) => this.#awaited.push({ count, resolve }));
+    if (this.links < count) {
+      await new Promise((resolve, reject) => {
+        const why = new Error(`fewer than ${count} clients came to ${this.url}`);
+        const timer = setTimeout(reject, CONNECT_MS, why);
+        this.#awaited.push({ count, resolve: () => (clearTimeout(timer), resolve()) });
+      });
     }
   }
 
