@@ -238,7 +238,7 @@ export const startRustRelay = async () => {
 };
 
 /** Why peers of this kind can't run here, or nothing if they can. */
-const whyMissing = (kind) => {
+export const whyMissing = (kind) => {
   const { command, args } = KINDS[kind];
   if (kind === 'rust') {
     return command ? undefined : 'TRISTERO_BIN does not name the program';

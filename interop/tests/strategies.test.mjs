@@ -1,0 +1,140 @@
+/**
+ * Every strategy, at a server of its own, with every kind of peer. What came of it is printed as a
+ * table and kept for `npm run matrix`.
+ */
+import { after, before, describe, test } from 'node:test';
+import { Cast, describeWith, whyMissing } from './harness.mjs';
+import { COLUMNS, Restart, runAlone } from './strategies/cells.mjs';
+import { SERVICES } from './strategies/services.mjs';
+import { Table } from './strategies/table.mjs';
+
+/** Ids before and after all that a JavaScript peer draws; whose is smaller decides who offers. */
+const SMALLER_ID = '00000000000000000001';
+const LARGER_ID = 'zzzzzzzzzzzzzzzzzzzz';
+
+/**
+ * Who comes late has the smallest: on trackers those with smaller ids ignore what a newcomer offers
+ * until it is for them to announce again, which may take two minutes.
+ */
+const LATE_ID = '00000000000000000000';
+
+/**
+ * Who fills which row, by what `startEveryone` calls them: who is passive, and who is not. The open
+ * cell is filled with the other Rust peer too, and for passwords the second comes first.
+ */
+const RUST_PAIRS = {
+  'Rust – Rust': ['smaller', 'larger'],
+  'Rust – Node': ['smaller', 'node'],
+  'Rust – Chromium': ['larger', 'chromium'],
+};
+
+const OTHER_RUST = { smaller: 'larger', larger: 'smaller' };
+
+/** The same among JavaScript peers, so that a failure of theirs is known for what it is. */
+const SCRIPT_PAIR = { 'Node – Chromium': ['node', 'chromium'] };
+
+/** What the table says of what is not run. */
+const NOT_RUN = [
+  'Two JavaScript peers only show that the server works for them: they meet, and no more.',
+  'At a tracker two of them may answer each other at once, keep one connection each, not the same ' +
+    'one, and time out. That is theirs, so they are not asked to meet there.',
+];
+
+const table = new Table(COLUMNS);
+
+const hasRust = !whyMissing('rust');
+const hasChromium = !whyMissing('chromium');
+
+const startEveryone = async (cast, strategy) => {
+  const args = ['--strategies', strategy];
+  const start = (wanted, kind, name, more) =>
+    wanted ? cast.start(kind, { name, args: more }) : undefined;
+  const [smaller, larger, late, node, chromium] = await Promise.all([
+    start(hasRust, 'rust', 'Rust with the smaller id', ['--self-id', SMALLER_ID]),
+    start(hasRust, 'rust', 'Rust with the larger id', ['--self-id', LARGER_ID]),
+    start(hasRust, 'rust', 'Rust that is late', ['--self-id', LATE_ID]),
+    start(true, 'werift', 'Node', args),
+    start(hasChromium, 'chromium', 'Chromium', args),
+  ]);
+  return { smaller, larger, late, node, chromium };
+};
+
+const pairsHere = (strategy) => {
+  const scripts = strategy === 'torrent' ? {} : SCRIPT_PAIR;
+  const pairs = Object.entries({ ...(hasRust && RUST_PAIRS), ...scripts });
+  return pairs.filter(([, names]) => hasChromium || !names.includes('chromium'));
+};
+
+const defineStrategy = (strategy) => {
+  const scene = {};
+  before(async () => {
+    const { start, config } = SERVICES[strategy];
+    scene.server = await start();
+    scene.config = config(scene.server);
+    scene.cast = new Cast(scene.server);
+    Object.assign(scene, await startEveryone(scene.cast, strategy));
+  });
+  after(() => scene.cast?.end());
+
+  describe('two peers', { concurrency: 3 }, () => {
+    for (const [pair, names] of pairsHere(strategy)) {
+      describe(pair, { concurrency: 1 }, () => definePair(scene, strategy, pair, names));
+    }
+  });
+  if (hasRust) {
+    describe('its server is restarted', () => defineRestart(scene, strategy));
+  }
+};
+
+const definePair = (scene, strategy, pair, names) => {
+  const peers = () => names.map((name) => scene[name]);
+  const otherPeers = () => names.map((name) => scene[OTHER_RUST[name] ?? name]);
+  const cell = (column, body) => testCell(strategy, pair, column, body);
+  const run = (column, order) => runAlone(scene.cast, column, order, scene.config);
+  cell('open', async () => {
+    await run('open', peers());
+    await run('open', otherPeers());
+  });
+  if (!(pair in RUST_PAIRS)) {
+    return;
+  }
+  cell('password', () => run('password', peers().toReversed()));
+  cell('passive', () => run('passive', peers()));
+};
+
+const defineRestart = (scene, strategy) => {
+  let restart;
+  before(async () => {
+    const { cast, server, config, smaller, larger, late, node, chromium } = scene;
+    const peers = [smaller, larger, node, chromium].filter(Boolean);
+    const { settleMs } = SERVICES[strategy];
+    restart = await Restart.under(cast, { peers, late, server, config, settleMs });
+  });
+  after(() => restart?.end());
+  for (const [pair, names] of pairsHere(strategy).filter(([name]) => name in RUST_PAIRS)) {
+    testCell(strategy, pair, 'restart', () => restart.check(names.map((name) => scene[name])));
+  }
+};
+
+const testCell = (strategy, pair, column, body) => {
+  const row = `${strategy}, ${pair}`;
+  table.set(row, column, false);
+  test(`${strategy}, ${column}, ${pair}`, async () => {
+    await body();
+    table.set(row, column, true);
+  });
+};
+
+describeWith('strategies', ['werift'], () => {
+  describe('every strategy', { concurrency: 2 }, () => {
+    for (const strategy of Object.keys(SERVICES)) {
+      pairsHere(strategy).forEach(([pair]) => table.add(`${strategy}, ${pair}`));
+      describe(strategy, { concurrency: 1 }, () => defineStrategy(strategy));
+    }
+  });
+  after(() => {
+    NOT_RUN.forEach((reason) => table.explain(reason));
+    console.log(table.toMarkdown());
+    table.save();
+  });
+});
