@@ -29,7 +29,8 @@ room.
 Peers with different passwords don't meet, and possibly only one of the two is told.
 
 Strategies are ws, nostr, mqtt, torrent, supabase, firebase and ipfs. Those that have relays of
-their own choose some by the application's name; ws has none, so it needs --relay. Several
+their own choose some by the application's name; for supabase and firebase that name is the URL of
+the project. ws and ipfs have none, so they need --relay. Several
 strategies may be used at once: everyone who is there by one of them is met, once.
 
 Examples:
