@@ -1,11 +1,11 @@
 /**
  * What came of each pair of peers by each strategy, as a table: `npm run matrix` puts the last one
- * into the README.
+ * into the project's README.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const FILE = new URL('../../matrix.json', import.meta.url);
-const README = new URL('../../README.md', import.meta.url);
+const README = new URL('../../../README.md', import.meta.url);
 const BEGIN = '<!-- matrix: begin -->';
 const END = '<!-- matrix: end -->';
 
