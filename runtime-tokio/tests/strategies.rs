@@ -33,10 +33,19 @@ fn peer_dialling(dialer: impl Dialer + 'static) -> NodeHandle {
 
 /// A Redis server of this machine, for tests with it in their names, which ends with the test.
 async fn redis() -> (Child, String) {
-    // Whoever takes it before the server does makes the server fail, and the test with it.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Somebody else may take the port before the server does, which ends then.
+        if let Some(server) = redis_at(port).await {
+            return (server, format!("redis://127.0.0.1:{port}"));
+        }
+    }
+}
+
+async fn redis_at(port: u16) -> Option<Child> {
     let mut server = Command::new("redis-server")
-        .args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no"])
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--appendonly", "no"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -46,15 +55,16 @@ async fn redis() -> (Child, String) {
     let is_ready = async {
         while let Some(line) = lines.next_line().await.unwrap() {
             if line.contains("Ready to accept connections") {
-                return;
+                return true;
             }
+            assert!(!line.contains("FATAL"), "{line}");
         }
-        panic!("redis-server ended");
+        false
     };
-    soon(is_ready).await;
+    let is_ready = soon(is_ready).await;
     // It ends if nobody takes what it prints.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    (server, format!("redis://127.0.0.1:{port}"))
+    is_ready.then_some(server)
 }
 
 #[tokio::test]
