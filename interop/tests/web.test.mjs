@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { ARGS, EXECUTABLE, REAL_ADDRESSES } from '../js/chromium.mjs';
 import { Cast, describeWith } from './harness.mjs';
-import { startRelay } from '../servers/ws.mjs';
+import { start as startRelay } from '../servers/ws.mjs';
 import { join, newRoom } from './rooms.mjs';
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
