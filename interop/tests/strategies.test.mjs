@@ -39,6 +39,9 @@ const NOT_RUN = [
     'npm\'s `@waku/sdk` talks to that node, but no JavaScript peer was put to a room by it.',
   'Two JavaScript peers only show that the server works for them: they meet, and no more.',
   'At a tracker two of them did not always meet while a test waits, so they are not asked to.',
+  'At a tracker the restart is in the favourable order alone: it comes 5.3 s after they met, and ' +
+    'the newcomer has the smallest id. One with a larger id that comes within seconds of the ' +
+    'return may wait a minute or two; that is a known fault.',
 ];
 
 const table = new Table(COLUMNS);
