@@ -62,12 +62,11 @@ impl Announcer {
     pub(crate) fn hurry(&mut self, now: Time) {
         let soon = self.last.map_or(now, |last| now.max(last + HEARTBEAT));
         if let Some(next) = &mut self.next {
-            next.at = next.at.min(soon).max(self.held_until.unwrap_or_default());
+            next.at = next.at.min(soon);
         }
     }
 
     fn plan(&mut self, at: Time, done: usize) {
-        let at = self.held_until.map_or(at, |until| until.max(at));
         self.next = Some(Next { at, done });
     }
 
@@ -78,12 +77,10 @@ impl Announcer {
 
     /// Whether an announce is due; if so it counts as made.
     pub(crate) fn take_due(&mut self, now: Time) -> bool {
-        let Some(next) = self.next.as_mut().filter(|next| next.at <= now) else { return false };
+        let is_due = self.next().is_some_and(|at| at <= now);
+        let Some(next) = self.next.as_mut().filter(|_| is_due) else { return false };
         next.done += 1;
         next.at = now + pause_after(next.done, self.interval);
-        if let Some(until) = self.held_until {
-            next.at = next.at.max(until);
-        }
         self.last = Some(now);
         true
     }
@@ -99,14 +96,11 @@ impl Announcer {
     /// The relay wants no announce before then.
     pub(crate) fn hold_until(&mut self, until: Time) {
         self.held_until = Some(until);
-        if let Some(next) = &mut self.next {
-            next.at = next.at.max(until);
-        }
     }
 
     /// When the next announce is due.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.next.as_ref().map(|next| next.at)
+        self.next.as_ref().map(|next| next.at.max(self.held_until.unwrap_or_default()))
     }
 }
 
@@ -183,6 +177,8 @@ mod tests {
         assert_eq!(announcer.next(), Some(Time::from_millis(152_099)));
         announcer.hold_until(Time::from_millis(200_000));
         assert_eq!(announcer.next(), Some(Time::from_millis(200_000)));
+        announcer.announce_every(Duration::from_secs(10));
+        assert_eq!(announcer.next(), Some(Time::from_millis(200_000)), "not by its own interval");
         announcer.begin(Time::from_millis(100_000));
         announcer.hold_until(Time::from_millis(200_000));
         assert_eq!(announcer.next(), Some(Time::from_millis(200_000)), "not by a burst either");

@@ -226,14 +226,11 @@ impl Relay {
     /// Dials again, and at once if it was waiting.
     pub(crate) fn resume(&mut self, now: Time) {
         let was_paused = std::mem::replace(&mut self.is_paused, false);
-        match &mut self.state {
-            State::Waiting { until, .. } => {
-                *until = now.min(*until);
-                if was_paused {
-                    self.outputs.push_back(RelayOutput::StateChanged);
-                }
+        if let State::Waiting { until, .. } = &mut self.state {
+            *until = now.min(*until);
+            if was_paused {
+                self.outputs.push_back(RelayOutput::StateChanged);
             }
-            State::Dialling { .. } | State::Open { .. } | State::Retired { .. } => {}
         }
     }
 

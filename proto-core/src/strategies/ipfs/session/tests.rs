@@ -3,19 +3,13 @@ use prost::Message as _;
 
 use super::*;
 use crate::ids::PeerId;
-use crate::rng::Seed;
 use crate::signaling::{LinkFrame, Subscription};
+use crate::testing::session_terms;
 use crate::wire::{Signal, SignalBody};
 
 fn session() -> IpfsSession {
-    let seed = Seed::from_number(1);
-    let mut session = IpfsSession::new(SessionTerms {
-        url: RelayUrl::custom("/ip4/127.0.0.1/tcp/1/ws/p2p/x"),
-        self_id: PeerId::new("me").unwrap(),
-        shared: seed.fork("ipfs"),
-        rng: seed.rng("session"),
-        clock: Clock { now: Time::ZERO, unix: Duration::from_secs(1_700_000_000) },
-    });
+    let url = RelayUrl::custom("/ip4/127.0.0.1/tcp/1/ws/p2p/x");
+    let mut session = IpfsSession::new(session_terms(url));
     session.handle_input(SessionInput::Opened, Time::ZERO);
     let metadata = LinkFrame::Binary(b"\x04\x08\x01"[..].into());
     assert_eq!(outputs(&mut session), [SessionOutput::Send(metadata)]);
