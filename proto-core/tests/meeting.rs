@@ -52,6 +52,58 @@ fn two_meet_over_a_tracker_whoever_comes_first() {
 }
 
 #[test]
+fn a_newcomer_is_met_within_seconds_whenever_it_comes() {
+    for (first, second) in [("a", "b"), ("b", "a")] {
+        for wait in (0..=80).map(|tenths| Duration::from_millis(tenths * 100)) {
+            let mut world = World::new();
+            let one = world.add(first);
+            world.join(one, tracked_room("app", "room"));
+            world.run_for(wait);
+            let other = world.add(second);
+            world.join(other, tracked_room("app", "room"));
+            let began = world.now;
+            world.run_until(|world| world.has_joined(one, other) && world.has_joined(other, one));
+            let took = world.now.since(began);
+            assert!(took < Duration::from_secs(6), "{second} came after {wait:?}: {took:?}");
+            assert_mesh(&mut world, &[one, other]);
+        }
+    }
+}
+
+#[test]
+fn a_newcomer_is_met_within_seconds_after_a_trackers_return() {
+    for (incumbent, newcomer) in [("a", "c"), ("c", "a")] {
+        for wait in (0..=12).map(|halves| Duration::from_millis(halves * 500)) {
+            let mut world = World::new();
+            let (one, other) = (world.add(incumbent), world.add("b"));
+            world.join(one, tracked_room("app", "room"));
+            world.join(other, tracked_room("app", "room"));
+            world.run_until(|world| world.has_joined(one, other) && world.has_joined(other, one));
+            world.stop_relay_at(TRACKER);
+            world.run_for(Duration::from_millis(10));
+            world.start_relay_at(TRACKER);
+            world.tracker.announces.clear();
+            let is_back =
+                |world: &World, who| world.tracker.announces.iter().any(|(by, _)| *by == who);
+            world.run_until(|world| is_back(world, one) || is_back(world, other));
+            world.run_for(wait);
+            let third = world.add(newcomer);
+            world.join(third, tracked_room("app", "room"));
+            let began = world.now;
+            let members = [one, other];
+            world.run_until(|world| {
+                members
+                    .iter()
+                    .all(|who| world.has_joined(*who, third) && world.has_joined(third, *who))
+            });
+            let took = world.now.since(began);
+            assert!(took < Duration::from_secs(6), "{newcomer} came after {wait:?}: {took:?}");
+            assert_mesh(&mut world, &[one, other, third]);
+        }
+    }
+}
+
+#[test]
 fn many_meet_over_a_tracker() {
     let mut world = World::new();
     let members: Vec<Who> = ["d", "a", "f", "c", "b", "e", "g"].map(|id| world.add(id)).into();

@@ -35,11 +35,8 @@ export class Restart {
   #peers;
   #late;
 
-  /**
-   * Has `peers` meet, restarts their server after `settleMs`, and has `late` join them when all are
-   * back.
-   */
-  static async under(cast, { peers, late, server, config, settleMs = 0 }) {
+  /** Has `peers` meet, restarts their server, and has `late` join them when all are back. */
+  static async under(cast, { peers, late, server, config }) {
     const restart = new Restart();
     restart.#cast = cast;
     restart.#room = roomFor(config);
@@ -47,7 +44,6 @@ export class Restart {
     restart.#late = late;
     try {
       await meetInTurn(cast, peers, restart.#room, config);
-      await peers[0].do('sleep', { ms: settleMs });
       const { links } = server;
       await server.drop();
       await assertTalking(restart.#room, peers.slice(0, 1), peers.slice(1));

@@ -15,18 +15,12 @@ const byApp =
   (strategy, relayConfig) =>
   ({ url }) => ({ strategy, appId: url, relayConfig });
 
-/**
- * A relay that comes back this soon after somebody announced there hears of them that much later.
- * On a tracker, who is not there yet is not told of those who come.
- */
-const RETURN_PAUSE_MS = 5_333;
-
-/** By the name that `join` gives them: `{start, config}`, and how long they `settle`. */
+/** By the name that `join` gives them: `{start, config}`. */
 export const SERVICES = {
   ws: { start: ws.start, config: byRelay('ws') },
   nostr: { start: nostr.start, config: byRelay('nostr') },
   mqtt: { start: mqtt.start, config: byRelay('mqtt') },
-  torrent: { start: torrent.start, config: byRelay('torrent'), settleMs: RETURN_PAUSE_MS },
+  torrent: { start: torrent.start, config: byRelay('torrent') },
   supabase: {
     start: supabase.start,
     config: byApp('supabase', { supabaseKey: supabase.KEY }),

@@ -16,9 +16,9 @@ const BURST: [Duration; 3] =
 /// The pause between announces after the burst.
 const HEARTBEAT: Duration = Duration::from_millis(60_000);
 /// A relay that is back gets a new burst this long after the one before at the earliest, and one
-/// announce until then.
+/// announce until then. The first of those is made at once.
 const BURST_PAUSE: Duration = Duration::from_millis(60_000);
-/// That announce comes this long after the one before at the earliest.
+/// Any other comes this long after the announce before at the earliest.
 const RETURN_PAUSE: Duration = Duration::from_millis(5_333);
 
 /// See the [module](self).
@@ -26,6 +26,8 @@ const RETURN_PAUSE: Duration = Duration::from_millis(5_333);
 pub(crate) struct Announcer {
     next: Option<Next>,
     last_burst: Option<Time>,
+    /// Whether the relay was away since the last burst.
+    has_returned: bool,
     /// When the last announce was made.
     last: Option<Time>,
     /// What the relay wants instead of the heartbeat.
@@ -46,10 +48,12 @@ impl Announcer {
     /// enough.
     pub(crate) fn begin(&mut self, now: Time) {
         if self.last_burst.is_some_and(|last| now.since(last) < BURST_PAUSE) {
-            let at = self.last.map_or(now, |last| now.max(last + RETURN_PAUSE));
-            return self.plan(at, BURST.len());
+            let is_first = !std::mem::replace(&mut self.has_returned, true);
+            let earliest = self.last.filter(|_| !is_first).map(|last| last + RETURN_PAUSE);
+            return self.plan(earliest.map_or(now, |earliest| now.max(earliest)), BURST.len());
         }
         self.last_burst = Some(now);
+        self.has_returned = false;
         self.plan(now, 0);
     }
 
@@ -142,7 +146,8 @@ mod tests {
             announcer.begin(Time::from_millis(second * 1_000));
             made.extend(announces(&mut announcer, Time::from_millis(second * 1_000 + 999)));
         }
-        assert!(made.len() <= 3 + 59_000 / 5_333, "{made:?}");
+        assert!(made.len() <= 4 + 59_000 / 5_333, "{made:?}");
+        assert_eq!(made[..5], [0, 233, 766, 1_000, 6_333].map(Time::from_millis));
         assert!(made.len() >= 10, "it hears of us all the same: {made:?}");
         announcer.stop();
         announcer.begin(Time::from_millis(60_000));

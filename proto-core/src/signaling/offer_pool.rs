@@ -1,7 +1,7 @@
 //! Offers of a room that are for anyone, as trackers pass them round.
 //!
-//! An offer is made ahead, and announced over all trackers until someone claims it with an answer
-//! or it is too old.
+//! An offer is made for an announce, which a tracker passes on to one peer. It is announced again
+//! only when that peer would have answered, so that no two peers answer the same.
 //!
 //! spec: docs/protocol.md, section 9, "BitTorrent"
 
@@ -13,22 +13,23 @@ use crate::ids::ConnId;
 use crate::time::{Deadline, Time};
 use crate::wire::OfferId;
 
-/// How many offers are announced at once.
+/// How many offers an announce has.
 const OFFERS: usize = 3;
-/// An offer that nobody claimed is given up after this long, as Trystero does.
+/// An offer is given up after this long at the latest, as Trystero does.
 const OFFER_TTL: Duration = Duration::from_secs(120);
 /// An offer older than this is not announced any more, so that whoever hears of it has the time to
 /// answer.
 const ANNOUNCED_FOR: Duration = OFFER_TTL.saturating_sub(ATTEMPT_TTL);
-
 /// Whoever answers an offer does so within this long after it was announced, as a rule.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+/// Enough for a burst over the three trackers that a room uses by default. A room with more
+/// announces the oldest again.
+const POOL_MAX: usize = 36;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct OfferPool {
     offers: BTreeMap<OfferId, Pooled>,
-    last_announced: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -37,20 +38,20 @@ struct Pooled {
     /// The sealed description, once the engine has it.
     sealed: Option<String>,
     made: Time,
-    /// Whether anyone may have heard of it.
-    is_announced: bool,
+    /// When it was announced last.
+    announced: Option<Time>,
 }
 
 impl OfferPool {
-    /// How many offers are to be made so that enough can be announced.
-    pub(super) fn missing(&self, now: Time) -> usize {
-        let fresh = self.offers.values().filter(|offer| offer.is_fresh(now)).count();
-        OFFERS.saturating_sub(fresh)
+    /// How many offers are to be made for so many announces.
+    pub(super) fn missing(&self, announces: usize, now: Time) -> usize {
+        let free = self.offers.values().filter(|offer| offer.is_free(now)).count();
+        (OFFERS * announces).saturating_sub(free).min(POOL_MAX.saturating_sub(self.offers.len()))
     }
 
     /// Adds an offer that is being made.
     pub(super) fn add(&mut self, offer_id: OfferId, conn: ConnId, now: Time) {
-        let pooled = Pooled { conn, sealed: None, made: now, is_announced: false };
+        let pooled = Pooled { conn, sealed: None, made: now, announced: None };
         self.offers.insert(offer_id, pooled);
     }
 
@@ -66,28 +67,28 @@ impl OfferPool {
         self.offers.values().all(|offer| offer.sealed.is_some())
     }
 
-    /// What to announce.
-    pub(super) fn announced(&mut self, now: Time) -> Vec<(OfferId, String)> {
-        self.last_announced = Some(now);
-        let fresh = self.offers.iter_mut().filter(|(_, offer)| offer.is_fresh(now));
-        let described = fresh.filter_map(|(id, offer)| {
+    /// What one announce has: what nobody has heard of, or not for the longest time.
+    pub(super) fn announce(&mut self, now: Time) -> Vec<(OfferId, String)> {
+        let mut fresh: Vec<_> =
+            self.offers.iter_mut().filter(|(_, offer)| offer.is_fresh(now)).collect();
+        fresh.sort_by_key(|(_, offer)| offer.announced);
+        let described = fresh.into_iter().filter_map(|(id, offer)| {
             let sealed = offer.sealed.clone()?;
-            offer.is_announced = true;
+            offer.announced = Some(now);
             Some((id.clone(), sealed))
         });
         described.take(OFFERS).collect()
     }
 
-    /// Whether someone may be about to answer.
-    pub(super) fn is_out(&self, now: Time) -> bool {
-        let is_recent = |at| now.since(at) < ANSWERED_WITHIN;
-        self.last_announced.is_some_and(is_recent)
-            && self.offers.values().any(|offer| offer.is_announced)
+    /// Until when someone may be about to answer, if that lies ahead.
+    pub(super) fn is_out_until(&self, now: Time) -> Option<Time> {
+        let last = self.offers.values().filter_map(|offer| offer.announced).max()?;
+        Some(last + ANSWERED_WITHIN).filter(|until| now < *until)
     }
 
     /// Whether an offer is here that may be answered.
     pub(super) fn has(&self, offer_id: &OfferId) -> bool {
-        self.offers.get(offer_id).is_some_and(|offer| offer.is_announced)
+        self.offers.get(offer_id).is_some_and(|offer| offer.announced.is_some())
     }
 
     /// Takes an offer out, because someone answered it.
@@ -100,11 +101,11 @@ impl OfferPool {
         self.offers.retain(|_, offer| offer.conn != conn);
     }
 
-    /// Takes the offers out that are too old.
+    /// Takes the offers out that nobody will answer any more.
     pub(super) fn expire(&mut self, now: Time) -> Vec<ConnId> {
         let (old, kept) = std::mem::take(&mut self.offers)
             .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(_, offer)| offer.made + OFFER_TTL <= now);
+            .partition::<BTreeMap<_, _>, _>(|(_, offer)| offer.expires() <= now);
         self.offers = kept;
         old.into_values().map(|offer| offer.conn).collect()
     }
@@ -115,14 +116,26 @@ impl OfferPool {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Deadline> {
-        let oldest = self.offers.values().map(|offer| offer.made).min()?;
-        Some(Deadline::new(oldest + OFFER_TTL, "give offers for anyone up"))
+        let first = self.offers.values().map(Pooled::expires).min()?;
+        Some(Deadline::new(first, "give offers for anyone up"))
     }
 }
 
 impl Pooled {
     fn is_fresh(&self, now: Time) -> bool {
         now.since(self.made) < ANNOUNCED_FOR
+    }
+
+    /// Whether nobody will answer it who has heard of it.
+    fn is_free(&self, now: Time) -> bool {
+        let is_over = |at| now.since(at) >= ANSWERED_WITHIN;
+        self.is_fresh(now) && self.announced.is_none_or(is_over)
+    }
+
+    /// An offer that went out is of no use once an attempt by it would have been given up.
+    fn expires(&self) -> Time {
+        let answered_until = self.announced.map(|at| at + ATTEMPT_TTL);
+        answered_until.map_or(self.made + OFFER_TTL, |until| until.min(self.made + OFFER_TTL))
     }
 }
 
@@ -134,41 +147,76 @@ mod tests {
         OfferId::from_wire(&number.to_string()).unwrap()
     }
 
-    fn pool(now: Time) -> OfferPool {
-        let mut pool = OfferPool::default();
-        for number in 0..pool.missing(now) {
+    fn ids(announced: &[(OfferId, String)]) -> Vec<&str> {
+        announced.iter().map(|(id, _)| id.as_str()).collect()
+    }
+
+    /// Makes what so many announces lack.
+    fn fill(pool: &mut OfferPool, announces: usize, now: Time) {
+        let first = pool.offers.len();
+        for number in first..first + pool.missing(announces, now) {
             let conn = ConnId(number.try_into().unwrap());
             pool.add(id(number), conn, now);
             assert!(!pool.is_ready());
             pool.describe(conn, || format!("sdp {number}"));
         }
-        pool
     }
 
     #[test]
-    fn an_offer_is_announced_again_until_it_is_claimed_and_replaced() {
-        let mut pool = pool(Time::ZERO);
-        assert!(!pool.is_out(Time::ZERO) && !pool.has(&id(0)), "nobody has heard of it");
-        let announced = pool.announced(Time::ZERO);
-        assert!(pool.is_out(Time::from_millis(4_999)) && !pool.is_out(Time::from_millis(5_000)));
-        assert_eq!(announced.len(), 3);
-        assert_eq!(pool.announced(Time::from_millis(60_000)), announced);
+    fn an_offer_is_claimed_once_and_after_it_was_announced() {
+        let mut pool = OfferPool::default();
+        fill(&mut pool, 1, Time::ZERO);
+        assert_eq!(pool.is_out_until(Time::ZERO), None);
+        assert!(!pool.has(&id(0)), "nobody has heard of it");
+        assert_eq!(ids(&pool.announce(Time::ZERO)), ["0", "1", "2"]);
+        let until = Time::from_millis(5_000);
+        assert_eq!(pool.is_out_until(Time::from_millis(4_999)), Some(until));
+        assert_eq!(pool.is_out_until(until), None);
         assert_eq!(pool.claim(&id(1)), Some(ConnId(1)));
-        assert_eq!(pool.claim(&id(1)), None, "it is claimed once");
-        assert_eq!(pool.missing(Time::from_millis(60_000)), 1);
+        assert_eq!(pool.claim(&id(1)), None);
+        assert_eq!(pool.missing(1, until), 1);
+    }
+
+    #[test]
+    fn announces_in_a_row_have_offers_of_their_own_and_a_later_one_has_them_again() {
+        let mut pool = OfferPool::default();
+        fill(&mut pool, 2, Time::ZERO);
+        assert_eq!(ids(&pool.announce(Time::ZERO)), ["0", "1", "2"]);
+        assert_eq!(ids(&pool.announce(Time::ZERO)), ["3", "4", "5"]);
+        assert_eq!(pool.missing(1, Time::from_millis(4_999)), 3);
+        assert_eq!(pool.missing(1, Time::from_millis(5_000)), 0);
+        assert_eq!(ids(&pool.announce(Time::from_millis(5_000))), ["0", "1", "2"]);
+        assert_eq!(ids(&pool.announce(Time::from_millis(10_000))), ["3", "4", "5"]);
+    }
+
+    #[test]
+    fn a_full_pool_announces_the_oldest_again() {
+        let mut pool = OfferPool::default();
+        for second in 0..POOL_MAX / OFFERS {
+            let now = Time::from_millis(second as u64 * 100);
+            fill(&mut pool, 1, now);
+            pool.announce(now);
+        }
+        let now = Time::from_millis(2_000);
+        assert_eq!(pool.missing(1, now), 0);
+        assert_eq!(ids(&pool.announce(now)), ["0", "1", "2"]);
     }
 
     #[test]
     fn an_old_offer_is_not_announced_and_may_still_be_answered_for_a_while() {
-        let mut pool = pool(Time::ZERO);
-        pool.announced(Time::ZERO);
+        let mut pool = OfferPool::default();
+        fill(&mut pool, 1, Time::ZERO);
+        for second in (0..=90).step_by(10) {
+            assert_eq!(pool.announce(Time::from_millis(second * 1_000)).len(), 3);
+        }
         let old = Time::ZERO + ANNOUNCED_FOR;
-        assert_eq!(pool.announced(old), []);
-        assert_eq!(pool.missing(old), 3);
+        assert_eq!(pool.announce(old), []);
+        assert_eq!(pool.missing(1, old), 3);
         assert!(pool.has(&id(0)));
         assert_eq!(pool.expire(old), []);
-        assert_eq!(pool.poll_timeout().unwrap().at, Time::ZERO + OFFER_TTL);
-        assert_eq!(pool.expire(Time::ZERO + OFFER_TTL).len(), 3);
+        let end = Time::from_millis(90_000) + ATTEMPT_TTL;
+        assert_eq!(pool.poll_timeout().unwrap().at, end);
+        assert_eq!(pool.expire(end).len(), 3);
         assert_eq!(pool.poll_timeout(), None);
     }
 }

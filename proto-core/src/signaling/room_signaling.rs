@@ -348,7 +348,7 @@ impl Signaling {
                 let body = SignalBody::Answer { offer_id: Some(offer_id), sealed };
                 self.publish(relay, peer, body);
             }
-            Phase::Idle { .. } | Phase::Connecting(_) => {}
+            Phase::Idle { .. } | Phase::Deferring(_) | Phase::Connecting(_) => {}
         }
     }
 
@@ -356,7 +356,7 @@ impl Signaling {
     pub(crate) fn on_local_candidate(&mut self, peer: &PeerId, candidate: &CandidateInit) {
         let Some(session) = self.sessions.get_mut(peer) else { return };
         let (offer_id, relays) = match &mut session.phase {
-            Phase::Idle { .. } => return,
+            Phase::Idle { .. } | Phase::Deferring(_) => return,
             Phase::Offering(offering) => {
                 if offering.candidates.len() < limits::LOCAL_CANDIDATES_MAX {
                     offering.candidates.push(candidate.clone());
@@ -399,7 +399,10 @@ impl Signaling {
         if let Some(session) = self.sessions.get_mut(peer) {
             let refused = match &session.phase {
                 Phase::Answering(answering) => Some(answering.offer_id.clone()),
-                Phase::Idle { .. } | Phase::Offering(_) | Phase::Connecting(_) => None,
+                Phase::Idle { .. }
+                | Phase::Deferring(_)
+                | Phase::Offering(_)
+                | Phase::Connecting(_) => None,
             };
             session.phase = Phase::idle(refused, now);
             self.note_deadline(peer);
@@ -443,7 +446,7 @@ impl Signaling {
         }
         self.expire_offers(now);
         while let Some(peer) = self.due.pop_due(now) {
-            self.expire(&peer, now);
+            self.expire(&peer, conns, now);
         }
         if self.passivity.take_check(now) {
             self.rest_if_alone(now);

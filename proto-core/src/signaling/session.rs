@@ -40,12 +40,29 @@ pub(super) struct Session {
 pub(super) enum Phase {
     /// No connection is being made; there are early candidates, or an offer that was refused.
     Idle { refused: Option<OfferId>, forget_at: Time },
+    /// The peer made an offer, and may be about to answer one of ours.
+    Deferring(Deferring),
     /// We made an offer.
     Offering(Offering),
     /// Our offer was answered.
     Connecting(Connecting),
     /// We are answering an offer.
     Answering(Answering),
+}
+
+#[derive(Debug)]
+pub(super) struct Deferring {
+    /// It is answered then, unless the peer has answered one of ours.
+    pub(super) offer: OfferOfPeer,
+    pub(super) answer_at: Time,
+}
+
+#[derive(Debug)]
+pub(super) struct OfferOfPeer {
+    /// The relay that brought it.
+    pub(super) relay: RelayId,
+    pub(super) offer_id: OfferId,
+    pub(super) sdp: String,
 }
 
 #[derive(Debug)]
@@ -104,7 +121,7 @@ impl Session {
     /// The connection that is being made.
     pub(super) fn conn(&self) -> Option<ConnId> {
         match &self.phase {
-            Phase::Idle { .. } => None,
+            Phase::Idle { .. } | Phase::Deferring(_) => None,
             Phase::Offering(offering) => Some(offering.conn),
             Phase::Connecting(connecting) => Some(connecting.conn),
             Phase::Answering(answering) => Some(answering.conn),
@@ -114,7 +131,7 @@ impl Session {
     /// The relays over which descriptions were exchanged; none if they were not.
     pub(super) fn exchanged_over(&self) -> Vec<RelayId> {
         match &self.phase {
-            Phase::Idle { .. } | Phase::Offering(_) => Vec::new(),
+            Phase::Idle { .. } | Phase::Deferring(_) | Phase::Offering(_) => Vec::new(),
             Phase::Connecting(connecting) => connecting.relays.clone(),
             Phase::Answering(answering) => vec![answering.relay],
         }
@@ -123,6 +140,9 @@ impl Session {
     pub(super) fn poll_timeout(&self) -> Deadline {
         match &self.phase {
             Phase::Idle { forget_at, .. } => Deadline::new(*forget_at, "forget a peer"),
+            Phase::Deferring(deferring) => {
+                Deadline::new(deferring.answer_at, "answer an offer that was put off")
+            }
             Phase::Offering(offering) => Deadline::new(offering.expires, "give an offer up"),
             Phase::Connecting(connecting) => {
                 Deadline::new(connecting.expires, "give an answered offer up")
@@ -154,6 +174,17 @@ impl Session {
         self.phase = Phase::Connecting(connecting);
     }
 
+    /// Takes the offer whose answer was put off.
+    pub(super) fn take_deferred(&mut self, now: Time) -> Option<OfferOfPeer> {
+        match std::mem::replace(&mut self.phase, Phase::idle(None, now)) {
+            Phase::Deferring(deferring) => Some(deferring.offer),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+
     /// Begins to answer an offer.
     pub(super) fn answer(&mut self, answering: Answering) {
         self.candidates_used.clear();
@@ -165,9 +196,9 @@ impl Session {
         !std::mem::replace(&mut self.has_complained, true)
     }
 
-    /// Whether a connection is being made.
+    /// Whether a connection is being made, or about to be.
     pub(super) fn is_busy(&self) -> bool {
-        self.conn().is_some()
+        !matches!(self.phase, Phase::Idle { .. })
     }
 
     /// Keeps a candidate until the offer it belongs to is here.

@@ -394,7 +394,7 @@ impl World {
         }
     }
 
-    /// One relay stops for good; its links end.
+    /// One relay stops; its links end.
     pub fn stop_relay_at(&mut self, url: &str) {
         self.down.insert(url.to_owned());
         let links = std::mem::take(&mut self.links);
@@ -405,6 +405,11 @@ impl World {
             self.forget_link(who, link);
             self.schedule(who, Arrival::Refused(link));
         }
+    }
+
+    /// A relay that was stopped may be dialled again.
+    pub fn start_relay_at(&mut self, url: &str) {
+        self.down.remove(url);
     }
 
     pub fn run_for(&mut self, time: Duration) {

@@ -3,7 +3,8 @@
 use tracing::debug;
 
 use super::super::session::{
-    ATTEMPT_TTL, Answering, Connecting, Offering, Phase, Session, UseOfCandidate,
+    ATTEMPT_TTL, Answering, Connecting, Deferring, OfferOfPeer, Offering, Phase, Session,
+    UseOfCandidate,
 };
 use super::{Signaling, SignalingOutput};
 use crate::ids::{ConnId, Counter, PeerId, RelayId};
@@ -28,10 +29,12 @@ impl Signaling {
                     self.send_offer(relay, peer);
                 }
             }
-            None | Some(Phase::Idle { .. }) if is_leading => {
+            None | Some(Phase::Idle { .. } | Phase::Deferring(_)) if is_leading => {
                 self.begin_offer(relay, peer, conns, now);
             }
-            None | Some(Phase::Idle { .. }) => self.publish(relay, peer, SignalBody::Announce),
+            None | Some(Phase::Idle { .. } | Phase::Deferring(_)) => {
+                self.publish(relay, peer, SignalBody::Announce);
+            }
         }
     }
 
@@ -72,22 +75,56 @@ impl Signaling {
             Some(Phase::Connecting(_)) => return,
             Some(Phase::Answering(answering)) if !is_anew(answering) => return,
             Some(Phase::Offering(_)) if is_leading => return,
-            // It may be about to answer one of ours, which is to stand. JavaScript waits for that
-            // for ever, and a newcomer for the next announce.
-            _ if is_leading && trades_offers && self.pool.is_out(now) => return,
             Some(Phase::Idle { refused: Some(refused), .. }) if *refused == offer_id => return,
-            Some(Phase::Offering(_) | Phase::Answering(_) | Phase::Idle { .. }) | None => {}
+            Some(
+                Phase::Offering(_) | Phase::Answering(_) | Phase::Deferring(_) | Phase::Idle { .. },
+            )
+            | None => {}
         }
         let opened = self.names.key.open(sealed);
         let session = self.session(peer, now);
         let Ok(sdp) = opened else {
-            // Anyone can publish under this name, so an attempt of our own goes on.
-            if session.conn().is_none() {
+            // Anyone can publish under this name, so what is under way goes on.
+            if !session.is_busy() {
                 session.phase = Phase::idle(Some(offer_id), now);
             }
             return self.complain(peer, JoinFailure::OfferPassword);
         };
         self.note_offer(peer, &offer_id);
+        let offer = OfferOfPeer { relay, offer_id, sdp };
+        if is_leading && trades_offers {
+            self.defer_or_answer(peer, offer, conns, now);
+        } else {
+            self.answer(peer, offer, conns, now);
+        }
+    }
+
+    /// Takes a tracker's offer of a peer that may be about to answer one of ours, which is to
+    /// stand. JavaScript drops it, and a newcomer then waits for the next announce.
+    fn defer_or_answer(
+        &mut self,
+        peer: &PeerId,
+        offer: OfferOfPeer,
+        conns: &mut Counter,
+        now: Time,
+    ) {
+        let answers_until = self.pool.is_out_until(now);
+        let session = self.session(peer, now);
+        let answer_at = match &session.phase {
+            Phase::Deferring(deferring) => Some(deferring.answer_at),
+            Phase::Idle { .. }
+            | Phase::Offering(_)
+            | Phase::Connecting(_)
+            | Phase::Answering(_) => answers_until,
+        };
+        match answer_at {
+            Some(answer_at) => session.phase = Phase::Deferring(Deferring { offer, answer_at }),
+            None => self.answer(peer, offer, conns, now),
+        }
+    }
+
+    fn answer(&mut self, peer: &PeerId, offer: OfferOfPeer, conns: &mut Counter, now: Time) {
+        let OfferOfPeer { relay, offer_id, sdp } = offer;
         let session = self.session(peer, now);
         let ours = session.conn();
         let held = session.take_held(&offer_id);
@@ -153,6 +190,7 @@ impl Signaling {
             Phase::Connecting(connecting) if matches(&connecting.offer_id) => Some(connecting.conn),
             Phase::Answering(answering) if matches(&answering.offer_id) => Some(answering.conn),
             Phase::Idle { .. }
+            | Phase::Deferring(_)
             | Phase::Offering(_)
             | Phase::Connecting(_)
             | Phase::Answering(_) => None,
@@ -199,8 +237,13 @@ impl Signaling {
         }
     }
 
-    pub(super) fn expire(&mut self, peer: &PeerId, now: Time) {
-        let Some(session) = self.sessions.get(peer) else { return };
+    /// The time of what is under way with a peer is over.
+    pub(super) fn expire(&mut self, peer: &PeerId, conns: &mut Counter, now: Time) {
+        let Some(session) = self.sessions.get_mut(peer) else { return };
+        if let Some(offer) = session.take_deferred(now) {
+            self.answer(peer, offer, conns, now);
+            return self.note_deadline(peer);
+        }
         match session.conn() {
             None => {
                 self.sessions.remove(peer);

@@ -36,13 +36,14 @@ impl Signaling {
             self.outputs.push_back(SignalingOutput::Trade { relay, offers, is_dormant });
             return;
         }
-        for _ in 0..self.pool.missing(now) {
+        if let Some(side) = self.relays.get_mut(&relay) {
+            side.awaits_offers = true;
+        }
+        let announces = self.relays.values().filter(|side| side.awaits_offers).count();
+        for _ in 0..self.pool.missing(announces, now) {
             let conn = ConnId(conns.next());
             self.pool.add(OfferId::generate_bulk(&mut self.rng), conn, now);
             self.outputs.push_back(SignalingOutput::OfferAnyone { conn });
-        }
-        if let Some(side) = self.relays.get_mut(&relay) {
-            side.awaits_offers = true;
         }
         self.trade_if_ready(now);
     }
@@ -53,7 +54,7 @@ impl Signaling {
         }
         for (relay, side) in &mut self.relays {
             if std::mem::take(&mut side.awaits_offers) {
-                let (relay, offers) = (*relay, self.pool.announced(now));
+                let (relay, offers) = (*relay, self.pool.announce(now));
                 let trade = SignalingOutput::Trade { relay, offers, is_dormant: false };
                 self.outputs.push_back(trade);
             }
@@ -74,7 +75,10 @@ impl Signaling {
         match self.sessions.get(peer).map(|session| &session.phase) {
             Some(Phase::Connecting(_)) => return,
             Some(Phase::Answering(_)) if !is_leading => return,
-            Some(Phase::Answering(_) | Phase::Offering(_) | Phase::Idle { .. }) | None => {}
+            Some(
+                Phase::Answering(_) | Phase::Offering(_) | Phase::Deferring(_) | Phase::Idle { .. },
+            )
+            | None => {}
         }
         let opened = self.names.key.open(sealed);
         let session = self.session(peer, now);
