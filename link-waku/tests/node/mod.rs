@@ -12,9 +12,11 @@ mod streams;
 pub mod waku;
 
 use std::collections::HashMap;
+use std::mem;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use libp2p::identity::Keypair;
 use libp2p::swarm::{NetworkBehaviour, Stream, SwarmEvent};
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, noise, ping, tcp, yamux,
@@ -57,8 +59,8 @@ pub enum Muxers {
 
 /// The type of what multiplexes is different for each choice.
 macro_rules! swarm_with {
-    ($muxers:expr, $protocols:expr) => {
-        SwarmBuilder::with_new_identity()
+    ($key:expr, $muxers:expr, $protocols:expr) => {
+        SwarmBuilder::with_existing_identity($key)
             .with_tokio()
             .with_tcp(tcp::Config::default(), noise::Config::new, $muxers)
             .unwrap()
@@ -86,23 +88,30 @@ pub struct ServiceNode {
     pub address: Multiaddr,
     /// How many connections it has.
     pub connections: watch::Receiver<u32>,
+    /// How many clients are subscribed to something.
+    pub subscribers: watch::Receiver<usize>,
     /// What clients said when they were asked for their metadata.
     pub metadata: mpsc::UnboundedReceiver<Bytes>,
     task: AbortHandle,
 }
 
 impl ServiceNode {
-    /// Starts one, on a port of its own.
+    /// Starts one, on a port and with a key of its own.
     pub async fn start(conduct: Conduct, muxers: Muxers) -> Self {
+        Self::start_at(0, Keypair::generate_ed25519(), conduct, muxers).await
+    }
+
+    /// Starts one on `port`, or any if that is 0, as whoever holds `key`.
+    pub async fn start_at(port: u16, key: Keypair, conduct: Conduct, muxers: Muxers) -> Self {
         let protocols = [FILTER_SUBSCRIBE, METADATA, STORE, LIGHTPUSH]
             .into_iter()
             .filter(|protocol| *protocol != LIGHTPUSH || conduct != Conduct::RefusesLightpush);
         let (yamux, mplex) = (yamux::Config::default, libp2p_mplex::Config::default);
         let mut swarm = match muxers {
-            Muxers::Both => swarm_with!((yamux, mplex), protocols),
-            Muxers::Mplex => swarm_with!(mplex, protocols),
+            Muxers::Both => swarm_with!(key, (yamux, mplex), protocols),
+            Muxers::Mplex => swarm_with!(key, mplex, protocols),
         };
-        swarm.listen_on("/ip4/127.0.0.1/tcp/0/ws".parse().unwrap()).unwrap();
+        swarm.listen_on(format!("/ip4/127.0.0.1/tcp/{port}/ws").parse().unwrap()).unwrap();
         let address = loop {
             if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
                 break address;
@@ -110,6 +119,7 @@ impl ServiceNode {
         };
         let address = address.with_p2p(*swarm.local_peer_id()).unwrap();
         let (connected, connections) = watch::channel(0);
+        let (subscribed, subscribers) = watch::channel(0);
         let (told, metadata) = mpsc::unbounded_channel();
         let service = Service {
             swarm,
@@ -118,10 +128,11 @@ impl ServiceNode {
             opening: HashMap::new(),
             tasks: JoinSet::new(),
             connected,
+            subscribed,
             told,
         };
         let task = tokio::spawn(service.run()).abort_handle();
-        ServiceNode { address, connections, metadata, task }
+        ServiceNode { address, connections, subscribers, metadata, task }
     }
 
     /// Ends it, and its connections.
@@ -166,6 +177,7 @@ struct Service {
     opening: HashMap<StreamId, Purpose>,
     tasks: JoinSet<Finished>,
     connected: watch::Sender<u32>,
+    subscribed: watch::Sender<usize>,
     told: mpsc::UnboundedSender<Bytes>,
 }
 
@@ -176,6 +188,8 @@ impl Service {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some(finished) = self.tasks.join_next() => self.on_finished(finished.unwrap()),
             }
+            let now = self.subscriptions.subscribers();
+            self.subscribed.send_if_modified(|count| mem::replace(count, now) != now);
         }
     }
 

@@ -175,6 +175,11 @@ impl Subscriptions {
     pub fn forget(&mut self, peer: PeerId) {
         self.0.remove(&peer);
     }
+
+    /// How many have a subscription.
+    pub fn subscribers(&self) -> usize {
+        self.0.len()
+    }
 }
 
 fn check_topics(request: &FilterRequest) -> Result<(), (u32, &'static str)> {
