@@ -8,6 +8,7 @@ const MODULES = {
   torrent: '@trystero-p2p/torrent',
   supabase: '@trystero-p2p/supabase',
   firebase: './firebase.mjs',
+  ipfs: './ipfs.mjs',
 };
 
 /** The option that names them, separated by commas, and its value where it is not given. */
