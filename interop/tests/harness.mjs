@@ -28,13 +28,16 @@ const SHOWN_CHARACTERS = 400;
 const script = (name) => fileURLToPath(new URL(`../js/${name}`, import.meta.url));
 const node = (name, ...args) => ({ command: process.execPath, args: [script(name), ...args] });
 
+const { TRISTERO_BIN, TRISTERO_IPFS_BIN = TRISTERO_BIN } = process.env;
+
 /** The kinds of peer, and how each is started. */
 export const KINDS = {
   werift: node('agent.mjs', '--webrtc', 'werift'),
   'node-datachannel': node('agent.mjs', '--webrtc', 'node-datachannel'),
   chromium: node('browser.mjs'),
   'chromium-mdns': node('browser.mjs', '--mdns'),
-  rust: { command: process.env.TRISTERO_BIN, args: ['agent'] },
+  rust: { command: TRISTERO_BIN, args: ['agent'] },
+  'rust-ipfs': { command: TRISTERO_IPFS_BIN, args: ['agent'] },
 };
 
 /** Peers that are tested together, the relay they meet at, and what they leave behind. */
@@ -216,7 +219,7 @@ const matching = (event, where) => (candidate) =>
 
 /** Starts the relay of the program under test. */
 export const startRustRelay = async () => {
-  const relay = spawn(process.env.TRISTERO_BIN, ['relay', '--listen', '127.0.0.1:0'], {
+  const relay = spawn(TRISTERO_BIN, ['relay', '--listen', '127.0.0.1:0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   keepUntilExit(relay);
@@ -240,7 +243,7 @@ export const startRustRelay = async () => {
 /** Why peers of this kind can't run here, or nothing if they can. */
 export const whyMissing = (kind) => {
   const { command, args } = KINDS[kind];
-  if (kind === 'rust') {
+  if (kind.startsWith('rust')) {
     return command ? undefined : 'TRISTERO_BIN does not name the program';
   }
   if (kind.startsWith('chromium')) {
@@ -254,10 +257,13 @@ export const whyMissing = (kind) => {
  * `describe` for tests that need peers of these kinds. Where one can't run the suite is skipped,
  * with the reason; in CI that is a failure.
  */
-export const describeWith = (name, kinds, body) => {
-  const reason = kinds.map(whyMissing).find(Boolean);
+export const describeWith = (name, kinds, body) =>
+  describeUnless(kinds.map(whyMissing).find(Boolean), name, body);
+
+/** `describe`, unless there is a reason not to: then as where peers can't run. */
+export const describeUnless = (reason, name, ...rest) => {
   if (!reason) {
-    describe(name, body);
+    describe(name, ...rest);
   } else if (process.env.CI === 'true') {
     test(name, () => {
       throw new Error(reason);

@@ -1,6 +1,6 @@
 /** The servers that had to be written, with the clients that they have to please. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, on, once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { deleteApp, initializeApp } from '@firebase/app';
 import {
@@ -18,13 +18,17 @@ import {
 } from '@firebase/database';
 import { createClient } from '@supabase/supabase-js';
 import { WebSocket } from 'ws';
+import { openLightNode } from '../js/waku.mjs';
 import * as firebase from '../servers/firebase.mjs';
+import * as ipfs from '../servers/ipfs.mjs';
 import * as supabase from '../servers/supabase.mjs';
+import { describeUnless } from './harness.mjs';
 
 describe('the Supabase emulator with supabase-js', () => defineSupabase());
 describe('the Supabase emulator is strict', () => defineStrictness());
 describe('the Firebase emulator with its client', () => defineFirebase());
 describe('the Firebase emulator on the wire', () => defineFirebaseWire());
+describeUnless(ipfs.whyMissing(), 'the Waku node with js-waku', () => defineWaku());
 
 /** How long the client waits for an answer, and this process for the client in the end. */
 const CLIENT_TIMEOUT_MS = 2_000;
@@ -326,5 +330,60 @@ function defineFirebaseWire() {
     assert.equal((await ask(socket, 's', { c: {} })).s, 'ok');
     socket.send('{');
     await once(socket, 'close');
+  });
+}
+
+function defineWaku() {
+  let server;
+  const nodes = [];
+  before(async () => (server = await ipfs.start()));
+  after(async () => {
+    // Subscriptions have timers that do not end with their node.
+    nodes.forEach(({ filter }) => filter.unsubscribeAll());
+    await Promise.all(nodes.map((node) => node.stop()));
+    await server.stop();
+  });
+
+  const connect = async () => {
+    const node = await openLightNode(server.url);
+    nodes.push(node);
+    return node;
+  };
+  /** Subscribes, and returns what gives the next text that is pushed. */
+  const listen = async (node, contentTopic) => {
+    const pushed = new EventEmitter();
+    const texts = on(pushed, 'text');
+    const decoder = node.createDecoder({ contentTopic });
+    const toText = ({ payload }) => pushed.emit('text', new TextDecoder().decode(payload));
+    assert.ok(await node.filter.subscribe(decoder, toText));
+    return async () => (await texts.next()).value[0];
+  };
+  const send = async (node, contentTopic, text) => {
+    const encoder = node.createEncoder({ contentTopic, ephemeral: true });
+    const payload = new TextEncoder().encode(text);
+    const { failures } = await node.lightPush.send(encoder, { payload }, { autoRetry: false });
+    assert.deepEqual(failures, []);
+  };
+
+  test('pushes what is said on a topic to those who subscribed to it, who said it too', async () => {
+    const [one, other] = await Promise.all([connect(), connect()]);
+    const ones = await listen(one, '/trystero-a/0/msg/json');
+    const others = await listen(other, '/trystero-b/0/msg/json');
+    await send(one, '/trystero-b/0/msg/json', 'grüß dich');
+    assert.equal(await others(), 'grüß dich');
+    await send(other, '/trystero-a/0/msg/json', 'for one');
+    assert.equal(await ones(), 'for one');
+    await send(other, '/trystero-b/0/msg/json', 'for myself');
+    assert.equal(await others(), 'for myself');
+  });
+
+  test('takes clients back after a restart, with their subscriptions', async () => {
+    const [one, other] = await Promise.all([connect(), connect()]);
+    const [ones, others] = await Promise.all([one, other].map((node) => listen(node, '/a/0/b/c')));
+    await server.connected(nodes.length);
+    await server.restart();
+    await server.connected(nodes.length);
+    await send(one, '/a/0/b/c', 'again');
+    assert.deepEqual(await Promise.all([ones(), others()]), ['again', 'again']);
   });
 }

@@ -45,11 +45,11 @@ impl Project {
         self.command(&self.cargo, arguments)
     }
 
-    /// Where a release build puts the program `name`. Wherever cargo was told to build, we were
-    /// built there too: in a folder beside `release`.
-    pub(crate) fn release_binary(&self, name: &str) -> PathBuf {
+    /// Where a build puts the program `name`, in the folder of its profile: `release` or `debug`.
+    /// Wherever cargo was told to build, we were built there too: in such a folder.
+    pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
         let target = env::current_exe().ok().and_then(|exe| Some(exe.ancestors().nth(2)?.into()));
         let target: PathBuf = target.unwrap_or_else(|| self.root.join("target"));
-        target.join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        target.join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 }

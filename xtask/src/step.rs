@@ -2,7 +2,8 @@
 //!
 //! The order saves time on few cores: what fails fast comes first, clippy and rustdoc share what
 //! they learn of the dependencies, and the release build that the interop tests drive is the one
-//! that the demo runs.
+//! that the demo runs. What they drive with libp2p is the build of the tests: for release it would
+//! change the features of half the dependencies, and the demo would build those anew.
 
 use std::fs;
 use std::path::Path;
@@ -86,8 +87,8 @@ fn check_docs(project: &Project) -> Result<(), Obstacle> {
 }
 
 fn run_tests(project: &Project) -> Tally {
-    let all = ["test", "--workspace", "--all-features", "--no-fail-fast"];
-    let mut cargo = project.cargo(&all);
+    let mut cargo = project.cargo(&ALL_TESTS);
+    cargo.arg("--no-fail-fast");
     let redis = setup::redis_server(project);
     if redis.is_err() {
         // Tests that need it have it in their names.
@@ -118,11 +119,14 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
     let tests = test_files(&project.interop().join("tests"))?;
     let program = ["build", "--release", "--package", "tristero-cli"];
     command::run(&mut project.cargo(&program))?;
+    command::run(project.cargo(&ALL_TESTS).arg("--no-run"))?;
 
     let mut node = project
         .command("node", &["--test", "--test-reporter=tap", "--test-concurrency=2", TEST_TIMEOUT]);
     node.current_dir(project.interop()).args(tests);
-    node.env("TRISTERO_BIN", project.release_binary("tristero"));
+    node.env("TRISTERO_BIN", project.program("release", "tristero"));
+    node.env("TRISTERO_IPFS_BIN", project.program("debug", "tristero"));
+    node.env("TRISTERO_WAKU_NODE", project.program("debug", "examples/service_node"));
     let browser = setup::chromium(project);
     if let Ok(path) = &browser {
         node.env("CHROMIUM", path);
@@ -153,6 +157,10 @@ fn test_files(folder: &Path) -> Result<Vec<String>, Missing> {
     files.sort();
     Ok(files)
 }
+
+/// The tests of all crates. Their build has the program with libp2p, and the examples; a build of
+/// just these would have other settings deep down, and share little.
+const ALL_TESTS: [&str; 3] = ["test", "--workspace", "--all-features"];
 
 /// Longer than any file of tests takes. Its tests have deadlines of their own; this one only makes
 /// sure that a run which hangs still ends and says so.
