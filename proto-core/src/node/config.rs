@@ -47,7 +47,7 @@ pub struct RelayConfig {
 
 impl PartialEq for RelayConfig {
     fn eq(&self, other: &Self) -> bool {
-        self.strategy.name() == other.strategy.name() && self.url == other.url
+        *self.strategy == *other.strategy && self.url == other.url
     }
 }
 

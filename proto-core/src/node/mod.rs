@@ -32,9 +32,7 @@ use crate::limits::Limits;
 use crate::peer::Peer;
 use crate::rng::Seed;
 use crate::room::{Room, RoomTerms};
-use crate::signaling::{
-    Relay, RelayStatus, RelayUrl, RoomNames, SessionTerms, Signaling, SignalingTerms,
-};
+use crate::signaling::{Relay, RelayStatus, RoomNames, SessionTerms, Signaling, SignalingTerms};
 use crate::time::{Clock, Deadline, DueSet, Time};
 use routes::Routes;
 
@@ -60,7 +58,6 @@ pub struct Node<E> {
     are_relays_paused: bool,
     engine: E,
     relays: BTreeMap<RelayId, Relay>,
-    relay_ids: BTreeMap<(String, RelayUrl), RelayId>,
     links: BTreeMap<LinkId, RelayId>,
     rooms: BTreeMap<RoomKey, Joined>,
     peers: BTreeMap<ConnId, Peer>,
@@ -125,7 +122,6 @@ impl<E: Engine> Node<E> {
             are_relays_paused: false,
             engine,
             relays: BTreeMap::new(),
-            relay_ids: BTreeMap::new(),
             links: BTreeMap::new(),
             rooms: BTreeMap::new(),
             peers: BTreeMap::new(),
@@ -367,9 +363,9 @@ impl<E: Engine> Node<E> {
     }
 
     fn use_relay(&mut self, room: RoomKey, config: &RelayConfig, now: Time) {
-        let name = (config.strategy.name().to_owned(), config.url.clone());
-        let next_relay = &mut self.next_relay;
-        let id = *self.relay_ids.entry(name).or_insert_with(|| RelayId(next_relay.next()));
+        let shared =
+            self.relays.iter().find(|(_, relay)| relay.is_at(&*config.strategy, &config.url));
+        let id = shared.map_or_else(|| RelayId(self.next_relay.next()), |(id, _)| *id);
         let strategy = config.strategy.clone();
         let terms = SessionTerms {
             url: config.url.clone(),

@@ -21,7 +21,7 @@ pub use relay::{RelayState, RelayStatus};
 pub(crate) use room_signaling::{RoomNames, Signaling, SignalingOutput, SignalingTerms};
 pub use strategy::{
     BulkOffers, Decoded, InvalidRelayUrl, LinkFrame, LinkTarget, Malformed, Publication,
-    RelaySession, RelayUrl, SessionInput, SessionOutput, SessionTerms, Strategy, Subscription,
-    TopicCodec,
+    RelaySession, RelayUrl, SameStrategy, SessionInput, SessionOutput, SessionTerms, Strategy,
+    Subscription, TopicCodec,
 };
 pub use topic_session::TopicSession;

@@ -323,6 +323,11 @@ impl Relay {
         matches!(self.state, State::Open { .. })
     }
 
+    /// Whether it is at this place, and speaks in this way.
+    pub(crate) fn is_at(&self, strategy: &dyn Strategy, url: &RelayUrl) -> bool {
+        self.strategy.is_same(strategy) && self.url == *url
+    }
+
     pub(crate) fn is_unused(&self) -> bool {
         self.topics.is_empty()
     }

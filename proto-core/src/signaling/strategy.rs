@@ -5,6 +5,7 @@
 //! [`TopicSession`](super::TopicSession) makes a session of it. Implement either outside this
 //! crate, and name it by a [`Strategy`], to meet over a service of your own.
 
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -17,9 +18,11 @@ use crate::time::{Clock, Deadline, Time};
 use crate::wire::{OfferId, Signal};
 
 /// A kind of relay. It makes the session for each relay of its kind.
-pub trait Strategy: fmt::Debug + Send + Sync {
-    /// A short name in lower case, such as `ws`. Relays are shared between rooms where this and
-    /// the URL are equal.
+///
+/// Relays are shared between rooms whose strategies and URLs are equal, so a strategy has to have
+/// [`PartialEq`]: derive it, and everything that sessions may differ by, such as a token, counts.
+pub trait Strategy: fmt::Debug + Send + Sync + SameStrategy {
+    /// A short name in lower case, such as `ws`.
     fn name(&self) -> &str;
 
     /// A session for one relay. It lives through all reconnections.
@@ -52,6 +55,30 @@ pub trait Strategy: fmt::Debug + Send + Sync {
     /// How many of those are used, where a room's configuration does not say.
     fn redundancy(&self) -> usize {
         usize::MAX
+    }
+}
+
+/// Whether a strategy is equal to another that may be of any type. Whatever has [`PartialEq`] has
+/// it.
+#[diagnostic::on_unimplemented(
+    message = "relays are shared between rooms whose strategies are equal, and `{Self}` can't be \
+               compared",
+    note = "add `#[derive(PartialEq)]` to it"
+)]
+pub trait SameStrategy: Any {
+    /// Whether a session of either would do for both.
+    fn is_same(&self, other: &dyn Strategy) -> bool;
+}
+
+impl<S: PartialEq + Any> SameStrategy for S {
+    fn is_same(&self, other: &dyn Strategy) -> bool {
+        (other as &dyn Any).downcast_ref::<S>().is_some_and(|other| self == other)
+    }
+}
+
+impl PartialEq for dyn Strategy {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::signaling::{
 };
 
 /// The strategy `ws`: relays as `tristero relay` and Trystero's own server are.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WsRelay;
 
 impl Strategy for WsRelay {

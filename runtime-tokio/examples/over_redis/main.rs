@@ -16,7 +16,7 @@ use tristero_tokio::signaling::{
 use tristero_tokio::{Config, Dialers, Options, node};
 
 /// The strategy: what `Config` is given.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Redis;
 
 impl Strategy for Redis {

@@ -17,7 +17,7 @@ use tristero_tokio::signaling::{
 use tristero_tokio::{Config, join};
 
 /// The strategy: what `Config` is given.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Lists;
 
 impl Strategy for Lists {

@@ -47,9 +47,8 @@ const FIREBASE_DOMAINS: [&str; 2] = [".firebaseio.com", ".firebasedatabase.app"]
 /// assert_eq!(url.as_str(), "wss://chat.firebaseio.com/.ws?v=5&ns=chat");
 /// # Ok::<(), tristero_proto::signaling::InvalidRelayUrl>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Firebase {
-    name: String,
     base: Base,
     namespace: Option<String>,
     token: Option<String>,
@@ -61,12 +60,6 @@ impl Firebase {
     #[must_use]
     pub fn path(mut self, path: &str) -> Self {
         self.base = Base::new(path);
-        // Relays are shared by name and URL, and one session has one path.
-        self.name = if self.base == Base::new(DEFAULT_PATH) {
-            "firebase".to_owned()
-        } else {
-            format!("firebase:{}", self.base)
-        };
         self
     }
 
@@ -78,8 +71,7 @@ impl Firebase {
     }
 
     /// Signs in with this token before anything else, for databases with rules. It is sent again
-    /// after each reconnect, and not renewed. Rooms that share a database share the token of the
-    /// first of them.
+    /// after each reconnect, and not renewed.
     #[must_use]
     pub fn auth(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
@@ -100,12 +92,7 @@ impl Firebase {
 
 impl Default for Firebase {
     fn default() -> Self {
-        Firebase {
-            name: "firebase".to_owned(),
-            base: Base::new(DEFAULT_PATH),
-            namespace: None,
-            token: None,
-        }
+        Firebase { base: Base::new(DEFAULT_PATH), namespace: None, token: None }
     }
 }
 
@@ -120,8 +107,8 @@ impl fmt::Debug for Firebase {
 }
 
 impl Strategy for Firebase {
-    fn name(&self) -> &str {
-        &self.name
+    fn name(&self) -> &'static str {
+        "firebase"
     }
 
     fn session(&self, terms: SessionTerms) -> Box<dyn RelaySession> {
@@ -194,10 +181,10 @@ mod tests {
     }
 
     #[test]
-    fn another_path_is_another_relay_and_tokens_are_not_shown() {
+    fn another_path_is_another_strategy_and_tokens_are_not_shown() {
         let firebase = Firebase::default();
-        assert_eq!(firebase.clone().path("/__trystero__/").name(), "firebase");
-        assert_eq!(firebase.clone().path("a/b").name(), "firebase:a/b");
+        assert_eq!(firebase, firebase.clone().path("/__trystero__/"));
+        assert_ne!(firebase, firebase.clone().path("a/b"));
         assert!(!format!("{:?}", firebase.auth("secret")).contains("secret"));
     }
 }

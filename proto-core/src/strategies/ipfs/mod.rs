@@ -33,7 +33,7 @@ const HOST_PROTOCOLS: [&str; 5] = ["dns", "dns4", "dns6", "ip4", "ip6"];
 /// A relay is a node's multiaddr, `/dns4/HOST/tcp/443/wss/p2p/ID`, and is dialled as
 /// [`LinkTarget::Custom`](crate::signaling::LinkTarget::Custom). Candidates don't trickle, as in Trystero, where a room's configuration
 /// does not say otherwise.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ipfs;
 
 impl Strategy for Ipfs {

@@ -22,7 +22,7 @@ use crate::signaling::{RelaySession, RelayUrl, SessionTerms, Strategy};
 use session::MqttSession;
 
 /// The strategy `mqtt`: public MQTT brokers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mqtt;
 
 impl Strategy for Mqtt {

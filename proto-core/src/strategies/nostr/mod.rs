@@ -13,7 +13,7 @@ use crate::signaling::{RelaySession, RelayUrl, SessionTerms, Strategy};
 use session::NostrSession;
 
 /// The strategy `nostr`: public relays of the Nostr network.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Nostr;
 
 impl Strategy for Nostr {

@@ -30,7 +30,7 @@ const PATH: &str = "/realtime/v1/websocket";
 const VERSION: &str = "2.0.0";
 
 /// The strategy `supabase`: the Realtime service of one project.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Supabase {
     key: String,
     access_token: Option<String>,
@@ -42,8 +42,7 @@ impl Supabase {
         Supabase { key: key.into(), access_token: None }
     }
 
-    /// Joins channels with this token (JWT) in place of the key. Rooms that share a relay use the
-    /// token of the one that came first.
+    /// Joins channels with this token (JWT) in place of the key.
     #[must_use]
     pub fn access_token(mut self, token: impl Into<String>) -> Self {
         self.access_token = Some(token.into());

@@ -26,7 +26,7 @@ const URLS: [&str; 5] = [
 const REDUNDANCY: usize = 3;
 
 /// The strategy `torrent`: public BitTorrent trackers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Torrent;
 
 impl Strategy for Torrent {
