@@ -1,5 +1,21 @@
-//! Many nodes in virtual time, over lossy networks, NATs and faulty relays. Not written yet.
+//! A world of many peers, relays and lossy networks, in virtual time and from one seed.
 //!
-//! It will run real nodes on the real engine from one seed, with faults that the seed draws, and
-//! hold every promise of the core against what happened. Until then `proto-core/tests/common` has
-//! a small world without faults, on the in-memory engine.
+//! Peers are real nodes on the real engine: ICE and SCTP run as they do outside. Only DTLS is
+//! replaced by something that encrypts nothing. What happens is a function of the seed and of what
+//! is done to the [`World`], so whatever went wrong can be seen again.
+
+mod network;
+mod null_dtls;
+mod peer;
+#[doc(hidden)]
+pub mod program;
+mod queue;
+mod relays;
+mod soak;
+mod trace;
+mod world;
+
+pub use network::{Conditions, Counters, HostId, Loss, Network};
+pub use peer::{PeerOptions, SimNode};
+pub use relays::{ClientId, Relay, Relays, Service, ServiceOutput, WsService};
+pub use world::{Told, Who, World};

@@ -1,0 +1,146 @@
+//! A peer of the world: a node with its machine.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use tristero_proto::{Clock, Deadline, Input, Node, NodeConfig, Output, PeerId, Seed, Time};
+use tristero_str0m::Str0mEngine;
+
+use crate::network::HostId;
+use crate::null_dtls;
+
+/// A node on the real engine.
+pub type SimNode = Node<Str0mEngine>;
+
+/// How a peer begins.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct PeerOptions {
+    /// What its node is told.
+    pub config: NodeConfig,
+    /// How far its wall clock is ahead of the right time, in milliseconds; behind it if negative.
+    pub clock_skew_millis: i64,
+}
+
+impl PeerOptions {
+    /// The same, with this id.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be a peer's id.
+    #[must_use]
+    pub fn with_id(mut self, id: &str) -> Self {
+        self.config.self_id = Some(PeerId::new(id).expect("a peer's id"));
+        self
+    }
+
+    /// The same, with a wall clock that is ahead by so many milliseconds.
+    #[must_use]
+    pub fn with_clock_skew(self, millis: i64) -> Self {
+        PeerOptions { clock_skew_millis: millis, ..self }
+    }
+}
+
+/// A peer of the world.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) host: HostId,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) state: PeerState,
+    /// The generator of the thread, as this peer finds it: str0m draws names from there.
+    names: u64,
+    /// When it wants to be woken, as the world has noted it.
+    pub(crate) due: Option<Time>,
+    /// How often in a row it wanted to be woken again at once.
+    pub(crate) haste: u32,
+}
+
+/// How a peer is.
+#[derive(Debug)]
+pub(crate) enum PeerState {
+    Running(Box<SimNode>),
+    /// Its machine sleeps. What comes meanwhile is lost.
+    Asleep(Box<SimNode>),
+    /// Its process has ended without a goodbye.
+    Crashed,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        options: PeerOptions,
+        host: HostId,
+        seed: &Seed,
+        zero: Instant,
+        clock: Clock,
+    ) -> Self {
+        let names = seed.rng("names that str0m draws").below(u64::MAX);
+        let mut peer = Peer {
+            host,
+            addresses: Vec::new(),
+            state: PeerState::Crashed,
+            names,
+            due: None,
+            haste: 0,
+        };
+        let node = peer.with_names(|_| {
+            let mut config = tristero_str0m::Config::default();
+            config.crypto = null_dtls::crypto_provider();
+            let engine = Str0mEngine::with_config(&config, &seed.fork("engine"), zero);
+            let unix = skewed(clock.unix, options.clock_skew_millis);
+            Node::new(options.config, engine, seed.fork("node"), Clock { unix, ..clock })
+        });
+        peer.state = PeerState::Running(Box::new(node));
+        peer
+    }
+
+    /// Does something to its node, if it is awake.
+    pub(crate) fn with<T>(&mut self, act: impl FnOnce(&mut SimNode) -> T) -> Option<T> {
+        self.with_names(|peer| match &mut peer.state {
+            PeerState::Running(node) => Some(act(node)),
+            PeerState::Asleep(_) | PeerState::Crashed => None,
+        })
+    }
+
+    pub(crate) fn handle_input(&mut self, input: Input<'_>, now: Time) {
+        self.with(|node| node.handle_input(input, now));
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        self.with(|node| node.handle_timeout(now));
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.with(SimNode::poll_output).flatten()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+        match &self.state {
+            PeerState::Running(node) => node.poll_timeout(),
+            PeerState::Asleep(_) | PeerState::Crashed => None,
+        }
+    }
+
+    /// Its node, asleep or not; `None` once it has crashed.
+    pub(crate) fn node(&self) -> Option<&SimNode> {
+        match &self.state {
+            PeerState::Running(node) | PeerState::Asleep(node) => Some(node),
+            PeerState::Crashed => None,
+        }
+    }
+
+    /// Does something while the generator of the thread is the peer's own, so that no other world on
+    /// the thread, nor another peer, shifts what it draws.
+    fn with_names<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let others = fastrand::get_seed();
+        fastrand::seed(self.names);
+        let result = act(self);
+        self.names = fastrand::get_seed();
+        fastrand::seed(others);
+        result
+    }
+}
+
+fn skewed(unix: Duration, millis: i64) -> Duration {
+    let skew = Duration::from_millis(millis.unsigned_abs());
+    if millis < 0 { unix.saturating_sub(skew) } else { unix + skew }
+}

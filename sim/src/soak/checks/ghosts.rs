@@ -1,0 +1,64 @@
+//! A peer that is gone is a member no longer than its bound.
+//!
+//! Nothing is heard of it for 9 s, then its connection is closed. What it sent may take a while to
+//! arrive, and whoever sleeps notices when it wakes.
+
+use std::time::Duration;
+
+use super::{Check, Verdict, ensure};
+use crate::soak::record::{Known, Record, State, Visit, VisitId};
+use crate::world::World;
+
+/// How long a peer may be a member after it is gone.
+const GHOST_MAX: Duration = Duration::from_secs(25);
+
+#[derive(Debug)]
+pub(super) struct Ghosts;
+
+impl Check for Ghosts {
+    fn name(&self) -> &'static str {
+        "ghosts"
+    }
+
+    fn look(&mut self, _: &World, record: &Record) -> Verdict {
+        for (visit, known) in record.open_visits() {
+            let host = &record.peers[&visit.who];
+            let is_settled = record.now.since(host.since) > GHOST_MAX;
+            if host.state == State::Awake && (is_settled || host.since == known.from) {
+                self.look_at(visit, known, record)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ghosts {
+    fn look_at(&self, visit: VisitId, known: &Visit, record: &Record) -> Verdict {
+        for (id, since) in &known.members {
+            let is_there = record.visit_of(known.place, id).is_some();
+            if is_there || record.now.since(*since) <= GHOST_MAX {
+                continue;
+            }
+            let of_id = record.peers.iter().filter(|(_, known)| known.id == *id);
+            let gone = of_id.map(|(who, peer)| gone_since(*who, peer, known, record)).max();
+            let Some(gone) = gone else { continue };
+            ensure!(
+                record.now.since(gone) <= GHOST_MAX,
+                "{id} is gone since {gone:?}, and still a member for {:?}",
+                visit.who,
+            );
+        }
+        Ok(())
+    }
+}
+
+/// When a process left this place last.
+fn gone_since(who: crate::Who, peer: &Known, at: &Visit, record: &Record) -> tristero_proto::Time {
+    let visits =
+        record.visits.iter().filter(|(id, visit)| id.who == who && visit.place == at.place);
+    let left = visits.filter_map(|(_, visit)| visit.until).max();
+    match peer.state {
+        State::Crashed => left.unwrap_or(peer.since).min(peer.since),
+        State::Awake | State::Asleep => left.unwrap_or(record.now),
+    }
+}

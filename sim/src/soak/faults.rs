@@ -1,0 +1,173 @@
+//! What goes wrong, and when it is over: every fault lasts for a while, so that it matters.
+
+use std::time::Duration;
+
+use tristero_proto::{PeerId, Rng};
+
+use super::options::{FaultKind, Options, draw_conditions, index, number};
+use super::record::Fact;
+use super::run::{Later, Run};
+use crate::network::{Conditions, HostId, Loss};
+use crate::relays::Relay;
+use crate::world::Who;
+
+/// The state of all faults.
+#[derive(Debug)]
+pub(super) struct Faults {
+    rng: Rng,
+    /// What has not ended.
+    going_on: Vec<Ending>,
+}
+
+/// How something that goes wrong ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ending {
+    /// Two hosts hear each other again.
+    Reconnect(HostId, HostId),
+    /// A machine wakes up.
+    Wake(Who),
+    /// A process begins in place of one that ended.
+    Replace(Option<PeerId>),
+    /// A relay takes links again.
+    StartRelay(Relay),
+}
+
+impl Faults {
+    pub(super) fn new(rng: Rng) -> Self {
+        Faults { rng, going_on: Vec::new() }
+    }
+
+    /// How long until something goes wrong.
+    pub(super) fn pause(&mut self, options: &Options) -> Duration {
+        self.rng.duration_below(options.fault_interval * 2)
+    }
+}
+
+impl Run {
+    /// Lets something go wrong.
+    pub(super) fn fail(&mut self) -> Result<(), String> {
+        if self.options.faults.is_empty() {
+            return Ok(());
+        }
+        let kind = self.options.faults[index(&mut self.faults.rng, self.options.faults.len())];
+        let lasts = Duration::from_millis(number(&mut self.faults.rng, 500, 30_000).into());
+        self.log(|| format!("fault: {kind:?} for {lasts:?}"));
+        match kind {
+            FaultKind::Partition => self.part(lasts),
+            FaultKind::OneWay => self.with_two_hosts(|run, a, b| {
+                run.world.network().set_way(a, b, lost());
+                run.end_later(Ending::Reconnect(a, b), lasts);
+            }),
+            FaultKind::Clog => self.with_two_hosts(|run, a, b| {
+                let clogged = Conditions::latency(Duration::from_secs(2)).with_random_loss(10.0);
+                run.world.network().set_between(a, b, clogged);
+                run.end_later(Ending::Reconnect(a, b), lasts);
+            }),
+            FaultKind::Crash | FaultKind::Restart => return self.crash(kind, lasts),
+            FaultKind::Sleep => return self.sleep(lasts),
+            FaultKind::Roam => {
+                if let Some(who) = self.any_awake() {
+                    self.world.roam(who);
+                    return self.observe();
+                }
+            }
+            FaultKind::RelayCrash => {
+                let (relay, _) = self.relays[index(&mut self.faults.rng, self.relays.len())];
+                self.world.stop_relay(relay);
+                self.end_later(Ending::StartRelay(relay), lasts);
+            }
+            FaultKind::Weather => {
+                let conditions = draw_conditions(&mut self.faults.rng);
+                self.world.network().set_conditions(conditions);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends something that goes wrong.
+    pub(super) fn end_fault(&mut self, ending: &Ending) -> Result<(), String> {
+        let Some(place) = self.faults.going_on.iter().position(|other| other == ending) else {
+            return Ok(());
+        };
+        self.faults.going_on.swap_remove(place);
+        self.log(|| format!("over: {ending:?}"));
+        match ending {
+            Ending::Reconnect(a, b) => self.world.network().reset_between(*a, *b),
+            Ending::Wake(who) => {
+                self.note(Fact::Woke { who: *who })?;
+                self.world.wake(*who);
+                self.observe()?;
+            }
+            Ending::Replace(id) => {
+                let who = self.begin(id.clone())?;
+                let place = number(&mut self.faults.rng, 0, self.options.rooms - 1);
+                self.join(who, place)?;
+            }
+            Ending::StartRelay(relay) => self.world.start_relay(*relay),
+        }
+        Ok(())
+    }
+
+    /// Ends everything that goes wrong. The network is a good one from now on.
+    pub(super) fn heal(&mut self) -> Result<(), String> {
+        for ending in self.faults.going_on.clone() {
+            self.end_fault(&ending)?;
+        }
+        self.world.network().set_conditions(Conditions::default());
+        self.note(Fact::Healed)
+    }
+
+    fn part(&mut self, lasts: Duration) {
+        let hosts: Vec<HostId> = self.world.everyone().map(|who| self.world.host(who)).collect();
+        let (left, right): (Vec<HostId>, Vec<HostId>) =
+            hosts.into_iter().partition(|_| self.faults.rng.below(2) == 0);
+        for a in left {
+            for b in &right {
+                self.world.network().set_between(a, *b, lost());
+                self.end_later(Ending::Reconnect(a, *b), lasts);
+            }
+        }
+    }
+
+    fn crash(&mut self, kind: FaultKind, lasts: Duration) -> Result<(), String> {
+        let Some(who) = self.any_awake() else { return Ok(()) };
+        let id = (kind == FaultKind::Restart).then(|| self.record.id(who).clone());
+        self.note(Fact::Crashed { who })?;
+        self.world.crash(who);
+        self.end_later(Ending::Replace(id), lasts);
+        Ok(())
+    }
+
+    fn sleep(&mut self, lasts: Duration) -> Result<(), String> {
+        let Some(who) = self.any_awake() else { return Ok(()) };
+        self.note(Fact::Slept { who })?;
+        self.world.sleep(who);
+        self.end_later(Ending::Wake(who), lasts);
+        Ok(())
+    }
+
+    fn any_awake(&mut self) -> Option<Who> {
+        let awake: Vec<Who> = self.awake().collect();
+        let picked = index(&mut self.faults.rng, awake.len().max(1));
+        awake.get(picked).copied()
+    }
+
+    fn with_two_hosts(&mut self, act: impl FnOnce(&mut Run, HostId, HostId)) {
+        let (a, b) = (self.any_awake(), self.any_awake());
+        if let (Some(a), Some(b)) = (a, b)
+            && a != b
+        {
+            let (a, b) = (self.world.host(a), self.world.host(b));
+            act(self, a, b);
+        }
+    }
+
+    fn end_later(&mut self, ending: Ending, lasts: Duration) {
+        self.faults.going_on.push(ending.clone());
+        self.later.push(self.world.now() + lasts, Later::EndFault(ending));
+    }
+}
+
+fn lost() -> Conditions {
+    Conditions::default().with_loss(Loss::All)
+}

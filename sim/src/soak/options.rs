@@ -1,0 +1,163 @@
+//! What a run is like: drawn from its seed, and said before anything happens.
+
+use std::fmt;
+use std::time::Duration;
+
+use tristero_proto::{Rng, Seed};
+
+use crate::network::{Conditions, Loss};
+
+/// What a run is like. Some things are left out of each, so that each is about something.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Options {
+    /// Peers that are there at the beginning; others come in place of those that crash.
+    pub(crate) peers: u32,
+    /// Rooms that they choose from.
+    pub(crate) rooms: u32,
+    pub(crate) relays: u32,
+    pub(crate) conditions: Conditions,
+    /// How long everything goes wrong.
+    pub(crate) trouble_lasts: Duration,
+    /// How long applications wait between two things that they do, on average.
+    pub(crate) act_interval: Duration,
+    /// How long it takes until something goes wrong, on average.
+    pub(crate) fault_interval: Duration,
+    /// What may go wrong.
+    pub(crate) faults: Vec<FaultKind>,
+    /// How many of a hundred joins are passive, and how many come with a wrong password.
+    pub(crate) passive_percent: u32,
+    pub(crate) wrong_password_percent: u32,
+    pub(crate) has_password: bool,
+    /// The largest message, in bytes.
+    pub(crate) message_bytes_max: u32,
+    /// How far wall clocks are off, in milliseconds.
+    pub(crate) clock_skew_millis: u32,
+}
+
+/// What may go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FaultKind {
+    /// Some hosts and the others don't hear each other.
+    Partition,
+    /// One host is not heard by another, and hears it.
+    OneWay,
+    /// What goes between two hosts takes seconds and is lost in part.
+    Clog,
+    /// A process ends, and comes back as somebody else.
+    Crash,
+    /// A process ends, and comes back with the id it had.
+    Restart,
+    /// A machine sleeps.
+    Sleep,
+    /// A machine moves to another address.
+    Roam,
+    /// A relay stops, and comes back knowing nothing.
+    RelayCrash,
+    /// The network changes for all.
+    Weather,
+}
+
+impl FaultKind {
+    const ALL: [FaultKind; 9] = [
+        FaultKind::Partition,
+        FaultKind::OneWay,
+        FaultKind::Clog,
+        FaultKind::Crash,
+        FaultKind::Restart,
+        FaultKind::Sleep,
+        FaultKind::Roam,
+        FaultKind::RelayCrash,
+        FaultKind::Weather,
+    ];
+}
+
+impl Options {
+    /// The options of the run with this seed.
+    pub(crate) fn draw(seed: &Seed) -> Self {
+        let mut rng = seed.rng("options");
+        let rng = &mut rng;
+        let is_calm = rng.below(8) == 0;
+        let faults = FaultKind::ALL.into_iter().filter(|_| !is_calm && rng.below(2) == 0).collect();
+        Options {
+            peers: number(rng, 2, 6),
+            rooms: number(rng, 1, 3),
+            relays: number(rng, 1, 3),
+            conditions: draw_conditions(rng),
+            trouble_lasts: Duration::from_secs(number(rng, 30, 120).into()),
+            act_interval: Duration::from_millis(number(rng, 100, 2_000).into()),
+            fault_interval: Duration::from_millis(number(rng, 2_000, 15_000).into()),
+            faults,
+            passive_percent: [0, 0, 20, 50][index(rng, 4)],
+            wrong_password_percent: [0, 0, 0, 15][index(rng, 4)],
+            has_password: rng.below(2) == 0,
+            message_bytes_max: [100, 20_000, 200_000, 1_000_000][index(rng, 4)],
+            clock_skew_millis: [0, 0, 30_000][index(rng, 3)],
+        }
+    }
+}
+
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Options { peers, rooms, relays, conditions, .. } = self;
+        writeln!(f, "{peers} peers, {rooms} rooms, {relays} relays, {:?}", self.trouble_lasts)?;
+        writeln!(f, "network: {conditions:?}")?;
+        writeln!(f, "faults every {:?}: {:?}", self.fault_interval, self.faults)?;
+        write!(
+            f,
+            "acts every {:?}, messages to {} bytes, password {}, {} % wrong, {} % passive, clocks \
+             off by up to {} ms",
+            self.act_interval,
+            self.message_bytes_max,
+            if self.has_password { "yes" } else { "no" },
+            self.wrong_password_percent,
+            self.passive_percent,
+            self.clock_skew_millis,
+        )
+    }
+}
+
+/// A network that is anything from a LAN to a bad night.
+pub(crate) fn draw_conditions(rng: &mut Rng) -> Conditions {
+    let millis = |millis: u32| Duration::from_millis(millis.into());
+    let latency = number(rng, 1, 150);
+    let mut conditions = Conditions::latency(millis(latency));
+    if rng.below(2) == 0 {
+        conditions = conditions.with_jitter(millis(number(rng, 0, latency)));
+    }
+    conditions = match rng.below(4) {
+        0 => conditions.with_random_loss(percent(rng, 5)),
+        1 => {
+            let (good, bad) = (percent(rng, 400) + 50.0, percent(rng, 10) + 2.0);
+            conditions.with_loss(Loss::Bursts { good, bad, percent: percent(rng, 80) })
+        }
+        _ => conditions,
+    };
+    if rng.below(4) == 0 {
+        conditions = conditions.with_doubled(percent(rng, 5));
+    }
+    if rng.below(4) == 0 {
+        conditions = conditions.with_reordered_every(number(rng, 5, 100));
+    }
+    if rng.below(4) == 0 {
+        let rate = number(rng, 50_000, 2_000_000);
+        conditions = conditions.with_rate(rate.into(), 64 * 1_024);
+    }
+    conditions
+}
+
+/// A number from `least` to `most`.
+pub(crate) fn number(rng: &mut Rng, least: u32, most: u32) -> u32 {
+    let span = u64::from(most - least) + 1;
+    least + u32::try_from(rng.below(span)).expect("it is below a span of 32 bits")
+}
+
+/// A place in a list of so many.
+pub(crate) fn index(rng: &mut Rng, length: usize) -> usize {
+    usize::try_from(rng.below(length as u64)).expect("it is below a length")
+}
+
+/// From 0 to so many of a hundred.
+fn percent(rng: &mut Rng, most: u16) -> f32 {
+    let tenths = number(rng, 0, u32::from(most) * 10);
+    f32::from(u16::try_from(tenths).expect("it is below 65,536")) / 10.0
+}

@@ -1,0 +1,253 @@
+//! One run: a time of trouble in which nothing may break, then a healed world in which everything
+//! has to come right.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tristero_proto::{NodeConfig, PeerId, RelayConfig, Seed, Time};
+
+use super::apps::Apps;
+use super::checks::{self, Check};
+use super::faults::{Ending, Faults};
+use super::options::Options;
+use super::record::{Fact, Record, State};
+use crate::peer::PeerOptions;
+use crate::queue::Queue;
+use crate::relays::{Relay, WsService};
+use crate::trace::Trace;
+use crate::world::{Told, Who, World};
+
+/// A run under way.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) options: Options,
+    pub(super) world: World,
+    pub(super) relays: Vec<(Relay, RelayConfig)>,
+    pub(super) record: Record,
+    pub(super) apps: Apps,
+    pub(super) faults: Faults,
+    pub(super) later: Queue<Later>,
+    checks: Vec<Box<dyn Check>>,
+    log: Option<VecDeque<String>>,
+    skew: tristero_proto::Rng,
+}
+
+/// Something that is done later.
+#[derive(Debug)]
+pub(super) enum Later {
+    Begin,
+    Act,
+    Fail,
+    EndFault(Ending),
+    Heal,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The hash of all that peers did.
+    pub(crate) digest: u64,
+    /// How long it was, in its own time.
+    pub(crate) lasted: Duration,
+    /// What was wrong.
+    pub(crate) failure: Option<Failure>,
+    /// The last lines of the log, if one was kept.
+    pub(crate) log: Vec<String>,
+}
+
+/// What was wrong with a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) check: &'static str,
+    pub(crate) at: Time,
+    pub(crate) what: String,
+}
+
+impl Run {
+    /// A run that has not begun.
+    pub(super) fn new(number: u64, options: Options, trace: Trace, keeps_log: bool) -> Self {
+        let seed = Seed::from_number(number).fork("soak");
+        let mut world = World::with_trace(number, trace);
+        world.network().set_conditions(options.conditions);
+        let relays = (0..options.relays).map(|_| world.add_relay(WsService::new())).collect();
+        Run {
+            world,
+            relays,
+            record: Record::default(),
+            apps: Apps::new(seed.rng("apps")),
+            faults: Faults::new(seed.rng("faults")),
+            later: Queue::default(),
+            checks: checks::all(),
+            log: keeps_log.then(VecDeque::new),
+            skew: seed.rng("clock skew"),
+            options,
+        }
+    }
+
+    /// Runs it to its end.
+    pub(super) fn finish(mut self) -> Outcome {
+        let failure = self.play().err().map(|what| {
+            let (check, what) = what.split_once(": ").unwrap_or(("application", &what));
+            let check = self.checks.iter().map(|known| known.name()).find(|name| *name == check);
+            let (at, what) = (self.world.now(), what.to_owned());
+            Failure { check: check.unwrap_or("application"), at, what }
+        });
+        Outcome {
+            digest: self.world.digest(),
+            lasted: self.world.now().since_epoch(),
+            failure,
+            log: self.log.unwrap_or_default().into(),
+        }
+    }
+
+    fn play(&mut self) -> Result<(), String> {
+        for number in 0..self.options.peers {
+            let at = Time::ZERO + self.options.act_interval * number;
+            self.later.push(at, Later::Begin);
+        }
+        self.later.push(Time::ZERO + FIRST_ACT, Later::Act);
+        self.later.push(Time::ZERO + FIRST_ACT, Later::Fail);
+        self.later.push(Time::ZERO + self.options.trouble_lasts, Later::Heal);
+        while !self.apps.are_finishing {
+            let next = self.later.next_at().expect("it will be healed");
+            self.advance(next)?;
+            while let Some(later) = self.later.pop_due(self.world.now()) {
+                self.do_now(later)?;
+            }
+        }
+        self.wait_for_all()
+    }
+
+    fn do_now(&mut self, later: Later) -> Result<(), String> {
+        match later {
+            Later::Begin => _ = self.begin(None)?,
+            Later::Act => {
+                self.act()?;
+                let pause = self.apps.pause(&self.options);
+                self.later.push(self.world.now() + pause, Later::Act);
+            }
+            Later::Fail => {
+                self.fail()?;
+                let pause = self.faults.pause(&self.options);
+                self.later.push(self.world.now() + pause, Later::Fail);
+            }
+            Later::EndFault(ending) => self.end_fault(&ending)?,
+            Later::Heal => {
+                self.heal()?;
+                self.apps.are_finishing = true;
+            }
+        }
+        self.observe()
+    }
+
+    /// Waits until nothing is missing any more.
+    fn wait_for_all(&mut self) -> Result<(), String> {
+        let end = self.world.now() + LIVENESS_MAX;
+        loop {
+            self.advance(self.world.now() + LOOK_INTERVAL)?;
+            let pending = self.pending();
+            match pending {
+                None => return Ok(()),
+                Some((check, what)) if self.world.now() >= end => {
+                    return Err(format!("{check}: {LIVENESS_MAX:?} after all was healed: {what}"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn pending(&self) -> Option<(&'static str, String)> {
+        self.checks.iter().find_map(|check| {
+            check.pending(&self.world, &self.record).map(|what| (check.name(), what))
+        })
+    }
+
+    /// Runs the world until then.
+    fn advance(&mut self, end: Time) -> Result<(), String> {
+        while self.world.step(end) {
+            self.observe()?;
+        }
+        Ok(())
+    }
+
+    /// Begins a process.
+    pub(super) fn begin(&mut self, id: Option<PeerId>) -> Result<Who, String> {
+        let skew = i64::from(self.options.clock_skew_millis);
+        let skew = if skew == 0 { 0 } else { self.draw_skew(skew) };
+        let config = NodeConfig { self_id: id, ..NodeConfig::default() };
+        let options = PeerOptions { config, clock_skew_millis: skew };
+        let who = self.world.add_peer(options);
+        let id = self.world.id(who);
+        self.note(Fact::Began { who, id: &id })?;
+        Ok(who)
+    }
+
+    fn draw_skew(&mut self, most: i64) -> i64 {
+        let span = u64::try_from(2 * most).unwrap_or(1);
+        i64::try_from(self.skew.below(span)).unwrap_or(most) - most
+    }
+
+    /// Holds what peers were told against the checks, and has their applications react.
+    pub(super) fn observe(&mut self) -> Result<(), String> {
+        loop {
+            let told = self.world.take_told();
+            if told.is_empty() {
+                break;
+            }
+            for Told { who, event, .. } in told {
+                self.note(Fact::Told { who, event: &event })?;
+                if self.record.is_awake(who) {
+                    self.react(who, &event)?;
+                }
+            }
+        }
+        self.record.now = self.world.now();
+        for check in &mut self.checks {
+            let name = check.name();
+            check.look(&self.world, &self.record).map_err(|what| format!("{name}: {what}"))?;
+        }
+        Ok(())
+    }
+
+    /// Holds a fact against the checks, then knows it.
+    pub(super) fn note(&mut self, fact: Fact<'_>) -> Result<(), String> {
+        self.record.now = self.world.now();
+        self.log(|| format!("{fact:?}"));
+        for check in &mut self.checks {
+            let name = check.name();
+            check.see(fact, &self.record).map_err(|what| format!("{name}: {what}"))?;
+        }
+        self.record.note(fact);
+        Ok(())
+    }
+
+    /// Adds a line to the log, if one is kept.
+    pub(super) fn log(&mut self, line: impl FnOnce() -> String) {
+        if let Some(log) = &mut self.log {
+            let line: String = line().chars().take(LOG_LINE_MAX).collect();
+            if log.len() >= LOG_LINES_MAX {
+                log.pop_front();
+            }
+            log.push_back(format!("{:>12.6} {line}", self.world.now().since_epoch().as_secs_f64()));
+        }
+    }
+
+    /// The processes that run on machines that are awake.
+    pub(super) fn awake(&self) -> impl Iterator<Item = Who> {
+        self.record.peers.iter().filter(|(_, peer)| peer.state == State::Awake).map(|(who, _)| *who)
+    }
+}
+
+/// When the first thing is done, and the first goes wrong.
+const FIRST_ACT: Duration = Duration::from_millis(10);
+
+/// Everything comes right within this time: a relay is dialled again after 53 s at the latest, a
+/// heartbeat comes after 60 s, and a connection takes a while.
+const LIVENESS_MAX: Duration = Duration::from_secs(180);
+
+/// How often it is asked what is missing.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A log keeps so many lines, the last ones, of so many characters.
+const LOG_LINES_MAX: usize = 20_000;
+const LOG_LINE_MAX: usize = 400;

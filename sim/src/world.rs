@@ -1,0 +1,345 @@
+//! The world: peers, the network between them, and the relays that they meet at.
+//!
+//! It has one clock, which jumps from one thing that happens to the next. Network, relays and peers
+//! know nothing of each other; the world carries what one says to the other. Where several things
+//! happen in one moment they do so in a fixed order, so a run is a function of its seed and of what
+//! is done to the world.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use tristero_proto::engine::EngineInput;
+use tristero_proto::{
+    Clock, Event, Input, JoinError, LinkId, Output, PeerId, RelayConfig, RoomConfig, RoomKey, Seed,
+    Time,
+};
+
+use crate::network::{Arrival, HostId, Network, socket};
+use crate::peer::{Peer, PeerOptions, PeerState, SimNode};
+use crate::relays::{LinkArrival, Relay, Relays, Service};
+use crate::trace::Trace;
+
+/// A peer's place in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Who(u32);
+
+impl Who {
+    /// The number, from 0 in the order in which peers were added.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Something that a peer was told, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// When.
+    pub at: Time,
+    /// Who.
+    pub who: Who,
+    /// What.
+    pub event: Event,
+}
+
+/// A world. See the [crate](crate) for an example.
+#[derive(Debug)]
+pub struct World {
+    seed: Seed,
+    now: Time,
+    zero: Instant,
+    network: Network,
+    relays: Relays,
+    peers: Vec<Peer>,
+    inhabitants: BTreeMap<HostId, Who>,
+    due: BTreeSet<(Time, Who)>,
+    told: VecDeque<Told>,
+    trace: Trace,
+}
+
+impl World {
+    /// A world in which nothing is yet. All that is random in it comes from the seed.
+    pub fn new(seed: u64) -> Self {
+        World::with_trace(seed, Trace::new(false))
+    }
+
+    pub(crate) fn with_trace(seed: u64, trace: Trace) -> Self {
+        let seed = Seed::from_number(seed);
+        #[allow(clippy::disallowed_methods, reason = "only differences to it are looked at")]
+        let zero = Instant::now();
+        World {
+            now: Time::ZERO,
+            zero,
+            network: Network::new(&seed, zero),
+            relays: Relays::new(),
+            peers: Vec::new(),
+            inhabitants: BTreeMap::new(),
+            due: BTreeSet::new(),
+            told: VecDeque::new(),
+            trace,
+            seed,
+        }
+    }
+
+    /// Adds a relay, and gives what rooms name it by.
+    pub fn add_relay(&mut self, service: impl Service + 'static) -> (Relay, RelayConfig) {
+        let relay = self.relays.add(service);
+        (relay, self.relays.config(relay))
+    }
+
+    /// Adds a peer with a public address.
+    pub fn add_peer(&mut self, options: PeerOptions) -> Who {
+        let who = Who(u32::try_from(self.peers.len()).expect("nobody makes so many peers"));
+        let host = self.network.add_host();
+        let seed = self.seed.fork(&format!("peer {}", who.0));
+        let clock = Clock { now: self.now, unix: UNIX_AT_ZERO + self.now.since_epoch() };
+        self.inhabitants.insert(host, who);
+        self.peers.push(Peer::new(options, host, &seed, self.zero, clock));
+        self.add_address(who);
+        who
+    }
+
+    /// Gives a peer another address.
+    pub fn add_address(&mut self, who: Who) {
+        let peer = &mut self.peers[who.index()];
+        let address = self.network.add_address(peer.host);
+        peer.addresses.push(address);
+        let input = EngineInput::AddressAdded(socket(address));
+        self.input(who, Input::Engine(input));
+    }
+
+    /// Moves a peer to another address: the ones it had are gone.
+    pub fn roam(&mut self, who: Who) {
+        for address in std::mem::take(&mut self.peers[who.index()].addresses) {
+            self.network.remove_address(address);
+            let input = EngineInput::AddressRemoved(socket(address));
+            self.input(who, Input::Engine(input));
+        }
+        self.add_address(who);
+    }
+
+    /// Has a peer join a room.
+    pub fn join(&mut self, who: Who, config: RoomConfig) -> Result<RoomKey, JoinError> {
+        self.with(who, |node, now| node.join(config, now)).unwrap_or(Err(JoinError::ShutDown))
+    }
+
+    /// Does something to the node of a peer, as its application would; `None` if it is asleep or has
+    /// crashed.
+    pub fn with<T>(&mut self, who: Who, act: impl FnOnce(&mut SimNode, Time) -> T) -> Option<T> {
+        let now = self.now;
+        let result = self.peers[who.index()].with(|node| act(node, now));
+        self.settle(who);
+        result
+    }
+
+    /// Ends a peer's process without a goodbye. Its relays notice, since its machine lives.
+    pub fn crash(&mut self, who: Who) {
+        self.peers[who.index()].state = PeerState::Crashed;
+        self.relays.close_all(who, self.now);
+        self.settle(who);
+    }
+
+    /// Puts the machine of a peer to sleep: it does nothing, and what comes is lost.
+    pub fn sleep(&mut self, who: Who) {
+        let peer = &mut self.peers[who.index()];
+        peer.state = match std::mem::replace(&mut peer.state, PeerState::Crashed) {
+            PeerState::Running(node) => PeerState::Asleep(node),
+            other => other,
+        };
+        self.settle(who);
+    }
+
+    /// Wakes the machine of a peer. Its clock shows how long it slept.
+    pub fn wake(&mut self, who: Who) {
+        let peer = &mut self.peers[who.index()];
+        peer.state = match std::mem::replace(&mut peer.state, PeerState::Crashed) {
+            PeerState::Asleep(node) => PeerState::Running(node),
+            other => other,
+        };
+        self.settle(who);
+    }
+
+    /// Runs for so long.
+    pub fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.step(end) {}
+    }
+
+    /// Runs until something holds, for so long at most. False if it does not hold by then.
+    #[must_use = "it may not have come true"]
+    pub fn run_until(&mut self, patience: Duration, mut holds: impl FnMut(&World) -> bool) -> bool {
+        let end = self.now + patience;
+        loop {
+            if holds(self) {
+                return true;
+            }
+            if !self.step(end) {
+                return holds(self);
+            }
+        }
+    }
+
+    /// Lets the next thing happen, if it is due by `end`; else it is `end` now, and false.
+    pub fn step(&mut self, end: Time) -> bool {
+        let of_peers = self.due.first().map(|(at, _)| *at);
+        let next = [self.network.poll_timeout(), self.relays.poll_timeout(), of_peers];
+        let Some(at) = next.into_iter().flatten().min().filter(|at| *at <= end) else {
+            self.now = end;
+            return false;
+        };
+        self.now = self.now.max(at);
+        if self.network.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.network.handle_timeout(self.now);
+            while let Some(arrival) = self.network.poll_arrival() {
+                self.on_datagram(&arrival);
+            }
+        } else if self.relays.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.relays.handle_timeout(self.now);
+            while let Some(arrival) = self.relays.poll_arrival() {
+                self.on_link(arrival);
+            }
+        } else if let Some((_, who)) = self.due.first().copied() {
+            self.on_due(who);
+        }
+        true
+    }
+
+    /// Takes what peers were told since this was last asked for, oldest first.
+    pub fn take_told(&mut self) -> VecDeque<Told> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// What a peer was told, as far as it was not taken.
+    pub fn events(&self, who: Who) -> impl Iterator<Item = &Event> {
+        self.told.iter().filter(move |told| told.who == who).map(|told| &told.event)
+    }
+
+    /// The members of a room, as a peer sees it.
+    pub fn members(&self, who: Who, room: RoomKey) -> Vec<PeerId> {
+        let node = self.peers[who.index()].node();
+        node.map(|node| node.peers(room).cloned().collect()).unwrap_or_default()
+    }
+
+    /// The id of a peer.
+    ///
+    /// # Panics
+    ///
+    /// If it has crashed.
+    pub fn id(&self, who: Who) -> PeerId {
+        self.node(who).expect("a crashed peer has no id").self_id().clone()
+    }
+
+    /// The node of a peer, to look at; `None` once it has crashed.
+    pub fn node(&self, who: Who) -> Option<&SimNode> {
+        self.peers[who.index()].node()
+    }
+
+    /// Everyone who was added.
+    pub fn everyone(&self) -> impl Iterator<Item = Who> + use<> {
+        (0..self.peers.len()).map(|number| Who(u32::try_from(number).expect("they were counted")))
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The network.
+    pub fn network(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    /// The host of a peer, for the network's conditions.
+    pub fn host(&self, who: Who) -> HostId {
+        self.peers[who.index()].host
+    }
+
+    /// Ends a relay, whose links end.
+    pub fn stop_relay(&mut self, relay: Relay) {
+        self.relays.stop(relay, self.now);
+    }
+
+    /// Lets a relay that was stopped take links again.
+    pub fn start_relay(&mut self, relay: Relay) {
+        self.relays.start(relay);
+    }
+
+    /// A hash over time, peer, kind and size of all that was done: equal in runs of equal seeds.
+    pub fn digest(&self) -> u64 {
+        self.trace.digest()
+    }
+
+    fn on_datagram(&mut self, arrival: &Arrival) {
+        let Some(who) = self.inhabitants.get(&arrival.host).copied() else { return };
+        self.input(who, Input::Engine(EngineInput::Datagram(arrival.datagram())));
+    }
+
+    fn on_link(&mut self, arrival: LinkArrival) {
+        match arrival {
+            LinkArrival::Opened(who, link) => self.input(who, Input::LinkOpened(link)),
+            LinkArrival::Frame(who, link, frame) => self.input(who, Input::LinkFrame(link, frame)),
+            LinkArrival::Closed(who, link, why) => self.input(who, Input::LinkClosed(link, why)),
+        }
+    }
+
+    fn on_due(&mut self, who: Who) {
+        let now = self.now;
+        let peer = &mut self.peers[who.index()];
+        let why = peer.poll_timeout().map_or("nothing", |deadline| deadline.why);
+        peer.handle_timeout(now);
+        peer.haste += 1;
+        assert!(peer.haste < HASTE_MAX, "{who:?} wants to be woken at once, over and over: {why}");
+        self.settle(who);
+    }
+
+    fn input(&mut self, who: Who, input: Input<'_>) {
+        let now = self.now;
+        self.peers[who.index()].handle_input(input, now);
+        self.settle(who);
+    }
+
+    /// Performs what a peer wants done, and notes when it is due.
+    fn settle(&mut self, who: Who) {
+        while let Some(output) = self.peers[who.index()].poll_output() {
+            self.perform(who, output);
+        }
+        let peer = &mut self.peers[who.index()];
+        let due = peer.poll_timeout().map(|deadline| deadline.at);
+        if due.is_none_or(|at| at > self.now) {
+            peer.haste = 0;
+        }
+        if peer.due != due {
+            if let Some(was) = std::mem::replace(&mut peer.due, due) {
+                self.due.remove(&(was, who));
+            }
+            if let Some(at) = due {
+                self.due.insert((at, who));
+            }
+        }
+    }
+
+    fn perform(&mut self, who: Who, output: Output) {
+        self.trace.note(self.now, who, &output);
+        match output {
+            Output::OpenLink { link, target } => self.relays.open((who, link), &target, self.now),
+            Output::SendLink { link, frame } => self.relays.send((who, link), frame, self.now),
+            Output::CloseLink { link } => self.close_link(who, link),
+            Output::Transmit(transmit) => self.network.send(&transmit, self.now),
+            Output::Event(event) => self.told.push_back(Told { at: self.now, who, event }),
+            other => panic!("the world does not know how to do this: {other:?}"),
+        }
+    }
+
+    fn close_link(&mut self, who: Who, link: LinkId) {
+        self.relays.close((who, link), self.now);
+    }
+}
+
+/// What the wall clocks of the world show when it begins.
+const UNIX_AT_ZERO: Duration = Duration::from_secs(1_700_000_000);
+
+/// What is due may make something else due at once, but not over and over.
+const HASTE_MAX: u32 = 16;
