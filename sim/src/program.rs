@@ -12,7 +12,7 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::soak::{self, Look, Outcome};
+use crate::soak::{self, Look, Outcome, Traced};
 
 /// Soaks tristero in simulated bad nights, and replays what that found
 #[derive(Debug, Parser)]
@@ -51,6 +51,9 @@ struct RunArguments {
     /// What to print of what happened
     #[arg(long, value_enum, default_value_t = LogChoice::Tail)]
     log: LogChoice,
+    /// Prints what is logged too, by a filter such as `tristero_proto=debug`
+    #[arg(long, value_name = "FILTER")]
+    trace: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,7 +76,19 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &RunArguments) -> ExitCode {
     println!("seed {}: {}", arguments.seed, soak::options(arguments.seed));
-    let outcome = run_seed(arguments.seed, arguments.log != LogChoice::None);
+    let keeps_log = arguments.log != LogChoice::None;
+    let outcome = match &arguments.trace {
+        None => run_seed(arguments.seed, keeps_log),
+        Some(filter) => {
+            let subscriber = tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .with_ansi(std::io::stdout().is_terminal())
+                .without_time()
+                .finish();
+            let traced = Traced(subscriber.into());
+            run_look(arguments.seed, Look { keeps_log, traced: Some(traced), hashes_bytes: true })
+        }
+    };
     let skipped = match arguments.log {
         LogChoice::None => outcome.log.len(),
         LogChoice::Tail if outcome.failure.is_none() => outcome.log.len(),
@@ -152,8 +167,16 @@ fn repeat(seed: u64, first: Outcome) -> Outcome {
 }
 
 fn run_seed(seed: u64, keeps_log: bool) -> Outcome {
-    ENTROPY.set(seed);
-    soak::run(seed, Look { keeps_log, hashes_bytes: true })
+    run_look(seed, Look { keeps_log, hashes_bytes: true, traced: None })
+}
+
+/// Runs it on a thread of its own: generators that a thread keeps are new there.
+fn run_look(seed: u64, look: Look) -> Outcome {
+    let run = || {
+        ENTROPY.set(seed);
+        soak::run(seed, look)
+    };
+    thread::scope(|scope| scope.spawn(run).join()).expect("runs catch panics")
 }
 
 fn progress_bar(length: u64) -> ProgressBar {

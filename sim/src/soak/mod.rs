@@ -22,13 +22,19 @@ use run::Run;
 pub(crate) use run::{Failure, Outcome};
 
 /// How a run is looked at.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Look {
     /// Whether what happened is kept in words.
     pub(crate) keeps_log: bool,
     /// Whether the hash is over bytes too, which are the same only in this crate's own program.
     pub(crate) hashes_bytes: bool,
+    /// Who hears what is logged, in place of the check that nothing is an error.
+    pub(crate) traced: Option<Traced>,
 }
+
+/// Who hears what is logged.
+#[derive(Clone, Debug)]
+pub(crate) struct Traced(pub(crate) tracing::Dispatch);
 
 /// The options of the run with this seed.
 pub(crate) fn options(seed: u64) -> Options {
@@ -38,9 +44,13 @@ pub(crate) fn options(seed: u64) -> Options {
 /// Runs it. A panic is a failure like any other.
 pub(crate) fn run(seed: u64, look: Look) -> Outcome {
     let run = || {
-        listen::while_listening(|| {
+        let run = || {
             Run::new(seed, options(seed), Trace::new(look.hashes_bytes), look.keeps_log).finish()
-        })
+        };
+        match &look.traced {
+            None => listen::while_listening(run),
+            Some(Traced(dispatch)) => tracing::dispatcher::with_default(dispatch, run),
+        }
     };
     panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

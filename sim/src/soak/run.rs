@@ -212,6 +212,7 @@ impl Run {
     /// Holds a fact against the checks, then knows it.
     pub(super) fn note(&mut self, fact: Fact<'_>) -> Result<(), String> {
         self.record.now = self.world.now();
+        tracing::debug!(at = ?self.record.now, ?fact);
         self.log(|| format!("{fact:?}"));
         for check in &mut self.checks {
             let name = check.name();
