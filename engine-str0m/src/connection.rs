@@ -26,6 +26,7 @@ use crate::datagram::Sender;
 use crate::driven::{Driven, Said};
 use crate::limits::{IN_FLIGHT_BYTES_MAX, MAPPED_ADDRESSES_MAX, SURPLUS_CHANNELS_MAX};
 use crate::negotiation::{Ours, Remote, Theirs};
+use crate::progress::{Going, Progress};
 use crate::sdp::Setup;
 use crate::shared::Shared;
 use crate::silence::Silence;
@@ -46,6 +47,7 @@ pub(crate) struct Connection {
     theirs: Theirs,
     channel: DataChannel,
     silence: Silence,
+    progress: Progress,
     traffic: Traffic,
     dtls_version: Option<&'static str>,
     /// Addresses at which the peer says it sees us.
@@ -96,7 +98,7 @@ impl Connection {
             self.driven.wake(now, &mut shared.said);
             self.heed(now, shared);
         }
-        if self.silence.is_over(now) {
+        if self.silence.is_over(now) || self.is_stuck(now, shared) {
             self.end(CloseReason::Silent, now, shared);
             self.heed(now, shared);
         }
@@ -127,11 +129,14 @@ impl Connection {
             if !written {
                 channel.set_buffered_amount_low_threshold(low);
             }
-            Some(written)
+            Some(written.then_some(buffered + message.len()))
         });
         match written {
-            Some(true) => SendOutcome::Taken,
-            Some(false) => {
+            Some(Some(buffered)) => {
+                self.progress.on_written(message.len(), buffered, now);
+                SendOutcome::Taken
+            }
+            Some(None) => {
                 self.channel.fill(message.len());
                 SendOutcome::Full
             }
@@ -177,7 +182,8 @@ impl Connection {
     /// When to [`wake`](Self::wake) it.
     pub(crate) fn due(&self) -> Option<Deadline> {
         let silence = self.silence.due().map(|at| Deadline::new(at, "silence"));
-        Deadline::earlier(self.driven.due(), silence)
+        let progress = self.progress.due().map(|at| Deadline::new(at, "acknowledgement"));
+        Deadline::earlier(self.driven.due(), Deadline::earlier(silence, progress))
     }
 
     /// Why it ended, if it did. Then all is said and it can be dropped.
@@ -218,6 +224,21 @@ impl Connection {
         }
         self.mapped.push(mapped);
         true
+    }
+
+    /// Whether nothing of what was sent arrives any more.
+    fn is_stuck(&mut self, now: Time, shared: &mut Shared) -> bool {
+        let is_due = self.progress.due().is_some_and(|due| due <= now);
+        let Some(id) = self.channel.id().filter(|_| is_due) else { return false };
+        let buffered = self.buffered(id, now, shared);
+        self.progress.look(buffered, now) == Going::Nowhere
+    }
+
+    /// How many bytes of a channel are not acknowledged.
+    fn buffered(&mut self, id: ChannelId, now: Time, shared: &mut Shared) -> usize {
+        self.driven.step(now, &mut shared.said, |rtc| {
+            rtc.channel(id).map_or(usize::MAX, |mut channel| channel.buffered_amount())
+        })
     }
 
     /// Does something to str0m and heeds what it said.
@@ -304,9 +325,7 @@ impl Connection {
             return;
         }
         // str0m calls once too often, right after the channel opens.
-        let buffered = self.driven.step(now, &mut shared.said, |rtc| {
-            rtc.channel(id).map_or(usize::MAX, |mut channel| channel.buffered_amount())
-        });
+        let buffered = self.buffered(id, now, shared);
         if self.channel.drain(buffered) {
             self.drained(shared);
         }

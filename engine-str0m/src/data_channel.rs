@@ -96,6 +96,14 @@ impl DataChannel {
         }
     }
 
+    /// The channel that counts, once the connection is open.
+    pub(crate) fn id(&self) -> Option<ChannelId> {
+        match *self {
+            DataChannel::Awaited { .. } => None,
+            DataChannel::Early { id, .. } | DataChannel::Open { id, .. } => Some(id),
+        }
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self, DataChannel::Awaited { .. })
     }

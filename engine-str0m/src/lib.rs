@@ -13,7 +13,7 @@
 //! - **Nothing a remote sends is trusted**: descriptions and candidates are read into values before
 //!   str0m sees them, and what a peer can make str0m remember is bounded.
 //! - **An idle connection costs little**: a check every 2.5 s, which also shows that the peer lives.
-//!   One that says nothing for 9 s is closed.
+//!   One that says nothing for 9 s is closed, and one that acknowledges nothing for 20 s.
 //!
 //! # Where randomness comes from
 //!
@@ -64,6 +64,7 @@ mod epoch;
 mod limits;
 mod negotiation;
 mod paths;
+mod progress;
 mod sdp;
 mod shared;
 mod silence;

@@ -104,6 +104,33 @@ fn a_dead_connection_is_noticed_although_a_living_one_shares_its_path() {
 }
 
 #[test]
+fn a_connection_that_carries_checks_and_no_data_is_given_up() {
+    let mut world = World::new(2);
+    world.connect(A, B);
+    world.hears_stun_only = Some(1);
+    world.run_for(Duration::from_secs(60));
+    assert!(world.closed(A).is_empty(), "nothing was sent that could be missed");
+    world.send(A, b"into the void");
+    world.run_for(Duration::from_secs(19));
+    assert!(world.closed(A).is_empty());
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(world.closed(A), [CloseReason::Silent]);
+}
+
+#[test]
+fn data_that_is_held_up_for_fifteen_seconds_arrives() {
+    let mut world = World::new(2);
+    world.connect(A, B);
+    world.hears_stun_only = Some(1);
+    world.send(A, b"late");
+    world.run_for(Duration::from_secs(14));
+    world.hears_stun_only = None;
+    world.run_for(Duration::from_secs(60));
+    assert!(world.closed(A).is_empty() && world.closed(B).is_empty());
+    world.assert_delivers(A, B, b"and on time");
+}
+
+#[test]
 fn a_machine_that_slept_does_not_give_its_peers_up() {
     let mut world = World::new(2);
     world.connect(A, B);

@@ -18,6 +18,7 @@ use crate::data_channel::{DataChannel, LABEL};
 use crate::driven::Driven;
 use crate::limits::REMOTE_MESSAGE_BYTES_DEFAULT;
 use crate::negotiation::{Ours, Remote, Theirs};
+use crate::progress::Progress;
 use crate::sdp::{Family, RemoteDescription, SdpError, Setup, mid_of};
 use crate::shared::Shared;
 use crate::silence::Silence;
@@ -192,6 +193,7 @@ impl Connection {
             theirs,
             channel,
             silence: Silence::new(shared.silence_max),
+            progress: Progress::default(),
             traffic: Traffic::default(),
             dtls_version: None,
             mapped: Vec::new(),

@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub(crate) is_cut: bool,
     /// Nothing arrives at this host.
     pub(crate) deaf: Option<usize>,
+    /// Nothing but STUN arrives at this host.
+    pub(crate) hears_stun_only: Option<usize>,
     /// All that was sent so far, the oldest first.
     pub(crate) sent: Vec<Transmit>,
 }
@@ -124,6 +126,7 @@ impl World {
             wire: VecDeque::new(),
             is_cut: false,
             deaf: None,
+            hears_stun_only: None,
             sent: Vec::new(),
         }
     }
@@ -255,7 +258,13 @@ impl World {
 
     fn deliver(&mut self, transmit: &Transmit) {
         let to = self.hosts.iter().position(|host| host.address == transmit.path.remote);
-        if let Some(to) = to.filter(|to| !self.is_cut && self.deaf != Some(*to)) {
+        let passes = |to: &usize| {
+            let is_stun = transmit.bytes.first().is_some_and(|first| *first < 4);
+            !self.is_cut
+                && self.deaf != Some(*to)
+                && (is_stun || self.hears_stun_only != Some(*to))
+        };
+        if let Some(to) = to.filter(passes) {
             self.arrive(to, transmit.path.local, &transmit.bytes);
         }
     }
