@@ -126,6 +126,11 @@ impl<K: Ord + Clone> DueSet<K> {
         Some(key)
     }
 
+    /// How many keys have a deadline.
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Deadline> {
         let (_, key) = self.by_time.first()?;

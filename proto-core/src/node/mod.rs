@@ -11,6 +11,7 @@ mod command;
 mod config;
 mod connections;
 mod input;
+mod load;
 mod output;
 mod routes;
 
@@ -22,6 +23,7 @@ use tracing::{debug, info};
 pub use command::{Command, Reply};
 pub use config::{JoinError, NodeConfig, RelayConfig, RoomConfig};
 pub use input::Input;
+pub use load::Load;
 pub use output::Output;
 
 use crate::crypto::RoomToken;

@@ -44,6 +44,11 @@ pub(super) struct Routes {
 }
 
 impl Routes {
+    /// How many connections there are.
+    pub(super) fn len(&self) -> usize {
+        self.owners.len()
+    }
+
     pub(super) fn pool(&mut self, conn: ConnId, room: RoomKey) {
         let old = self.owners.insert(conn, Owner::Pooled { room });
         assert!(old.is_none(), "connection ids are handed out once");

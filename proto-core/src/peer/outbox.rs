@@ -92,6 +92,11 @@ impl Outbox {
         self.control.len() <= limits::OUTBOX_CONTROL_MAX
     }
 
+    /// How many transmissions wait.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
     /// Whether frames of the protocol itself wait.
     pub(crate) fn has_control(&self) -> bool {
         !self.control.is_empty()

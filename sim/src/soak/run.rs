@@ -28,6 +28,7 @@ pub(super) struct Run {
     pub(super) faults: Faults,
     pub(super) later: Queue<Later>,
     checks: Vec<Box<dyn Check>>,
+    next_look: Time,
     log: Option<VecDeque<String>>,
     skew: tristero_proto::Rng,
 }
@@ -78,6 +79,7 @@ impl Run {
             faults: Faults::new(seed.rng("faults")),
             later: Queue::default(),
             checks: checks::all(),
+            next_look: Time::ZERO,
             log: keeps_log.then(VecDeque::new),
             skew: seed.rng("clock skew"),
             options,
@@ -144,7 +146,7 @@ impl Run {
     fn wait_for_all(&mut self) -> Result<(), String> {
         let end = self.world.now() + LIVENESS_MAX;
         loop {
-            self.advance(self.world.now() + LOOK_INTERVAL)?;
+            self.advance(self.world.now() + PENDING_INTERVAL)?;
             let pending = self.pending();
             match pending {
                 None => return Ok(()),
@@ -202,6 +204,10 @@ impl Run {
             }
         }
         self.record.now = self.world.now();
+        if self.record.now < self.next_look {
+            return Ok(());
+        }
+        self.next_look = self.record.now + LOOK_INTERVAL;
         for check in &mut self.checks {
             let name = check.name();
             check.look(&self.world, &self.record).map_err(|what| format!("{name}: {what}"))?;
@@ -247,7 +253,10 @@ const FIRST_ACT: Duration = Duration::from_millis(10);
 const LIVENESS_MAX: Duration = Duration::from_secs(180);
 
 /// How often it is asked what is missing.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+const PENDING_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often the checks look at the world. What peers are told they see at once.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A log keeps so many lines, the last ones, of so many characters.
 const LOG_LINES_MAX: usize = 20_000;

@@ -1,7 +1,7 @@
 //! A peer that is gone is a member no longer than its bound.
 //!
-//! Nothing is heard of it for 9 s, then its connection is closed. What it sent may take a while to
-//! arrive, and whoever sleeps notices when it wakes.
+//! Nothing is heard of it for 9 s, then its connection is closed. If it is heard and what it sends does
+//! not pass, its goodbye among it, it gives up after 20 s. Whoever sleeps notices when it wakes.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::soak::record::{Known, Record, State, Visit, VisitId};
 use crate::world::World;
 
 /// How long a peer may be a member after it is gone.
-const GHOST_MAX: Duration = Duration::from_secs(25);
+const GHOST_MAX: Duration = Duration::from_secs(35);
 
 #[derive(Debug)]
 pub(super) struct Ghosts;

@@ -1,0 +1,54 @@
+//! A node holds no more than its rooms and peers account for, and after the trouble one connection
+//! for each peer.
+
+use tristero_proto::limits;
+
+use super::{Check, Verdict, ensure};
+use crate::soak::record::Record;
+use crate::world::World;
+
+/// Connections to one peer: the one in use, one that is being made in each direction, and a spare.
+const CONNECTIONS_PER_PEER: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct Bounds;
+
+impl Check for Bounds {
+    fn name(&self) -> &'static str {
+        "bounds"
+    }
+
+    fn look(&mut self, world: &World, record: &Record) -> Verdict {
+        let ids = record.peers.len();
+        for who in record.peers.keys() {
+            let Some(node) = world.node(*who) else { continue };
+            let load = node.load();
+            let parts = load.relays + 2 * load.rooms + load.peers + 1;
+            ensure!(load.deadlines <= parts, "{who:?} has more deadlines than parts: {load:?}");
+            ensure!(load.links <= load.relays, "{who:?} has more links than relays: {load:?}");
+            let pooled = load.rooms * POOLED_PER_ROOM;
+            ensure!(
+                load.connections <= CONNECTIONS_PER_PEER * ids * load.rooms.max(1) + pooled,
+                "{who:?} has too many connections: {load:?}"
+            );
+            ensure!(
+                load.queued <= load.peers * limits::Limits::default().outbox_transmissions,
+                "{who:?} has too much to send: {load:?}"
+            );
+        }
+        Ok(())
+    }
+
+    fn pending(&self, world: &World, record: &Record) -> Option<String> {
+        // A peer with another password is offered a connection again and again.
+        let has_strangers = record.open_visits().any(|(_, visit)| !visit.manner.is_password_right);
+        record.peers.keys().filter(|_| !has_strangers).find_map(|who| {
+            let load = world.node(*who)?.load();
+            let is_double = load.connections > load.peers;
+            is_double.then(|| format!("{who:?} has connections that lead nowhere: {load:?}"))
+        })
+    }
+}
+
+/// Offers for anyone that a room has at a tracker.
+const POOLED_PER_ROOM: usize = 16;
