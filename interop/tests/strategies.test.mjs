@@ -1,5 +1,5 @@
 /**
- * Every strategy, at a server of its own, with every kind of peer. What came of it is printed as a
+ * Every strategy, at each of its servers, with every kind of peer. What came of it is printed as a
  * table and kept for `npm run matrix`.
  */
 import { after, before, describe, test } from 'node:test';
@@ -46,9 +46,8 @@ const table = new Table(COLUMNS);
 const hasRust = !whyMissing('rust');
 const hasChromium = !whyMissing('chromium');
 
-const startEveryone = async (cast, strategy) => {
+const startEveryone = async (cast, { strategy, rust = 'rust' }) => {
   const args = ['--strategies', strategy];
-  const { rust = 'rust' } = SERVICES[strategy];
   const start = (wanted, kind, name, more) =>
     wanted ? cast.start(kind, { name, args: more }) : undefined;
   const [smaller, larger, late, node, chromium] = await Promise.all([
@@ -61,37 +60,36 @@ const startEveryone = async (cast, strategy) => {
   return { smaller, larger, late, node, chromium };
 };
 
-const pairsHere = (strategy) => {
+const pairsHere = ({ strategy }) => {
   const scripts = strategy === 'torrent' ? {} : SCRIPT_PAIR;
   const pairs = Object.entries({ ...(hasRust && RUST_PAIRS), ...scripts });
   return pairs.filter(([, names]) => hasChromium || !names.includes('chromium'));
 };
 
-const defineStrategy = (strategy) => {
+const defineService = (name, service) => {
   const scene = {};
   before(async () => {
-    const { start, config } = SERVICES[strategy];
-    scene.server = await start();
-    scene.config = config(scene.server);
+    scene.server = await service.start();
+    scene.config = service.config(scene.server);
     scene.cast = new Cast(scene.server);
-    Object.assign(scene, await startEveryone(scene.cast, strategy));
+    Object.assign(scene, await startEveryone(scene.cast, service));
   });
   after(() => scene.cast?.end());
 
   describe('two peers', { concurrency: 3 }, () => {
-    for (const [pair, names] of pairsHere(strategy)) {
-      describe(pair, { concurrency: 1 }, () => definePair(scene, strategy, pair, names));
+    for (const [pair, names] of pairsHere(service)) {
+      describe(pair, { concurrency: 1 }, () => definePair(scene, name, pair, names));
     }
   });
   if (hasRust) {
-    describe('its server is restarted', () => defineRestart(scene, strategy));
+    describe('its server is restarted', () => defineRestart(scene, name, pairsHere(service)));
   }
 };
 
-const definePair = (scene, strategy, pair, names) => {
+const definePair = (scene, service, pair, names) => {
   const peers = () => names.map((name) => scene[name]);
   const otherPeers = () => names.map((name) => scene[OTHER_RUST[name] ?? name]);
-  const cell = (column, body) => testCell(strategy, pair, column, body);
+  const cell = (column, body) => testCell(service, pair, column, body);
   const run = (column, order) => runAlone(scene.cast, column, order, scene.config);
   cell('open', async () => {
     await run('open', peers());
@@ -104,7 +102,7 @@ const definePair = (scene, strategy, pair, names) => {
   cell('passive', () => run('passive', peers()));
 };
 
-const defineRestart = (scene, strategy) => {
+const defineRestart = (scene, service, pairs) => {
   let restart;
   before(async () => {
     const { cast, server, config, smaller, larger, late, node, chromium } = scene;
@@ -112,15 +110,15 @@ const defineRestart = (scene, strategy) => {
     restart = await Restart.under(cast, { peers, late, server, config });
   });
   after(() => restart?.end());
-  for (const [pair, names] of pairsHere(strategy).filter(([name]) => name in RUST_PAIRS)) {
-    testCell(strategy, pair, 'restart', () => restart.check(names.map((name) => scene[name])));
+  for (const [pair, names] of pairs.filter(([name]) => name in RUST_PAIRS)) {
+    testCell(service, pair, 'restart', () => restart.check(names.map((name) => scene[name])));
   }
 };
 
-const testCell = (strategy, pair, column, body) => {
-  const row = `${strategy}, ${pair}`;
+const testCell = (service, pair, column, body) => {
+  const row = `${service}, ${pair}`;
   table.set(row, column, false);
-  test(`${strategy}, ${column}, ${pair}`, async () => {
+  test(`${service}, ${column}, ${pair}`, async () => {
     await body();
     table.set(row, column, true);
   });
@@ -128,10 +126,10 @@ const testCell = (strategy, pair, column, body) => {
 
 describeWith('strategies', ['werift'], () => {
   describe('every strategy', { concurrency: 2 }, () => {
-    for (const strategy of Object.keys(SERVICES)) {
-      pairsHere(strategy).forEach(([pair]) => table.add(`${strategy}, ${pair}`));
-      const reason = SERVICES[strategy].whyMissing?.();
-      describeUnless(reason, strategy, { concurrency: 1 }, () => defineStrategy(strategy));
+    for (const [name, service] of Object.entries(SERVICES)) {
+      pairsHere(service).forEach(([pair]) => table.add(`${name}, ${pair}`));
+      const reason = service.whyMissing?.();
+      describeUnless(reason, name, { concurrency: 1 }, () => defineService(name, service));
     }
   });
   after(() => {
