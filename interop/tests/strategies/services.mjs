@@ -25,15 +25,16 @@ const byApp = (strategy, start, { relayConfig, ...more } = {}) => ({
 });
 
 /** At another server than npm's. */
-const atOther = (strategy) => {
+const atOther = (strategy, more) => {
   const { start, whyMissing } = other(strategy);
-  return byRelay(strategy, start, { whyMissing });
+  return byRelay(strategy, start, { whyMissing, ...more });
 };
 
 /**
  * By what the matrix calls them: `{strategy, start, config}`, the strategy by the name that `join`
  * gives it. Of those for which it is not the usual one, the kind of Rust peer, as `rust`; of those
- * that might not run here, what tells `whyMissing`.
+ * that might not run here, what tells `whyMissing`; of those that don't bring as many together as
+ * there are, how many they do, as `peersMax`.
  */
 export const SERVICES = {
   ws: byRelay('ws', ws.start),
@@ -42,7 +43,8 @@ export const SERVICES = {
   mqtt: byRelay('mqtt', mqtt.start),
   'mqtt at rumqttd': atOther('mqtt'),
   torrent: byRelay('torrent', torrent.start),
-  'torrent at aquatic': atOther('torrent'),
+  // Of five that announce three offers each, the last two never get one of each other's.
+  'torrent at aquatic': atOther('torrent', { peersMax: 4 }),
   supabase: byApp('supabase', supabase.start, { relayConfig: { supabaseKey: supabase.KEY } }),
   firebase: byApp('firebase', firebase.start),
   'firebase at firebase-server': byApp('firebase', firebaseServer.start, {
