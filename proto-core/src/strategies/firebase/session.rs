@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::push_key::PushKeys;
-use super::tree::{ANNOUNCE_KEY, Base, Told};
+use super::tree::{ANNOUNCE_KEY, Base, LEAVES_PER_MESSAGE_MAX, Told};
 use super::wire::{Parts, Request, Said};
 use crate::crypto::Topic;
 use crate::ids::PeerId;
@@ -290,7 +290,10 @@ impl FirebaseSession {
                 }
             }
             Said::Changed(changes) => {
-                changes.iter().for_each(|(path, value)| self.on_changed(path, value));
+                let mut leaves_left = LEAVES_PER_MESSAGE_MAX;
+                for (path, value) in &changes {
+                    self.on_changed(path, value, &mut leaves_left);
+                }
             }
             Said::Revoked(path) => self.on_revoked(&path),
             Said::SignedOut(why) => self.refusal(format!("the token is not valid any more: {why}")),
@@ -361,11 +364,13 @@ impl FirebaseSession {
         }
     }
 
-    fn on_changed(&mut self, path: &str, value: &Value) {
+    fn on_changed(&mut self, path: &str, value: &Value, leaves_left: &mut usize) {
         let mut read = Vec::new();
         for (root, room) in &self.rooms {
             let Some((path, value)) = self.base.within(root, path, value) else { continue };
-            for leaf in self.told.change(root, room.own.as_ref(), &path, value) {
+            let new = self.told.change(root, room.own.as_ref(), &path, value, *leaves_left);
+            *leaves_left -= new.len();
+            for leaf in new {
                 let topic = if leaf.is_signal() {
                     let keys: Vec<&str> = leaf.path.iter().map(String::as_str).collect();
                     read.push(self.base.path(root, &keys));

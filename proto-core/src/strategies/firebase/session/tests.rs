@@ -184,6 +184,24 @@ fn everybody_in_a_room_is_told_by_a_merge_or_a_snapshot_of_any_depth() {
 }
 
 #[test]
+fn one_message_brings_no_more_than_a_bound_however_it_is_put() {
+    let mut bench = Bench::listening();
+    let heard = |told: &[SessionOutput]| {
+        told.iter().filter(|output| matches!(output, SessionOutput::Message { .. })).count()
+    };
+    let signal = |n: usize| (format!("x/-{n:05}"), json!("s"));
+    let merge = Value::Object((0..3_000).map(signal).collect());
+    let told = bench.hear_change("m", "base/root/own", &merge);
+    assert_eq!(heard(&told), LEAVES_PER_MESSAGE_MAX);
+    let crowd = |n: usize| (format!("-{n:05}"), json!({ "_": "a" }));
+    let rooms = (0..4).map(|_| Value::Object((0..1_000).map(crowd).collect()));
+    let merge: Vec<Value> = rooms.collect();
+    // Of each room that is another one in name only.
+    let merge = json!({ "root": merge[0], "root/": merge[1], "root//": merge[2] });
+    assert!(heard(&bench.hear_change("m", "base", &merge)) <= LEAVES_PER_MESSAGE_MAX);
+}
+
+#[test]
 fn redirects_are_followed_with_the_same_database_and_not_for_ever() {
     let mut bench = Bench::new();
     let target = |bench: &Bench| match bench.session.target() {
