@@ -31,8 +31,9 @@ use crate::time::{Clock, Deadline, Time};
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(45);
 /// What they send then.
 const KEEP_ALIVE: &str = "0";
-/// A server that has not said hello by then is dialled anew.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+/// A server that has not said hello by then is given up, while there is time to say why: a link
+/// without a subscription has 15 s.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Redirects that are followed, each within [`REDIRECT_WINDOW`] of the one before. Further ones
 /// are not.
 const REDIRECTS_MAX: u32 = 5;
@@ -454,10 +455,9 @@ impl RelaySession for FirebaseSession {
     fn handle_timeout(&mut self, now: Time) {
         match &mut self.phase {
             Phase::Greeting { give_up, .. } if *give_up <= now => {
-                self.phase = Phase::Moving;
-                self.redirect.url = None;
-                self.refusal("the database does not say hello".to_owned());
-                self.outputs.push_back(SessionOutput::Redial);
+                let why = "the database does not say hello";
+                self.phase = Phase::Down;
+                self.outputs.push_back(SessionOutput::Fail(why.to_owned()));
             }
             Phase::Ready { keep_alive_at, .. } if *keep_alive_at <= now => {
                 *keep_alive_at = now + KEEP_ALIVE_INTERVAL;

@@ -244,12 +244,12 @@ fn a_room_that_is_refused_is_neither_subscribed_nor_announced() {
 }
 
 #[test]
-fn a_silent_server_is_dialled_anew_and_a_quiet_link_is_kept() {
+fn a_silent_server_is_given_up_and_a_quiet_link_is_kept() {
     let mut bench = Bench::new();
     assert_eq!(bench.session.poll_timeout().unwrap().at, Time::ZERO + HELLO_TIMEOUT);
     bench.session.handle_timeout(Time::ZERO + HELLO_TIMEOUT);
     let told: Vec<_> = std::iter::from_fn(|| bench.session.poll_output()).collect();
-    assert!(matches!(&told[..], [SessionOutput::Refusal(_), SessionOutput::Redial]), "{told:?}");
+    assert!(matches!(&told[..], [SessionOutput::Fail(_)]), "{told:?}");
     let mut bench = Bench::listening();
     for n in 1..3 {
         let at = Time::ZERO + KEEP_ALIVE_INTERVAL * n;
