@@ -136,7 +136,7 @@ impl SupabaseSession {
         match outcome {
             Ok(()) => {
                 let Some(channel) = link.channels.get_mut(topic) else { return };
-                let Some(waiting) = channel.on_joined(to) else { return };
+                let Some(waiting) = channel.on_joined(to, now) else { return };
                 if channel.purpose == Purpose::Listening {
                     self.outputs.push_back(SessionOutput::Subscribed(topic.clone()));
                 }
