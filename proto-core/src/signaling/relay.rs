@@ -29,6 +29,9 @@ const BACKOFF_DOUBLINGS: u32 = 4;
 /// A dial that has neither succeeded nor failed by then is given up, and so is a link over which no
 /// topic was subscribed by then.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
+/// A link that is lost sooner than this after its first subscription counts as one more failure: a
+/// relay that takes every link, and hangs up at once, would be dialled every other second.
+const BRIEF: Duration = Duration::from_secs(15);
 
 /// How a relay is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +122,21 @@ enum Proof {
         /// Dials that failed in a row before.
         failures: u32,
     },
-    Given,
+    Given {
+        /// Until when the link is a brief one.
+        brief_until: Time,
+        /// Dials that failed in a row before.
+        failures: u32,
+    },
+}
+
+impl Proof {
+    /// A topic is subscribed.
+    fn give(&mut self, now: Time) {
+        if let Proof::Awaited { failures, .. } = *self {
+            *self = Proof::Given { brief_until: now + BRIEF, failures };
+        }
+    }
 }
 
 /// Who wants a topic.
@@ -303,7 +320,7 @@ impl Relay {
             State::Waiting { .. } if self.is_paused => None,
             State::Waiting { until, .. } => Some(Deadline::new(until, "dial a relay")),
             State::Dialling { give_up, .. } => Some(Deadline::new(give_up, "give a dial up")),
-            State::Open { proof: Proof::Given, .. } => self.session.poll_timeout(),
+            State::Open { proof: Proof::Given { .. }, .. } => self.session.poll_timeout(),
             State::Open { proof: Proof::Awaited { by, .. }, .. } => {
                 let by = Deadline::new(by, "give a link up");
                 Deadline::earlier(self.session.poll_timeout(), Some(by))
@@ -363,8 +380,13 @@ impl Relay {
             | State::Open { proof: Proof::Awaited { failures, .. }, .. } => {
                 failures.saturating_add(1)
             }
+            State::Open { proof: Proof::Given { brief_until, failures }, .. }
+                if now < brief_until =>
+            {
+                failures.saturating_add(1)
+            }
             // A link that was of use begins the count anew.
-            State::Open { proof: Proof::Given, .. }
+            State::Open { proof: Proof::Given { .. }, .. }
             | State::Waiting { .. }
             | State::Retired { .. } => 1,
         };
@@ -372,7 +394,7 @@ impl Relay {
         let until = now + self.rng.duration_below(bound);
         debug!(relay = %self.url, why, failures, "relay lost");
         let was_open = self.is_open();
-        self.last_error = Some(why.to_owned());
+        self.last_error = Some(shortened(why, limits::RELAY_TEXT_BYTES_MAX).to_owned());
         self.go_down(State::Waiting { until, failures }, was_open, now);
     }
 
@@ -412,7 +434,7 @@ impl Relay {
                 }
                 SessionOutput::Subscribed(topic) => {
                     if let State::Open { proof, .. } = &mut self.state {
-                        *proof = Proof::Given;
+                        proof.give(now);
                     }
                     self.outputs.push_back(RelayOutput::Subscribed(topic));
                 }
@@ -444,7 +466,7 @@ impl Relay {
                 SessionOutput::Fail(why) => {
                     if let Some(link) = self.current_link() {
                         self.outputs.push_back(RelayOutput::CloseLink { link });
-                        self.fail(shortened(&why, limits::RELAY_TEXT_BYTES_MAX), now);
+                        self.fail(&why, now);
                     }
                 }
                 SessionOutput::Redial => {
@@ -546,9 +568,25 @@ mod tests {
         relay.subscribe(&topic, &topic, RoomKey(1), now);
         relay.handle_timeout(|| LinkId(7), now);
         relay.on_link_opened(LinkId(7), now);
-        relay.on_link_closed(LinkId(7), "gone", now);
+        relay.on_link_closed(LinkId(7), "gone", now + BRIEF);
         let RelayState::BackingOff { failures, .. } = relay.status().state else { panic!() };
         assert_eq!(failures, 1, "it was of use");
+    }
+
+    #[test]
+    fn a_relay_that_takes_a_subscription_and_hangs_up_at_once_is_dialled_ever_less() {
+        let mut relay = relay();
+        let topic = Topic::from_wire("t");
+        relay.subscribe(&topic, &topic, RoomKey(1), Time::ZERO);
+        let mut now = Time::ZERO;
+        for dial in 1..=6 {
+            relay.handle_timeout(|| LinkId(dial), now);
+            relay.on_link_opened(LinkId(dial), now);
+            relay.on_link_closed(LinkId(dial), "go away", now);
+            let RelayState::BackingOff { until, failures } = relay.status().state else { panic!() };
+            assert_eq!(u64::from(failures), dial);
+            now = until;
+        }
     }
 
     #[test]
