@@ -67,6 +67,9 @@ pub struct RelayStatus {
     pub url: RelayUrl,
     /// How it is doing.
     pub state: RelayState,
+    /// Whether a topic was subscribed over the link that stands. Where the service confirms
+    /// subscriptions, that is more than [`RelayState::Open`] says: it took us, and not just the link.
+    pub is_subscribed: bool,
     /// Messages that came from it.
     pub messages_in: u64,
     /// Messages that were sent to it.
@@ -131,11 +134,11 @@ enum Proof {
 }
 
 impl Proof {
-    /// A topic is subscribed.
-    fn give(&mut self, now: Time) {
-        if let Proof::Awaited { failures, .. } = *self {
-            *self = Proof::Given { brief_until: now + BRIEF, failures };
-        }
+    /// A topic is subscribed; true if it is the first.
+    fn give(&mut self, now: Time) -> bool {
+        let Proof::Awaited { failures, .. } = *self else { return false };
+        *self = Proof::Given { brief_until: now + BRIEF, failures };
+        true
     }
 }
 
@@ -362,6 +365,7 @@ impl Relay {
                 State::Open { .. } => RelayState::Open,
                 State::Retired { why } => RelayState::Retired { why: why.clone() },
             },
+            is_subscribed: matches!(self.state, State::Open { proof: Proof::Given { .. }, .. }),
             messages_in: self.messages_in,
             messages_out: self.messages_out,
             malformed: self.malformed,
@@ -433,8 +437,10 @@ impl Relay {
                     }
                 }
                 SessionOutput::Subscribed(topic) => {
-                    if let State::Open { proof, .. } = &mut self.state {
-                        proof.give(now);
+                    if let State::Open { proof, .. } = &mut self.state
+                        && proof.give(now)
+                    {
+                        self.tell_once();
                     }
                     self.outputs.push_back(RelayOutput::Subscribed(topic));
                 }
@@ -473,6 +479,14 @@ impl Relay {
                     self.hang_up(State::Waiting { until: now, failures: 0 }, now);
                 }
             }
+        }
+    }
+
+    /// Tells of a change, unless that is about to be done.
+    fn tell_once(&mut self) {
+        let is_change = |output: &RelayOutput| matches!(output, RelayOutput::StateChanged);
+        if !self.outputs.iter().any(is_change) {
+            self.outputs.push_back(RelayOutput::StateChanged);
         }
     }
 
@@ -624,6 +638,33 @@ mod tests {
         let status = relay.status();
         assert!(matches!(status.state, RelayState::BackingOff { failures: 1, .. }), "{status:?}");
         assert_eq!(status.last_error.as_deref(), Some("the broker is not available"));
+    }
+
+    #[test]
+    fn a_relay_is_told_of_when_it_takes_a_link_and_when_it_takes_a_subscription() {
+        let told = |relay: &mut Relay| {
+            let outputs = std::iter::from_fn(|| relay.poll_output());
+            outputs.filter(|output| matches!(output, RelayOutput::StateChanged)).count()
+        };
+        let topic = Topic::from_wire("t");
+        let mut at_once = relay();
+        let mut confirming = relay_of(&Mqtt);
+        for relay in [&mut at_once, &mut confirming] {
+            relay.subscribe(&topic, &topic, RoomKey(1), Time::ZERO);
+            relay.handle_timeout(|| LinkId(1), Time::ZERO);
+            relay.on_link_opened(LinkId(1), Time::ZERO);
+            assert_eq!(told(relay), 1);
+        }
+        assert!(at_once.status().is_subscribed && !confirming.status().is_subscribed);
+        // CONNACK, then SUBACK.
+        for packet in [&b"\x20\x02\x00\x00"[..], b"\x90\x03\x00\x01\x00"] {
+            let frame = LinkFrame::Binary(Bytes::from_static(packet));
+            confirming.on_link_frame(LinkId(1), frame, Time::ZERO);
+        }
+        assert!(confirming.status().is_subscribed);
+        assert_eq!(told(&mut confirming), 1);
+        confirming.on_link_closed(LinkId(1), "gone", Time::ZERO);
+        assert!(!confirming.status().is_subscribed);
     }
 
     #[test]
