@@ -20,7 +20,7 @@ use crate::signaling::strategy::{
     Strategy, Subscription,
 };
 use crate::text::shortened;
-use crate::time::{Deadline, Time};
+use crate::time::{Clock, Deadline, Time};
 
 /// A random wait below this precedes the first reconnection; each failure in a row doubles it.
 const BACKOFF_FIRST: Duration = Duration::from_millis(3_333);
@@ -252,6 +252,11 @@ impl Relay {
                 self.outputs.push_back(RelayOutput::StateChanged);
             }
         }
+    }
+
+    /// The calendar shows something else than was thought.
+    pub(crate) fn on_wall_clock(&mut self, clock: Clock, now: Time) {
+        self.feed(SessionInput::WallClock(clock), now);
     }
 
     /// Takes what happened to a link, if it is the current one.
@@ -505,7 +510,6 @@ mod tests {
     use crate::ids::PeerId;
     use crate::rng::Seed;
     use crate::strategies::{Mqtt, WsRelay};
-    use crate::time::Clock;
 
     fn relay() -> Relay {
         relay_of(&WsRelay)

@@ -93,7 +93,8 @@ pub struct SessionTerms {
     pub shared: Seed,
     /// Randomness of this session.
     pub rng: Rng,
-    /// What the wall clock shows when, for services that ask.
+    /// What the wall clock shows when, for services that ask, until
+    /// [`SessionInput::WallClock`] says otherwise.
     pub clock: Clock,
 }
 
@@ -248,6 +249,8 @@ pub enum SessionInput<'a> {
     Frame(LinkFrame),
     /// The link is gone.
     Closed,
+    /// What the wall clock shows from now on, in place of what was told before. Comes at any time.
+    WallClock(Clock),
     /// Subscribe a topic. Comes only while a link stands.
     Subscribe(Subscription<'a>),
     /// Unsubscribe a topic. Comes only while a link stands.

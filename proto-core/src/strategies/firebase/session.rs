@@ -442,6 +442,7 @@ impl RelaySession for FirebaseSession {
         match input {
             SessionInput::Opened => self.on_opened(now),
             SessionInput::Closed => self.on_closed(),
+            SessionInput::WallClock(clock) => self.clock = clock,
             SessionInput::Frame(frame) => self.on_frame(frame, now),
             SessionInput::Subscribe(subscription) => self.subscribe(&subscription),
             SessionInput::Unsubscribe(subscription) => self.unsubscribe(&subscription),

@@ -271,8 +271,8 @@ impl RelaySession for SupabaseSession {
             SessionInput::Subscribe(subscription) => self.subscribe(subscription, now),
             SessionInput::Unsubscribe(subscription) => self.unsubscribe(subscription),
             SessionInput::Publish(publication) => self.publish(&publication, now),
-            // Nothing is kept there; and only strategies that say so trade offers.
-            SessionInput::Rest { .. } | SessionInput::Offer(_) => {}
+            // Nothing is kept there nor dated; and only strategies that say so trade offers.
+            SessionInput::WallClock(_) | SessionInput::Rest { .. } | SessionInput::Offer(_) => {}
         }
     }
 
