@@ -4,7 +4,7 @@
 //! listens and tells nobody that it is there. All are asked at once, and none of them holds up the
 //! others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -35,8 +35,11 @@ struct Candidate {
     is_chosen: Option<bool>,
 }
 
-/// By strategy and URL, how long a relay took to answer, or why it did not.
-type Answers = BTreeMap<(String, String), Result<Duration, String>>;
+/// A strategy and a URL.
+type Key = (String, String);
+
+/// How long a relay took to answer, or why it did not.
+type Answers = BTreeMap<Key, Result<Duration, String>>;
 
 /// Asks all relays, and says what came of it. It is a failure if none of them answers.
 pub(crate) async fn run(arguments: RelaysArguments) -> Result<(), Failure> {
@@ -106,42 +109,62 @@ async fn ask(
             node.join(&config, &format!("{} {number}", node.self_id())).map_err(Failure::usage)?;
         let (patience, mut events) = (arguments.timeout, room.events());
         rooms.spawn(async move {
-            let late = format!("no answer within {} s", patience.as_secs_f64());
-            let unanswered =
-                |relay: &RelayStatus| (key(&relay.strategy, &relay.url), Err(late.clone()));
-            let mut answers: Answers = room.relays().iter().map(unanswered).collect();
-            let hear = hear(&mut events, begun, &mut answers);
-            // What did not answer by then is told to be so already.
+            let relays = room.relays();
+            let mut waiting = relays.iter().map(|relay| key(&relay.strategy, &relay.url)).collect();
+            let mut answers = Answers::new();
+            let hear = hear(&mut events, begun, &mut waiting, &mut answers);
+            // What waits then is late.
             let _ = timeout_at(begun + patience, hear).await;
+            let late = room.relays().into_iter().map(|relay| {
+                let key = key(&relay.strategy, &relay.url);
+                (key, Err(lateness(relay, patience)))
+            });
+            answers.extend(late.filter(|(key, _)| waiting.contains(key)).collect::<Vec<_>>());
             answers
         });
     }
     Ok(rooms.join_all().await.into_iter().flatten().collect())
 }
 
-/// Hears of relays until all have answered or failed.
-async fn hear(events: &mut RoomEvents, begun: Instant, answers: &mut Answers) {
-    let mut waiting: Vec<_> = answers.keys().cloned().collect();
+/// Hears of relays until all have answered or failed. One that takes links, and no subscription
+/// where it could confirm one, is of no use.
+async fn hear(
+    events: &mut RoomEvents,
+    begun: Instant,
+    waiting: &mut BTreeSet<Key>,
+    answers: &mut Answers,
+) {
     while !waiting.is_empty() {
         let Some(event) = events.recv().await else { return };
         let RoomEvent::Relay(relay) = event else { continue };
+        let key = key(&relay.strategy, &relay.url);
         let answer = match relay.state {
-            RelayState::Open => Ok(begun.elapsed()),
+            RelayState::Open if relay.is_subscribed => Ok(begun.elapsed()),
             RelayState::Retired { why } => Err(why),
             RelayState::BackingOff { .. } => {
                 Err(relay.last_error.unwrap_or_else(|| "it hung up".to_owned()))
             }
             _ => continue,
         };
-        let key = key(&relay.strategy, &relay.url);
-        if let Some(index) = waiting.iter().position(|waiting| *waiting == key) {
-            waiting.swap_remove(index);
+        if waiting.remove(&key) {
             answers.insert(key, answer);
         }
     }
 }
 
-fn key(strategy: &str, url: &RelayUrl) -> (String, String) {
+/// What to say of a relay that is still waited for.
+fn lateness(relay: RelayStatus, patience: Duration) -> String {
+    let seconds = patience.as_secs_f64();
+    match (relay.state, relay.last_error) {
+        (RelayState::Open, Some(why)) => why,
+        (RelayState::Open, None) => {
+            format!("it takes links, and took no subscription within {seconds} s")
+        }
+        _ => format!("no answer within {seconds} s"),
+    }
+}
+
+fn key(strategy: &str, url: &RelayUrl) -> Key {
     (strategy.to_owned(), url.as_str().to_owned())
 }
 

@@ -72,7 +72,8 @@ pub(crate) enum NowhereToMeet {
 pub(crate) fn dialers() -> Dialers {
     let dialers = Dialers::default();
     #[cfg(feature = "ipfs")]
-    let dialers = dialers.with("/", tristero_waku::WakuDialer::new());
+    let dialers =
+        dialers.with("/", tristero_waku::WakuDialer::new(tristero_tokio::WebSockets::default()));
     dialers
 }
 

@@ -53,6 +53,16 @@ fn people_get_a_table() {
 }
 
 #[test]
+fn a_service_that_takes_links_and_confirms_nothing_does_not_answer() {
+    // It knows no MQTT, and hears what it takes for nothing.
+    let relay = Relay::start();
+    let mqtt = format!("mqtt={}", relay.url);
+    let ended = relays(&["--strategy", &mqtt, "--timeout", "2"]);
+    assert_eq!(ended.status.code(), Some(1), "{:?}", ended.stdout);
+    assert!(ended.stdout[0].contains(" -- "), "{:?}", ended.stdout);
+}
+
+#[test]
 fn it_fails_if_no_relay_answers() {
     let ended = relays(&["--relay", &dead()]);
     assert_eq!(ended.status.code(), Some(1));

@@ -12,9 +12,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as after } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
-
-/** Longer than any client waits before it comes back to a server that was away for a moment. */
-const CONNECT_MS = 30_000;
+import { Links } from './links.mjs';
 
 export class Server {
   #make;
@@ -23,7 +21,7 @@ export class Server {
   #http;
   #sockets;
   #service;
-  #awaited = [];
+  #links = new Links();
 
   /**
    * Starts the service that `make` makes.
@@ -56,18 +54,12 @@ export class Server {
 
   /** How many clients are connected. */
   get links() {
-    return this.#sockets.clients.size;
+    return this.#links.count;
   }
 
   /** Resolves when so many clients are connected. */
   async connected(count) {
-    if (this.links < count) {
-      await new Promise((resolve, reject) => {
-        const why = new Error(`fewer than ${count} clients came to ${this.url}`);
-        const timer = setTimeout(reject, CONNECT_MS, why);
-        this.#awaited.push({ count, resolve: () => (clearTimeout(timer), resolve()) });
-      });
-    }
+    await this.#links.reach(count);
   }
 
   /** Goes away at once: every link is cut, and nobody can connect. */
@@ -93,6 +85,7 @@ export class Server {
       noServer: true,
       ...(protocol && { handleProtocols: (asked) => asked.has(protocol) && protocol }),
     });
+    this.#count();
     this.#http = createServer((_, response) => response.writeHead(426).end());
     this.#http.on('upgrade', (...upgrade) => this.#upgrade(...upgrade));
     this.#http.listen(this.#port, '127.0.0.1');
@@ -118,10 +111,13 @@ export class Server {
       // An error is followed by the close that ends the connection.
       socket.on('error', () => {});
       service.connect(socket, request);
-      const { size } = sockets.clients;
-      this.#awaited.filter(({ count }) => count <= size).forEach(({ resolve }) => resolve());
-      this.#awaited = this.#awaited.filter(({ count }) => count > size);
+      this.#count();
+      socket.on('close', () => this.#count());
     });
+  }
+
+  #count() {
+    this.#links.count = this.#sockets.clients.size;
   }
 
   #refusal(request, service) {

@@ -1,8 +1,9 @@
 /**
  * Supabase Realtime as far as broadcasts need it, for there is none to install: Phoenix channels
- * with both serializers. It is strict: what the service refuses is refused in the same way.
+ * with both serializers. It is strict: what the service refuses is refused in the same way, in its
+ * words where those are known, and within the limits that a project has where nobody sets others.
  *
- * Not here: presence, changes of tables, private channels, and the limits of paid plans.
+ * Not here: presence, changes of tables, private channels, and limits of joins and of connections.
  */
 import { decodeFrame, encodeBroadcast, encodeText } from './supabase-frames.mjs';
 import { Server } from './service.mjs';
@@ -12,6 +13,13 @@ export const KEY = 'anon-key';
 
 const ENDPOINT = '/realtime/v1/websocket';
 const VERSIONS = ['1.0.0', '2.0.0'];
+
+/** Channels of one client. */
+const CHANNELS_MAX = 100;
+
+/** Broadcasts of all clients together, by the second; the service takes the average of a minute. */
+const EVENTS_PER_SECOND_MAX = 100;
+const AVERAGED_SECONDS = 60;
 
 /** How Phoenix closes a connection on which it could not read a frame. */
 const CLOSE_CRASHED = 1011;
@@ -23,6 +31,7 @@ export const start = (options) =>
 class Realtime {
   /** Who listens to each topic. */
   #members = new Map();
+  #events = new Rate();
 
   refuse({ url }) {
     const { pathname, searchParams } = new URL(url, 'ws://localhost');
@@ -37,7 +46,23 @@ class Realtime {
 
   connect(socket, { url }) {
     const version = new URL(url, 'ws://localhost').searchParams.get('vsn') ?? '1.0.0';
-    new Connection(socket, version, this.#members);
+    new Connection(socket, version, this.#members, this.#events);
+  }
+}
+
+/** How often something happens. */
+class Rate {
+  #begun = Date.now();
+  #count = 0;
+
+  /** Counts one more, and says whether it is one too many. */
+  isTooHigh() {
+    if (Date.now() - this.#begun > AVERAGED_SECONDS * 1_000) {
+      this.#begun = Date.now();
+      this.#count = 0;
+    }
+    this.#count += 1;
+    return this.#count > EVENTS_PER_SECOND_MAX * AVERAGED_SECONDS;
   }
 }
 
@@ -45,13 +70,15 @@ class Connection {
   #socket;
   #version;
   #members;
+  #events;
   /** What was joined, by topic: `{joinRef, self, ack}`. */
   #joined = new Map();
 
-  constructor(socket, version, members) {
+  constructor(socket, version, members, events) {
     this.#socket = socket;
     this.#version = version;
     this.#members = members;
+    this.#events = events;
     socket.on('message', (data, isBinary) => this.#onFrame(data, isBinary));
     socket.on('close', () => [...this.#joined.keys()].forEach((topic) => this.#forget(topic)));
   }
@@ -104,7 +131,10 @@ class Connection {
 
   #join(message) {
     const { topic, joinRef, payload } = message;
-    const refusal = whyNotJoined(message);
+    const isOneMore = !this.#joined.has(topic) && this.#joined.size >= CHANNELS_MAX;
+    const refusal = isOneMore
+      ? 'ChannelRateLimitReached: Too many channels'
+      : whyNotJoined(message);
     if (refusal) {
       this.#reply(message, 'error', { reason: refusal });
       return;
@@ -126,10 +156,23 @@ class Connection {
     if (joinRef !== channel.joinRef || !broadcast) {
       return;
     }
+    if (this.#events.isTooHigh()) {
+      this.#shutDown(topic, 'Too many messages per second');
+      return;
+    }
     this.#members.get(topic).forEach((member) => member.deliver(topic, broadcast, member === this));
     if (channel.ack) {
       this.#reply(message, 'ok', {});
     }
+  }
+
+  /** Ends a channel that a client may have again. */
+  #shutDown(topic, message) {
+    const { joinRef } = this.#joined.get(topic);
+    const channel = topic.replace('realtime:', '');
+    const payload = { status: 'error', extension: 'system', channel, message };
+    this.#send({ joinRef, ref: null, topic, event: 'system', payload });
+    this.#close(topic);
   }
 
   #close(topic) {

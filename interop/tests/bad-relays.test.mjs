@@ -1,4 +1,5 @@
 /** Peers some of whose relays are bad. */
+import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startDead, startSilent } from '../servers/bad.mjs';
 import { start as startNostr } from '../servers/nostr.mjs';
@@ -8,6 +9,9 @@ import { assertTalking } from './strategies/room.mjs';
 
 /** How long the relays that work think before they let anybody in. */
 const SLOW = { upgradeDelayMs: 1_000 };
+
+/** How many times as long peers may take that have bad relays. */
+const DELAY_MAX = 1.5;
 
 const times = (count, make) => Promise.all(Array.from({ length: count }, make));
 
@@ -41,7 +45,9 @@ describeWith('bad relays', ['rust'], () => {
       const allGood = await timeToMeet(cast, good);
       const mostBad = await timeToMeet(cast, [...bad, good[0]]);
       const ratio = (mostBad / allGood).toFixed(2);
-      console.log(`met in ${mostBad} ms, ${ratio} of the ${allGood} ms where all five are slow`);
+      const told = `met in ${mostBad} ms, ${ratio} of the ${allGood} ms where all five are slow`;
+      console.log(told);
+      assert.ok(mostBad <= DELAY_MAX * allGood, told);
     });
   });
 });

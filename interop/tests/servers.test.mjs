@@ -169,6 +169,38 @@ function defineStrictness() {
     assert.match(await reasonOf(TOPIC, { ...JOIN, access_token: 'x' }), /MalformedJWT/);
   });
 
+  test('more channels of a client than a project allows', async () => {
+    const socket = await connect();
+    const replies = [];
+    for (let number = 0; number <= 100; number += 1) {
+      const ref = String(number);
+      replies.push(await ask(socket, [ref, ref, `realtime:room:${number}`, 'phx_join', JOIN]));
+    }
+    const refused = replies.filter(([, , , , { status }]) => status !== 'ok');
+    assert.deepEqual(
+      refused.map((reply) => reply[4].response.reason),
+      ['ChannelRateLimitReached: Too many channels'],
+    );
+  });
+
+  test('more broadcasts than a project allows, by ending the channel', async () => {
+    const crowded = await supabase.start();
+    after(() => crowded.stop());
+    const endpoint = `ws://${new URL(crowded.url).host}/realtime/v1/websocket`;
+    const socket = new WebSocket(`${endpoint}?apikey=${supabase.KEY}&vsn=2.0.0`);
+    await once(socket, 'open');
+    after(() => socket.terminate());
+    await ask(socket, ['1', '1', TOPIC, 'phx_join', JOIN]);
+    const payload = { type: 'broadcast', event: 'sdp', payload: {} };
+    for (let number = 0; number <= 6_000; number += 1) {
+      socket.send(JSON.stringify(['1', null, TOPIC, 'broadcast', payload]));
+    }
+    const [first] = await once(socket, 'message');
+    const [, , topic, event, said] = JSON.parse(first);
+    assert.deepEqual([topic, event, said.status], [TOPIC, 'system', 'error']);
+    assert.equal(said.message, 'Too many messages per second');
+  });
+
   test('a second join closes the first', async () => {
     const socket = await connect();
     await ask(socket, ['1', '1', TOPIC, 'phx_join', JOIN]);

@@ -35,6 +35,10 @@ mod message;
 mod protocol;
 mod streams;
 mod swarm;
+mod web_socket;
+
+use std::fmt;
+use std::sync::Arc;
 
 use tristero::{Dialer, Dialling};
 use tristero_proto::signaling::RelayUrl;
@@ -45,20 +49,41 @@ use tristero_proto::signaling::RelayUrl;
 /// with the link. The key is a new one each time, so nodes can't tell that two links are of one
 /// peer.
 ///
-/// Certificates of `wss` nodes are checked against Mozilla's roots, not those of the system.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WakuDialer;
+/// WebSockets, which nearly all nodes have, are opened by what it is given:
+///
+/// ```
+/// use tristero_tokio::{Dialers, Options, WebSockets};
+/// use tristero_waku::WakuDialer;
+///
+/// let dialers = Dialers::default().with("/", WakuDialer::new(WebSockets::default()));
+/// let options = Options { dialers, ..Options::default() };
+/// ```
+///
+/// so the same certificates are believed, and the same proxies asked, as for other relays. An
+/// address without a WebSocket, `/ip4/…/tcp/…/p2p/ID`, is dialled directly, whatever proxies there
+/// are.
+#[derive(Clone)]
+pub struct WakuDialer {
+    web_sockets: Arc<dyn Dialer>,
+}
 
 impl WakuDialer {
-    /// A dialer. There is nothing to be set.
-    pub fn new() -> Self {
-        WakuDialer
+    /// A dialer whose WebSockets are opened so; it is asked for `ws:` and `wss:` URLs.
+    pub fn new(web_sockets: impl Dialer + 'static) -> Self {
+        WakuDialer { web_sockets: Arc::new(web_sockets) }
+    }
+}
+
+impl fmt::Debug for WakuDialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WakuDialer").finish_non_exhaustive()
     }
 }
 
 impl Dialer for WakuDialer {
     fn dial(&self, url: &RelayUrl) -> Dialling {
         let address = swarm::parse_address(url.as_str());
-        Box::pin(async move { Ok(link::open(swarm::connect(address?).await?)) })
+        let web_sockets = self.web_sockets.clone();
+        Box::pin(async move { Ok(link::open(swarm::connect(address?, web_sockets).await?)) })
     }
 }

@@ -1,14 +1,21 @@
 //! A swarm with one connection: to the node of a link.
 
 use std::io;
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use libp2p::core::transport::OrTransport;
+use libp2p::core::upgrade::{SelectUpgrade, Version};
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify, noise, ping, tcp, yamux};
+use libp2p::{
+    Multiaddr, PeerId, Swarm, SwarmBuilder, Transport as _, dns, identify, noise, ping, tcp, yamux,
+};
+use tristero::Dialer;
 
 use crate::protocol::{FILTER_PUSH, METADATA};
 use crate::streams;
+use crate::web_socket::WebSockets;
 
 /// What a link takes part in.
 #[derive(NetworkBehaviour)]
@@ -35,8 +42,11 @@ pub(crate) fn parse_address(text: &str) -> io::Result<Multiaddr> {
 }
 
 /// Connects to the node. It takes libp2p's own limit of ten seconds at most.
-pub(crate) async fn connect(address: Multiaddr) -> io::Result<Connection> {
-    let mut swarm = build().await?;
+pub(crate) async fn connect(
+    address: Multiaddr,
+    web_sockets: Arc<dyn Dialer>,
+) -> io::Result<Connection> {
+    let mut swarm = build(WebSockets(web_sockets))?;
     swarm.dial(DialOpts::from(address)).map_err(io::Error::other)?;
     loop {
         match swarm.select_next_some().await {
@@ -53,16 +63,16 @@ pub(crate) async fn connect(address: Multiaddr) -> io::Result<Connection> {
 }
 
 /// Most nodes know yamux; those that don't know mplex.
-async fn build() -> io::Result<Swarm<Behaviour>> {
-    let muxers =
-        || (yamux::Config::default as fn() -> _, libp2p_mplex::Config::default as fn() -> _);
+fn build(web_sockets: WebSockets) -> io::Result<Swarm<Behaviour>> {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default());
+    let transport = OrTransport::new(web_sockets, dns::tokio::Transport::system(tcp)?);
+    let muxers = SelectUpgrade::new(yamux::Config::default(), libp2p_mplex::Config::default());
     let builder = SwarmBuilder::with_new_identity()
         .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, muxers())
-        .map_err(io::Error::other)?
-        .with_dns()?
-        .with_websocket(noise::Config::new, muxers())
-        .await
+        .with_other_transport(|key| {
+            let noise = noise::Config::new(key)?;
+            Ok(transport.upgrade(Version::V1Lazy).authenticate(noise).multiplex(muxers))
+        })
         .map_err(io::Error::other)?
         .with_behaviour(|key| Behaviour {
             streams: streams::Behaviour::new([FILTER_PUSH, METADATA]),

@@ -13,6 +13,7 @@ use prost::Message as _;
 use tokio::time::timeout;
 use tristero::{Dialer as _, Link};
 use tristero_proto::signaling::{LinkFrame, RelayUrl};
+use tristero_tokio::WebSockets;
 use tristero_waku::WakuDialer;
 
 use node::waku::{
@@ -30,7 +31,7 @@ const TOPIC: &str = "/trystero-a/0/msg/json";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn dial(address: impl ToString) -> std::io::Result<Link> {
-    WakuDialer::new().dial(&RelayUrl::custom(&address.to_string())).await
+    WakuDialer::new(WebSockets::default()).dial(&RelayUrl::custom(&address.to_string())).await
 }
 
 fn frame(byte: u8, message: &[u8]) -> LinkFrame {

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use node::{Conduct, Muxers, ServiceNode};
 use tristero_tokio::strategies::Ipfs;
-use tristero_tokio::{Action, Config, Dialers, Options, Room, RoomEvent};
+use tristero_tokio::{Action, Config, Dialers, Options, Room, RoomEvent, WebSockets};
 use tristero_waku::WakuDialer;
 
 /// Longer than it takes to meet, even on a machine that is busy with something else.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn join(address: &str) -> Room {
-    let dialers = Dialers::default().with("/", WakuDialer::new());
+    let dialers = Dialers::default().with("/", WakuDialer::new(WebSockets::default()));
     let node = tristero_tokio::node(Options { loopback: true, dialers, ..Options::default() });
     node.unwrap().join(&Config::new("app").strategy_at(Ipfs, [address]), "room").unwrap()
 }

@@ -95,8 +95,9 @@ pub const ROOMS_MAX: usize = 256;
 /// Relays of one room. Joining with more is an error.
 pub const RELAYS_PER_ROOM_MAX: usize = 64;
 
-/// Remote peers of one room that a connection is being negotiated with. Signals from one more
-/// are dropped until an attempt ends.
+/// Remote peers of one room that a connection is being negotiated with. Of one more, the relay that
+/// brought most of them loses its oldest; if that is the one that brings it, signals from it are
+/// dropped until an attempt ends.
 pub const SESSIONS_PER_ROOM_MAX: usize = 1024;
 
 /// Connected peers of one node. One more connection is closed when it opens.

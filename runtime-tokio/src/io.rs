@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Sleep;
 use tristero::{Io, IoEvent, ReadClock};
@@ -70,6 +70,10 @@ impl Io for TokioIo {
     fn clock(&self) -> ReadClock {
         let epoch = self.epoch;
         Arc::new(move || Time::from_epoch(epoch.elapsed()))
+    }
+
+    fn unix(&self) -> Option<Duration> {
+        SystemTime::now().duration_since(UNIX_EPOCH).ok()
     }
 
     fn open_link(&mut self, link: LinkId, target: LinkTarget) {

@@ -240,6 +240,7 @@ use links::Network;
 pub use proxy::Proxies;
 use tls::Tls;
 pub use tls::{ExtraRoots, InvalidRoot};
+pub use web_socket::WebSockets;
 
 /// How a node is made.
 #[derive(Clone, Debug)]

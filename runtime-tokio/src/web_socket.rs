@@ -2,6 +2,7 @@
 
 use std::future::ready;
 use std::io;
+use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,11 +11,41 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{Connector, WebSocketStream, client_async_tls_with_config};
-use tristero::Link;
+use tristero::{Dialer, Dialers, Dialling, Link};
 use tristero_proto::signaling::{LinkFrame, RelayUrl};
 
 use crate::links::{MESSAGE_BYTES_MAX, Network};
-use crate::proxy;
+use crate::proxy::{self, Proxies};
+use crate::tls::{ExtraRoots, Tls};
+
+/// Opens WebSockets as a node does for its relays, for a [`Dialer`] of your own whose medium runs
+/// over them.
+///
+/// By default, the operating system and Mozilla say whose certificates are believed, and the
+/// environment names the proxies.
+#[derive(Clone, Debug)]
+pub struct WebSockets(Arc<Network>);
+
+impl WebSockets {
+    /// Believes these roots too, and goes through these proxies.
+    pub fn new(extra_roots: ExtraRoots, proxies: Proxies) -> Self {
+        let (tls, dialers) = (Tls::new(extra_roots), Dialers::default());
+        WebSockets(Arc::new(Network { tls, proxies, dialers }))
+    }
+}
+
+impl Default for WebSockets {
+    fn default() -> Self {
+        WebSockets::new(ExtraRoots::default(), Proxies::default())
+    }
+}
+
+impl Dialer for WebSockets {
+    fn dial(&self, url: &RelayUrl) -> Dialling {
+        let (network, url) = (self.0.clone(), url.clone());
+        Box::pin(async move { dial(&url, None, &network).await })
+    }
+}
 
 /// Opens a WebSocket, through a proxy and by TLS where that has to be.
 pub(crate) async fn dial(

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tracing::debug;
 use tristero_proto::engine::{Engine, EngineInput};
-use tristero_proto::{Clock, Input, Node, NodeConfig, Output, Seed};
+use tristero_proto::{Clock, Input, Node, NodeConfig, Output, Seed, Time};
 
 use crate::engine::AnyEngine;
 use crate::handle::NodeHandle;
@@ -15,6 +16,8 @@ use crate::io::{Io, IoEvent};
 use crate::shared::{Shared, State};
 use crate::unread::Unread;
 
+/// What the calendar shows is told anew if it is this far from what the node would think.
+const DRIFT_MAX: Duration = Duration::from_secs(1);
 /// How many events are taken before other tasks get their turn.
 const EVENTS_PER_TURN: usize = 256;
 
@@ -41,6 +44,8 @@ pub struct Parts<E> {
 pub struct Driver<I> {
     io: I,
     shared: Arc<Shared>,
+    /// What the node takes the calendar to be.
+    clock: Clock,
     phase: Phase,
 }
 
@@ -61,7 +66,7 @@ where
     let node = Node::new(config, AnyEngine::new(engine), seed, clock);
     let shared = Arc::new(Shared::new(node, io.clock(), unread));
     let handle = NodeHandle::new(shared.clone());
-    (handle, Driver { io, shared, phase: Phase::Running })
+    (handle, Driver { io, shared, clock, phase: Phase::Running })
 }
 
 impl<I: Io> Driver<I> {
@@ -84,12 +89,17 @@ impl<I: Io> Driver<I> {
 
     /// Waits for one event and feeds it to the node.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Driver { io, shared, .. } = self;
+        let Driver { io, shared, clock, .. } = self;
         let deadline = shared.with(|state| state.node.poll_timeout());
+        let unix = io.unix();
         let event = ready!(io.poll_event(deadline.map(|deadline| deadline.at), cx));
         let now = shared.now();
         shared.with(|state| {
             let State { node, .. } = state;
+            if let Some(unix) = unix.filter(|unix| has_drifted(*clock, *unix, now)) {
+                *clock = Clock { now, unix };
+                node.handle_input(Input::WallClock(unix), now);
+            }
             match event {
                 IoEvent::Datagram(datagram) => {
                     node.handle_input(Input::Engine(EngineInput::Datagram(datagram)), now);
@@ -113,6 +123,11 @@ impl<I: Io> Driver<I> {
         });
         Poll::Ready(())
     }
+}
+
+fn has_drifted(clock: Clock, unix: Duration, now: Time) -> bool {
+    let expected = clock.unix.saturating_add(now.since(clock.now));
+    unix.abs_diff(expected) > DRIFT_MAX
 }
 
 impl<I: Io + Unpin> Future for Driver<I> {
@@ -149,5 +164,20 @@ impl<I> Drop for Driver<I> {
     fn drop(&mut self) {
         // A runtime that goes away takes its tasks with it; nobody is to wait for this one.
         self.shared.with(State::end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calendar_that_was_set_has_drifted_and_one_that_goes_on_has_not() {
+        let clock = Clock { now: Time::from_millis(5_000), unix: Duration::from_secs(100) };
+        let now = Time::from_millis(65_000);
+        assert!(!has_drifted(clock, Duration::from_secs(160), now));
+        assert!(!has_drifted(clock, Duration::from_secs(161), now));
+        assert!(has_drifted(clock, Duration::from_secs(3_600), now));
+        assert!(has_drifted(clock, Duration::from_secs(10), now));
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tristero_proto::engine::{Datagram, Transmit};
 use tristero_proto::signaling::{LinkFrame, LinkTarget};
@@ -18,6 +19,12 @@ pub type ReadClock = Arc<dyn Fn() -> Time + Send + Sync>;
 pub trait Io {
     /// The clock that the node runs by.
     fn clock(&self) -> ReadClock;
+
+    /// What the calendar shows: the time since 1970, where there is one to be read. The driver tells
+    /// the node if that drifts away from [`clock`](Io::clock), as it does where a machine sleeps.
+    fn unix(&self) -> Option<Duration> {
+        None
+    }
 
     /// Begins to open a link. [`IoEvent::LinkOpened`] or [`IoEvent::LinkClosed`] follows.
     fn open_link(&mut self, link: LinkId, target: LinkTarget);

@@ -71,7 +71,7 @@ pub(crate) fn describe_relay(relay: &RelayStatus, now: Time) -> Fields {
     let fields = Fields::new().with("strategy", relay.strategy.as_str());
     let fields = match &relay.state {
         RelayState::Connecting => fields.with("state", "connecting"),
-        RelayState::Open => fields.with("state", "open"),
+        RelayState::Open => fields.with("state", "open").with("subscribed", relay.is_subscribed),
         &RelayState::BackingOff { until, failures } => {
             let wait = u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX);
             fields.with("state", "closed").with("failures", failures).with("retryInMs", wait)

@@ -68,8 +68,9 @@ Examples:
 
 pub(super) const RELAYS_EXAMPLES: &str = "\
 Without --strategy and --relay it is about all strategies that have relays of their own. Each relay
-is asked by opening it and listening there, which nobody notices; its time is that of dialling it,
-TLS and all. Those that --app would use are marked by *.
+is asked by opening it and listening there, which nobody notices. It answers once it lets us listen;
+ws, nostr and torrent don't confirm that, so there it is the link that counts. Its time is that of
+all this, TLS included. Those that --app would use are marked by *.
 
 Examples:
   tristero relays

@@ -20,7 +20,7 @@ impl LostRelays {
     pub(crate) fn note(&mut self, relay: &RelayStatus) -> Option<String> {
         let url = &relay.url;
         match &relay.state {
-            RelayState::Open if self.0.remove(url.as_str()) => {
+            RelayState::Open if relay.is_subscribed && self.0.remove(url.as_str()) => {
                 Some(format!("connected to the relay {url} again"))
             }
             RelayState::BackingOff { .. } if self.0.insert(url.as_str().to_owned()) => {
@@ -54,7 +54,8 @@ pub(crate) async fn first_relay(
                 _ => continue,
             };
             let url = &relay.url;
-            if relay.state == RelayState::Open {
+            // A relay that has no subscription of ours brings nobody, and may yet refuse it.
+            if relay.state == RelayState::Open && relay.is_subscribed {
                 eprintln!("connected to the relay {url}");
                 return Ok(());
             }

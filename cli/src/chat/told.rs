@@ -70,6 +70,7 @@ pub(crate) fn relay(relay: &RelayStatus, now: Time) -> String {
     let RelayStatus { strategy, url, messages_in, messages_out, malformed, .. } = relay;
     let state = match &relay.state {
         RelayState::Connecting => "connecting".to_owned(),
+        RelayState::Open if !relay.is_subscribed => "open, and subscribes nothing yet".to_owned(),
         RelayState::Open => "open".to_owned(),
         RelayState::BackingOff { until, .. } => {
             format!("out of reach, tried again in {:.1} s", until.since(now).as_secs_f64())

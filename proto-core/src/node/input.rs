@@ -1,5 +1,7 @@
 //! What goes into a node from outside.
 
+use std::time::Duration;
+
 use crate::engine::EngineInput;
 use crate::ids::LinkId;
 use crate::signaling::LinkFrame;
@@ -17,6 +19,9 @@ pub enum Input<'a> {
         /// Why, in words.
         &'a str,
     ),
+    /// The calendar shows this time since 1970, which is not what the node would think: somebody set
+    /// it, or this machine slept and its monotonic clock with it. Services refuse what seems old.
+    WallClock(Duration),
     /// Something for the engine: a datagram, or a change of our addresses.
     Engine(EngineInput<'a>),
 }

@@ -244,6 +244,11 @@ impl<E: Engine> Node<E> {
                 self.with_relay_of(link, |relay| relay.on_link_closed(link, why, now));
                 self.links.remove(&link);
             }
+            Input::WallClock(unix) => {
+                self.clock = Clock { now, unix };
+                let clock = self.clock;
+                self.with_all_relays(|relay| relay.on_wall_clock(clock, now));
+            }
             Input::Engine(input) => {
                 self.engine.handle_input(input, now);
                 self.touched.insert(Part::Engine);

@@ -20,7 +20,7 @@ use crate::signaling::strategy::{
     Strategy, Subscription,
 };
 use crate::text::shortened;
-use crate::time::{Deadline, Time};
+use crate::time::{Clock, Deadline, Time};
 
 /// A random wait below this precedes the first reconnection; each failure in a row doubles it.
 const BACKOFF_FIRST: Duration = Duration::from_millis(3_333);
@@ -29,6 +29,9 @@ const BACKOFF_DOUBLINGS: u32 = 4;
 /// A dial that has neither succeeded nor failed by then is given up, and so is a link over which no
 /// topic was subscribed by then.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
+/// A link that is lost sooner than this after its first subscription counts as one more failure: a
+/// relay that takes every link, and hangs up at once, would be dialled every other second.
+const BRIEF: Duration = Duration::from_secs(15);
 
 /// How a relay is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +67,9 @@ pub struct RelayStatus {
     pub url: RelayUrl,
     /// How it is doing.
     pub state: RelayState,
+    /// Whether a topic was subscribed over the link that stands. Where the service confirms
+    /// subscriptions, that is more than [`RelayState::Open`] says: it took us, and not just the link.
+    pub is_subscribed: bool,
     /// Messages that came from it.
     pub messages_in: u64,
     /// Messages that were sent to it.
@@ -119,7 +125,21 @@ enum Proof {
         /// Dials that failed in a row before.
         failures: u32,
     },
-    Given,
+    Given {
+        /// Until when the link is a brief one.
+        brief_until: Time,
+        /// Dials that failed in a row before.
+        failures: u32,
+    },
+}
+
+impl Proof {
+    /// A topic is subscribed; true if it is the first.
+    fn give(&mut self, now: Time) -> bool {
+        let Proof::Awaited { failures, .. } = *self else { return false };
+        *self = Proof::Given { brief_until: now + BRIEF, failures };
+        true
+    }
 }
 
 /// Who wants a topic.
@@ -234,6 +254,11 @@ impl Relay {
         }
     }
 
+    /// The calendar shows something else than was thought.
+    pub(crate) fn on_wall_clock(&mut self, clock: Clock, now: Time) {
+        self.feed(SessionInput::WallClock(clock), now);
+    }
+
     /// Takes what happened to a link, if it is the current one.
     pub(crate) fn on_link_opened(&mut self, link: LinkId, now: Time) {
         let State::Dialling { link: current, failures, .. } = self.state else { return };
@@ -303,7 +328,7 @@ impl Relay {
             State::Waiting { .. } if self.is_paused => None,
             State::Waiting { until, .. } => Some(Deadline::new(until, "dial a relay")),
             State::Dialling { give_up, .. } => Some(Deadline::new(give_up, "give a dial up")),
-            State::Open { proof: Proof::Given, .. } => self.session.poll_timeout(),
+            State::Open { proof: Proof::Given { .. }, .. } => self.session.poll_timeout(),
             State::Open { proof: Proof::Awaited { by, .. }, .. } => {
                 let by = Deadline::new(by, "give a link up");
                 Deadline::earlier(self.session.poll_timeout(), Some(by))
@@ -345,6 +370,7 @@ impl Relay {
                 State::Open { .. } => RelayState::Open,
                 State::Retired { why } => RelayState::Retired { why: why.clone() },
             },
+            is_subscribed: matches!(self.state, State::Open { proof: Proof::Given { .. }, .. }),
             messages_in: self.messages_in,
             messages_out: self.messages_out,
             malformed: self.malformed,
@@ -363,8 +389,13 @@ impl Relay {
             | State::Open { proof: Proof::Awaited { failures, .. }, .. } => {
                 failures.saturating_add(1)
             }
+            State::Open { proof: Proof::Given { brief_until, failures }, .. }
+                if now < brief_until =>
+            {
+                failures.saturating_add(1)
+            }
             // A link that was of use begins the count anew.
-            State::Open { proof: Proof::Given, .. }
+            State::Open { proof: Proof::Given { .. }, .. }
             | State::Waiting { .. }
             | State::Retired { .. } => 1,
         };
@@ -372,7 +403,7 @@ impl Relay {
         let until = now + self.rng.duration_below(bound);
         debug!(relay = %self.url, why, failures, "relay lost");
         let was_open = self.is_open();
-        self.last_error = Some(why.to_owned());
+        self.last_error = Some(shortened(why, limits::RELAY_TEXT_BYTES_MAX).to_owned());
         self.go_down(State::Waiting { until, failures }, was_open, now);
     }
 
@@ -411,8 +442,10 @@ impl Relay {
                     }
                 }
                 SessionOutput::Subscribed(topic) => {
-                    if let State::Open { proof, .. } = &mut self.state {
-                        *proof = Proof::Given;
+                    if let State::Open { proof, .. } = &mut self.state
+                        && proof.give(now)
+                    {
+                        self.tell_once();
                     }
                     self.outputs.push_back(RelayOutput::Subscribed(topic));
                 }
@@ -444,13 +477,21 @@ impl Relay {
                 SessionOutput::Fail(why) => {
                     if let Some(link) = self.current_link() {
                         self.outputs.push_back(RelayOutput::CloseLink { link });
-                        self.fail(shortened(&why, limits::RELAY_TEXT_BYTES_MAX), now);
+                        self.fail(&why, now);
                     }
                 }
                 SessionOutput::Redial => {
                     self.hang_up(State::Waiting { until: now, failures: 0 }, now);
                 }
             }
+        }
+    }
+
+    /// Tells of a change, unless that is about to be done.
+    fn tell_once(&mut self) {
+        let is_change = |output: &RelayOutput| matches!(output, RelayOutput::StateChanged);
+        if !self.outputs.iter().any(is_change) {
+            self.outputs.push_back(RelayOutput::StateChanged);
         }
     }
 
@@ -462,140 +503,4 @@ impl Relay {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::ids::PeerId;
-    use crate::rng::Seed;
-    use crate::strategies::{Mqtt, WsRelay};
-    use crate::time::Clock;
-
-    fn relay() -> Relay {
-        relay_of(&WsRelay)
-    }
-
-    fn relay_of(strategy: &(impl Strategy + Copy + 'static)) -> Relay {
-        let seed = Seed::from_number(1);
-        let terms = SessionTerms {
-            url: RelayUrl::web_socket("ws://127.0.0.1:1").unwrap(),
-            self_id: PeerId::new("a").unwrap(),
-            shared: seed.fork("strategy"),
-            rng: seed.rng("session"),
-            clock: Clock { now: Time::ZERO, unix: Duration::ZERO },
-        };
-        Relay::new(Arc::new(*strategy), terms, seed.rng("relay"), Time::ZERO)
-    }
-
-    fn sent(relay: &mut Relay) -> Vec<String> {
-        let mut sent = Vec::new();
-        while let Some(output) = relay.poll_output() {
-            if let RelayOutput::SendLink { frame: LinkFrame::Text(text), .. } = output {
-                sent.push(text);
-            }
-        }
-        sent
-    }
-
-    #[test]
-    fn a_relay_that_fails_is_dialled_again_after_ever_longer_waits() {
-        let mut relay = relay();
-        let mut now = Time::ZERO;
-        let mut longest = [Duration::ZERO; 8];
-        for wait in &mut longest {
-            relay.handle_timeout(|| LinkId(1), now);
-            relay.on_link_closed(LinkId(1), "refused", now);
-            let RelayState::BackingOff { until, .. } = relay.status().state else { panic!() };
-            *wait = until.since(now);
-            now = until;
-        }
-        for (index, wait) in longest.iter().enumerate() {
-            let doublings = u32::try_from(index).unwrap().min(BACKOFF_DOUBLINGS);
-            assert!(*wait < BACKOFF_FIRST * 2u32.pow(doublings), "{longest:?}");
-        }
-        assert!(longest[4..].iter().any(|wait| *wait > BACKOFF_FIRST), "{longest:?}");
-    }
-
-    #[test]
-    fn a_dial_without_an_answer_is_given_up() {
-        let mut relay = relay();
-        relay.handle_timeout(|| LinkId(1), Time::ZERO);
-        let deadline = relay.poll_timeout().unwrap();
-        assert_eq!(deadline.at, Time::ZERO + DIAL_TIMEOUT);
-        relay.handle_timeout(|| unreachable!("it does not dial yet"), deadline.at);
-        let outputs: Vec<_> = std::iter::from_fn(|| relay.poll_output()).collect();
-        assert!(outputs.iter().any(|o| matches!(o, RelayOutput::CloseLink { link: LinkId(1) })));
-        relay.on_link_opened(LinkId(1), deadline.at);
-        assert!(!relay.is_open(), "a link that comes too late is not used");
-    }
-
-    #[test]
-    fn a_relay_that_takes_links_and_no_subscription_is_dialled_ever_less() {
-        let mut relay = relay();
-        let mut now = Time::ZERO;
-        for dial in 1..=6 {
-            relay.handle_timeout(|| LinkId(dial), now);
-            relay.on_link_opened(LinkId(dial), now);
-            now = relay.poll_timeout().unwrap().at;
-            relay.handle_timeout(|| unreachable!("it does not dial yet"), now);
-            let RelayState::BackingOff { until, failures } = relay.status().state else { panic!() };
-            assert_eq!(u64::from(failures), dial);
-            now = until;
-        }
-        let topic = Topic::from_wire("t");
-        relay.subscribe(&topic, &topic, RoomKey(1), now);
-        relay.handle_timeout(|| LinkId(7), now);
-        relay.on_link_opened(LinkId(7), now);
-        relay.on_link_closed(LinkId(7), "gone", now);
-        let RelayState::BackingOff { failures, .. } = relay.status().state else { panic!() };
-        assert_eq!(failures, 1, "it was of use");
-    }
-
-    #[test]
-    fn topics_are_subscribed_once_and_again_after_a_reconnect() {
-        let mut relay = relay();
-        let topic = Topic::from_wire("t");
-        relay.subscribe(&topic, &topic, RoomKey(1), Time::ZERO);
-        relay.subscribe(&topic, &topic, RoomKey(2), Time::ZERO);
-        relay.handle_timeout(|| LinkId(1), Time::ZERO);
-        relay.on_link_opened(LinkId(1), Time::ZERO);
-        assert_eq!(sent(&mut relay), [r#"{"type":"subscribe","topic":"t"}"#]);
-        relay.unsubscribe(&topic, RoomKey(1), Time::ZERO);
-        assert_eq!(sent(&mut relay), [] as [String; 0], "another room listens there");
-        relay.on_link_closed(LinkId(1), "gone", Time::ZERO);
-        let rest = SessionInput::Rest { root: &topic };
-        assert!(!relay.tell(rest, Time::ZERO), "without a link nothing is said");
-        relay.handle_timeout(|| LinkId(2), Time::from_millis(3_333));
-        relay.on_link_opened(LinkId(2), Time::from_millis(3_333));
-        assert_eq!(sent(&mut relay), [r#"{"type":"subscribe","topic":"t"}"#]);
-        relay.unsubscribe(&topic, RoomKey(2), Time::ZERO);
-        assert_eq!(sent(&mut relay), [r#"{"type":"unsubscribe","topic":"t"}"#]);
-        assert!(relay.is_unused());
-    }
-
-    #[test]
-    fn a_link_that_the_session_gives_up_is_closed_and_dialled_again_after_a_wait() {
-        let mut relay = relay_of(&Mqtt);
-        relay.handle_timeout(|| LinkId(1), Time::ZERO);
-        relay.on_link_opened(LinkId(1), Time::ZERO);
-        // A CONNACK that says that the broker is not available.
-        let refusal = LinkFrame::Binary(Bytes::from_static(b"\x20\x02\x00\x03"));
-        relay.on_link_frame(LinkId(1), refusal, Time::ZERO);
-        let outputs: Vec<_> = std::iter::from_fn(|| relay.poll_output()).collect();
-        assert!(outputs.iter().any(|o| matches!(o, RelayOutput::CloseLink { link: LinkId(1) })));
-        let status = relay.status();
-        assert!(matches!(status.state, RelayState::BackingOff { failures: 1, .. }), "{status:?}");
-        assert_eq!(status.last_error.as_deref(), Some("the broker is not available"));
-    }
-
-    #[test]
-    fn what_an_old_link_says_does_not_matter() {
-        let mut relay = relay();
-        relay.handle_timeout(|| LinkId(1), Time::ZERO);
-        relay.on_link_closed(LinkId(1), "refused", Time::ZERO);
-        relay.handle_timeout(|| LinkId(2), Time::from_millis(3_333));
-        relay.on_link_opened(LinkId(2), Time::from_millis(3_333));
-        relay.on_link_closed(LinkId(1), "late", Time::from_millis(3_334));
-        assert!(relay.is_open());
-    }
-}
+mod tests;

@@ -311,8 +311,10 @@ impl Signaling {
     ) {
         let peer = signal.from;
         trace!(%peer, body = ?std::mem::discriminant(&signal.body), "signal");
-        let is_new = !self.sessions.contains_key(&peer);
-        if is_new && self.sessions.len() >= self.limits.sessions_per_room {
+        // Whoever does not lead answers an announce, and waits.
+        let is_waiting = signal.body == SignalBody::Announce && peer < self.self_id;
+        let is_new = !is_waiting && !self.sessions.contains_key(&peer);
+        if is_new && !self.has_room_for(relay) {
             self.dropped += 1;
             debug!(%peer, "dropped a signal: too many negotiations under way");
             return;
@@ -326,7 +328,7 @@ impl Signaling {
                 self.on_answer(relay, &peer, offer_id.as_ref(), &sealed, now);
             }
             SignalBody::Candidate { offer_id, sealed } => {
-                self.on_candidate(&peer, offer_id, &sealed, now);
+                self.on_candidate(relay, &peer, offer_id, &sealed, now);
             }
         }
         self.note_deadline(&peer);
@@ -537,8 +539,9 @@ impl Signaling {
         self.outputs.push_back(SignalingOutput::Failed { peer: peer.clone(), failure, ask_over });
     }
 
-    fn session(&mut self, peer: &PeerId, now: Time) -> &mut Session {
-        self.sessions.entry(peer.clone()).or_insert_with(|| Session::new(now))
+    /// The session with a peer, which begins with what this relay brought if there is none.
+    fn session(&mut self, relay: RelayId, peer: &PeerId, now: Time) -> &mut Session {
+        self.sessions.entry(peer.clone()).or_insert_with(|| Session::new(relay, now))
     }
 
     fn note_deadline(&mut self, peer: &PeerId) {

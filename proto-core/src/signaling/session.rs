@@ -24,6 +24,10 @@ const EARLY_TTL: Duration = OFFER_TTL;
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) phase: Phase,
+    /// The relay that brought the first signal of the peer.
+    pub(super) brought_by: RelayId,
+    /// When that was.
+    pub(super) since: Time,
     /// Whether the peer was asked for another attempt after one failed. It is asked once.
     pub(super) is_retried: bool,
     /// Candidates that came before the offer they belong to.
@@ -108,9 +112,11 @@ pub(super) enum UseOfCandidate {
 }
 
 impl Session {
-    pub(super) fn new(now: Time) -> Self {
+    pub(super) fn new(brought_by: RelayId, now: Time) -> Self {
         Session {
             phase: Phase::idle(None, now),
+            brought_by,
+            since: now,
             is_retried: false,
             early: VecDeque::new(),
             candidates_used: BTreeSet::new(),

@@ -93,7 +93,8 @@ pub struct SessionTerms {
     pub shared: Seed,
     /// Randomness of this session.
     pub rng: Rng,
-    /// What the wall clock shows when, for services that ask.
+    /// What the wall clock shows when, for services that ask, until
+    /// [`SessionInput::WallClock`] says otherwise.
     pub clock: Clock,
 }
 
@@ -175,15 +176,26 @@ fn without_secrets(url: &str) -> String {
 /// Whether the value of a URL's parameter is not for logs.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["key", "auth", "token", "secret", "password", "jwt"].iter().any(|word| name.contains(word))
+    let words = ["key", "auth", "token", "secret", "pass", "pwd", "cred", "jwt"];
+    words.iter().any(|word| name.contains(word))
 }
 
 /// A URL, or what was meant as one, without `user:password@`.
 fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        let account = url.rsplit_once('@').filter(|(account, _)| account.contains(':'));
+        return account.map_or(url, |(_, host)| host).to_owned();
+    };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
+    // What follows the colon is no port: a password goes on behind what seems to end it.
+    let is_account = !authority.starts_with('[')
+        && authority.split_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_err());
+    let shown = match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{host}{path}"),
+        None if is_account => rest.rsplit_once('@').map_or(rest, |(_, host)| host).to_owned(),
+        None => rest.to_owned(),
+    };
+    format!("{scheme}://{shown}")
 }
 
 /// What a runtime is to dial.
@@ -237,6 +249,8 @@ pub enum SessionInput<'a> {
     Frame(LinkFrame),
     /// The link is gone.
     Closed,
+    /// What the wall clock shows from now on, in place of what was told before. Comes at any time.
+    WallClock(Clock),
     /// Subscribe a topic. Comes only while a link stands.
     Subscribe(Subscription<'a>),
     /// Unsubscribe a topic. Comes only while a link stands.
@@ -413,5 +427,16 @@ mod tests {
         assert!(!format!("{url:?}").contains("abc"));
         let error = RelayUrl::web_socket("http://user:secret@host?auth=secret").unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_password_that_makes_a_url_invalid_is_not_shown_either() {
+        for text in
+            ["wss://user:sec/ret@host/x", "wss://user:sec#ret@host/x", "user:sec/ret@host/x"]
+        {
+            let error = RelayUrl::web_socket(text).unwrap_err().to_string();
+            assert!(!error.contains("sec") && !error.contains("ret"), "{error}");
+            assert!(error.contains("host/x"), "{error}");
+        }
     }
 }

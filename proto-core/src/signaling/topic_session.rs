@@ -29,7 +29,7 @@ impl<C: TopicCodec> RelaySession for TopicSession<C> {
 
     fn handle_input(&mut self, input: SessionInput<'_>, _now: Time) {
         let output = match input {
-            SessionInput::Opened | SessionInput::Rest { .. } => return,
+            SessionInput::Opened | SessionInput::WallClock(_) | SessionInput::Rest { .. } => return,
             // Only strategies that say so trade offers, and they are no topic codecs.
             SessionInput::Offer(_) => return,
             SessionInput::Closed => return self.outputs.clear(),

@@ -1,5 +1,7 @@
 //! What the signals of one remote peer lead to: offers, answers, candidates, and their end.
 
+use std::collections::BTreeMap;
+
 use tracing::debug;
 
 use super::super::session::{
@@ -14,6 +16,35 @@ use crate::time::Time;
 use crate::wire::{CandidateInit, OfferId, SignalBody};
 
 impl Signaling {
+    /// Whether one more session may begin with what this relay brought. The relay that brought most
+    /// of them loses its oldest for that, unless it is this one: a relay that makes peers up can't
+    /// keep those out that others bring.
+    pub(super) fn has_room_for(&mut self, relay: RelayId) -> bool {
+        if self.sessions.len() < self.limits.sessions_per_room {
+            return true;
+        }
+        let mut brought = BTreeMap::new();
+        for session in self.sessions.values() {
+            *brought.entry(session.brought_by).or_insert(0usize) += 1;
+        }
+        let of_this = brought.get(&relay).copied().unwrap_or(0);
+        let most = brought.into_iter().max_by_key(|(_, count)| *count);
+        let Some((loser, _)) = most.filter(|(_, count)| *count > of_this) else { return false };
+        let of_loser = self.sessions.iter().filter(|(_, session)| session.brought_by == loser);
+        let oldest = of_loser.min_by_key(|(_, session)| session.since);
+        let Some(oldest) = oldest.map(|(peer, _)| peer.clone()) else { return false };
+        self.drop_session(&oldest);
+        true
+    }
+
+    fn drop_session(&mut self, peer: &PeerId) {
+        self.due.set(peer.clone(), None);
+        self.dropped += 1;
+        debug!(%peer, "gave a negotiation up: there are too many");
+        let conn = self.sessions.remove(peer).and_then(|session| session.conn());
+        self.outputs.extend(conn.map(|conn| SignalingOutput::Close { conn }));
+    }
+
     pub(super) fn on_announce(
         &mut self,
         relay: RelayId,
@@ -48,7 +79,7 @@ impl Signaling {
         let conn = ConnId(conns.next());
         let mut offering = Offering::new(conn, OfferId::generate(&mut self.rng), now);
         offering.wants(relay, now);
-        self.session(peer, now).phase = Phase::Offering(offering);
+        self.session(relay, peer, now).phase = Phase::Offering(offering);
         self.outputs.push_back(SignalingOutput::Offer { conn, peer: peer.clone() });
     }
 
@@ -82,7 +113,7 @@ impl Signaling {
             | None => {}
         }
         let opened = self.names.key.open(sealed);
-        let session = self.session(peer, now);
+        let session = self.session(relay, peer, now);
         let Ok(sdp) = opened else {
             // Anyone can publish under this name, so what is under way goes on.
             if !session.is_busy() {
@@ -109,7 +140,7 @@ impl Signaling {
         now: Time,
     ) {
         let answers_until = self.pool.is_out_until(now);
-        let session = self.session(peer, now);
+        let session = self.session(offer.relay, peer, now);
         let answer_at = match &session.phase {
             Phase::Deferring(deferring) => Some(deferring.answer_at),
             Phase::Idle { .. }
@@ -125,7 +156,7 @@ impl Signaling {
 
     fn answer(&mut self, peer: &PeerId, offer: OfferOfPeer, conns: &mut Counter, now: Time) {
         let OfferOfPeer { relay, offer_id, sdp } = offer;
-        let session = self.session(peer, now);
+        let session = self.session(relay, peer, now);
         let ours = session.conn();
         let held = session.take_held(&offer_id);
         let conn = ConnId(conns.next());
@@ -169,6 +200,7 @@ impl Signaling {
 
     pub(super) fn on_candidate(
         &mut self,
+        relay: RelayId,
         peer: &PeerId,
         offer_id: Option<OfferId>,
         sealed: &str,
@@ -183,7 +215,7 @@ impl Signaling {
         if candidate.is_end() {
             return;
         }
-        let session = self.session(peer, now);
+        let session = self.session(relay, peer, now);
         let matches = |ours: &OfferId| offer_id.as_ref().is_none_or(|id| id == ours);
         let conn = match &session.phase {
             Phase::Offering(offering) if matches(&offering.offer_id) => Some(offering.conn),

@@ -53,7 +53,11 @@ impl Room {
     }
 
     fn hear(&mut self, relay: RelayId, body: SignalBody) {
-        let signal = Signal { from: peer(), is_passive: false, body };
+        self.hear_of(relay, peer(), body);
+    }
+
+    fn hear_of(&mut self, relay: RelayId, from: PeerId, body: SignalBody) {
+        let signal = Signal { from, is_passive: false, body };
         self.signaling.on_signal(relay, signal, &mut self.conns, self.now);
     }
 
@@ -339,6 +343,26 @@ fn candidates_find_their_attempt_or_wait_for_it() {
     room.hear_candidate(Some(offer_id.as_str()));
     room.hear_candidate(Some("another"));
     assert_eq!(room.said(), ["add to 1"], "before the answer too");
+}
+
+#[test]
+fn a_relay_that_makes_peers_up_does_not_keep_out_those_that_another_brings() {
+    let mut room = room_of("a");
+    let sessions_max = room.signaling.limits.sessions_per_room;
+    for stranger in 0..sessions_max + 10 {
+        let stranger = PeerId::new(&format!("stranger {stranger:05}")).unwrap();
+        room.now = room.now + std::time::Duration::from_millis(1);
+        room.hear_of(RELAY, stranger, SignalBody::Announce);
+    }
+    assert_eq!(room.said().len(), sessions_max, "the relay itself gets no more than that");
+    room.hear(OTHER_RELAY, SignalBody::Announce);
+    let begun = format!("begin offer {}", sessions_max + 1);
+    assert_eq!(room.said(), ["close 1".to_owned(), begun], "the oldest goes");
+    assert_eq!(room.signaling.sessions.len(), sessions_max);
+    let mut larger = room_of("z");
+    larger.signaling.limits.sessions_per_room = 0;
+    larger.hear(RELAY, SignalBody::Announce);
+    assert_eq!(larger.said(), ["nudge over 1"], "that takes no session");
 }
 
 #[test]

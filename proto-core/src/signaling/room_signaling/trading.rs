@@ -81,7 +81,7 @@ impl Signaling {
             | None => {}
         }
         let opened = self.names.key.open(sealed);
-        let session = self.session(peer, now);
+        let session = self.session(relay, peer, now);
         let Ok(sdp) = opened else {
             return self.complain(peer, JoinFailure::AnswerPassword);
         };
@@ -90,7 +90,7 @@ impl Signaling {
         debug!(%peer, ?conn, "a peer claims an offer");
         let (offer_id, relays) = (offer_id.clone(), vec![relay]);
         let expires = now + ATTEMPT_TTL;
-        self.session(peer, now).connect(Connecting { conn, offer_id, relays, expires });
+        self.session(relay, peer, now).connect(Connecting { conn, offer_id, relays, expires });
         if let Some(conn) = ours {
             self.outputs.push_back(SignalingOutput::Close { conn });
         }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::push_key::PushKeys;
-use super::tree::{ANNOUNCE_KEY, Base, Told};
+use super::tree::{ANNOUNCE_KEY, Base, LEAVES_PER_MESSAGE_MAX, Told};
 use super::wire::{Parts, Request, Said};
 use crate::crypto::Topic;
 use crate::ids::PeerId;
@@ -31,8 +31,9 @@ use crate::time::{Clock, Deadline, Time};
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(45);
 /// What they send then.
 const KEEP_ALIVE: &str = "0";
-/// A server that has not said hello by then is dialled anew.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+/// A server that has not said hello by then is given up, while there is time to say why: a link
+/// without a subscription has 15 s.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Redirects that are followed, each within [`REDIRECT_WINDOW`] of the one before. Further ones
 /// are not.
 const REDIRECTS_MAX: u32 = 5;
@@ -290,7 +291,10 @@ impl FirebaseSession {
                 }
             }
             Said::Changed(changes) => {
-                changes.iter().for_each(|(path, value)| self.on_changed(path, value));
+                let mut leaves_left = LEAVES_PER_MESSAGE_MAX;
+                for (path, value) in &changes {
+                    self.on_changed(path, value, &mut leaves_left);
+                }
             }
             Said::Revoked(path) => self.on_revoked(&path),
             Said::SignedOut(why) => self.refusal(format!("the token is not valid any more: {why}")),
@@ -361,11 +365,13 @@ impl FirebaseSession {
         }
     }
 
-    fn on_changed(&mut self, path: &str, value: &Value) {
+    fn on_changed(&mut self, path: &str, value: &Value, leaves_left: &mut usize) {
         let mut read = Vec::new();
         for (root, room) in &self.rooms {
             let Some((path, value)) = self.base.within(root, path, value) else { continue };
-            for leaf in self.told.change(root, room.own.as_ref(), &path, value) {
+            let new = self.told.change(root, room.own.as_ref(), &path, value, *leaves_left);
+            *leaves_left -= new.len();
+            for leaf in new {
                 let topic = if leaf.is_signal() {
                     let keys: Vec<&str> = leaf.path.iter().map(String::as_str).collect();
                     read.push(self.base.path(root, &keys));
@@ -436,6 +442,7 @@ impl RelaySession for FirebaseSession {
         match input {
             SessionInput::Opened => self.on_opened(now),
             SessionInput::Closed => self.on_closed(),
+            SessionInput::WallClock(clock) => self.clock = clock,
             SessionInput::Frame(frame) => self.on_frame(frame, now),
             SessionInput::Subscribe(subscription) => self.subscribe(&subscription),
             SessionInput::Unsubscribe(subscription) => self.unsubscribe(&subscription),
@@ -449,10 +456,9 @@ impl RelaySession for FirebaseSession {
     fn handle_timeout(&mut self, now: Time) {
         match &mut self.phase {
             Phase::Greeting { give_up, .. } if *give_up <= now => {
-                self.phase = Phase::Moving;
-                self.redirect.url = None;
-                self.refusal("the database does not say hello".to_owned());
-                self.outputs.push_back(SessionOutput::Redial);
+                let why = "the database does not say hello";
+                self.phase = Phase::Down;
+                self.outputs.push_back(SessionOutput::Fail(why.to_owned()));
             }
             Phase::Ready { keep_alive_at, .. } if *keep_alive_at <= now => {
                 *keep_alive_at = now + KEEP_ALIVE_INTERVAL;

@@ -18,9 +18,9 @@ pub(super) const ANNOUNCE_KEY: &str = "_";
 const ANNOUNCE_DEPTH: usize = 2;
 /// Keys that lead to a signal: the self topic, the sender, and the push key.
 const SIGNAL_DEPTH: usize = 3;
-/// Leaves that one change may bring. Of more, the newest are taken: who came last is most likely
-/// still there.
-pub(super) const LEAVES_PER_CHANGE_MAX: usize = 1_024;
+/// Leaves that one message may bring, in all its changes. Of more in one change, the newest are
+/// taken: who came last is most likely still there.
+pub(super) const LEAVES_PER_MESSAGE_MAX: usize = 1_024;
 /// Leaves remembered as told. The oldest is forgotten, and would be told again.
 const TOLD_MAX: usize = 16_384;
 /// The longest key of a node, in bytes, as the database has it. Longer ones are passed over.
@@ -98,20 +98,41 @@ fn is_signal(path: &[String]) -> bool {
     path.len() == SIGNAL_DEPTH
 }
 
-/// The leaves in a change of a room, in the order of their push keys. `own` is our self topic
-/// there, if we listen to it.
-fn leaves(own: Option<&Topic>, path: &[&str], value: &Value) -> Vec<Leaf> {
-    let mut found = Vec::new();
-    let mut path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
-    if path.iter().all(|key| key.len() <= KEY_BYTES_MAX) {
-        collect(own, &mut path, value, &mut found);
-    }
-    found.sort_by(|a, b| a.age().cmp(&b.age()));
-    found.drain(..found.len().saturating_sub(LEAVES_PER_CHANGE_MAX));
-    found
+/// The newest leaves of a change.
+#[derive(Debug)]
+struct Newest {
+    found: Vec<Leaf>,
+    max: usize,
 }
 
-fn collect(own: Option<&Topic>, path: &mut Vec<String>, value: &Value, found: &mut Vec<Leaf>) {
+impl Newest {
+    /// Each leaf has its whole path, so no more than twice as many are ever held as are wanted.
+    fn add(&mut self, leaf: Leaf) {
+        self.found.push(leaf);
+        if self.found.len() >= 2 * self.max.max(1) {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        self.found.sort_by(|a, b| a.age().cmp(&b.age()));
+        self.found.drain(..self.found.len().saturating_sub(self.max));
+    }
+}
+
+/// The newest leaves in a change of a room, in the order of their push keys. `own` is our self
+/// topic there, if we listen to it.
+fn leaves(own: Option<&Topic>, path: &[&str], value: &Value, max: usize) -> Vec<Leaf> {
+    let mut newest = Newest { found: Vec::new(), max };
+    let mut path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+    if path.iter().all(|key| key.len() <= KEY_BYTES_MAX) {
+        collect(own, &mut path, value, &mut newest);
+    }
+    newest.trim();
+    newest.found
+}
+
+fn collect(own: Option<&Topic>, path: &mut Vec<String>, value: &Value, newest: &mut Newest) {
     let is_own = path.first().is_some_and(|key| own.is_some_and(|own| own.as_str() == key));
     let is_leaf = if is_own {
         path.len() == SIGNAL_DEPTH
@@ -125,11 +146,11 @@ fn collect(own: Option<&Topic>, path: &mut Vec<String>, value: &Value, found: &m
             Value::Object(_) => value.to_string(),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => return,
         };
-        found.push(Leaf { path: path.clone(), body });
+        newest.add(Leaf { path: path.clone(), body });
     } else if let (true, Value::Object(children)) = (is_above, value) {
         for (key, child) in children.iter().filter(|(key, _)| key.len() <= KEY_BYTES_MAX) {
             path.push(key.clone());
-            collect(own, path, child, found);
+            collect(own, path, child, newest);
             path.pop();
         }
     }
@@ -144,15 +165,16 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Takes a change at a path of a room. Gives the leaves that are new.
+    /// Takes a change at a path of a room. Gives the leaves that are new, of so many at most.
     pub(super) fn change(
         &mut self,
         root: &Topic,
         own: Option<&Topic>,
         path: &[&str],
         value: &Value,
+        leaves_max: usize,
     ) -> Vec<Leaf> {
-        let mut found = leaves(own, path, value);
+        let mut found = leaves(own, path, value, leaves_max);
         let paths: BTreeSet<&Vec<String>> = found.iter().map(|leaf| &leaf.path).collect();
         self.forget(root, path, |known| paths.contains(known));
         found.retain(|leaf| self.is_new(root, &leaf.path));
@@ -210,7 +232,7 @@ mod tests {
 
     fn bodies(told: &mut Told, path: &[&str], value: &Value) -> Vec<String> {
         let (root, own) = (Topic::from_wire("root"), Topic::from_wire("own"));
-        let new = told.change(&root, Some(&own), path, value);
+        let new = told.change(&root, Some(&own), path, value, LEAVES_PER_MESSAGE_MAX);
         new.into_iter().map(|leaf| leaf.body).collect()
     }
 
@@ -256,7 +278,7 @@ mod tests {
         let presence = |n: usize| (format!("-{n:05}"), json!({ "_": n.to_string() }));
         let room = Value::Object((0..2_000).map(presence).collect());
         let new = bodies(&mut told, &[], &room);
-        assert_eq!((new.len(), &*new[0]), (LEAVES_PER_CHANGE_MAX, "976"));
+        assert_eq!((new.len(), &*new[0]), (LEAVES_PER_MESSAGE_MAX, "976"));
         for n in 0..TOLD_MAX {
             bodies(&mut told, &[&n.to_string()], &json!({ "_": "a" }));
         }

@@ -13,6 +13,12 @@ const PART_BYTES_MAX: usize = 16_384;
 /// The longest message that is taken in parts, in bytes. A room's whole node may come as one. A
 /// longer one is dropped.
 const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The longest path of a change, in bytes: a database has 32 levels, with keys of 768 bytes. One at
+/// a longer path is malformed.
+const PATH_BYTES_MAX: usize = 32 * (768 + 1);
+/// Nodes that one merge may change, each of which has a path of its own then. Of more, those are
+/// taken whose keys come last: they are the newest.
+const CHANGES_PER_MERGE_MAX: usize = 1_024;
 /// The longest frame that may tell the number of parts, in bytes, as Firebase's clients have it.
 const COUNT_BYTES_MAX: usize = 6;
 
@@ -88,7 +94,8 @@ impl Said {
         if let Some(request) = content["r"].as_u64() {
             return Ok(Said::Answer { request, error: error_of(&body) });
         }
-        let path = body["p"].as_str().map(str::to_owned);
+        let path = body["p"].as_str().filter(|path| path.len() <= PATH_BYTES_MAX);
+        let path = path.map(str::to_owned);
         let named = path.ok_or(Malformed("what changes in a database has a path"));
         Ok(match content["a"].as_str() {
             Some("d") => Said::Changed(vec![(named?, take(&mut body, "d"))]),
@@ -97,6 +104,11 @@ impl Said {
                 let Value::Object(changes) = changes else {
                     return Err(Malformed("merged nodes are an object"));
                 };
+                let is_short = |name: &str| path.len() + name.len() < PATH_BYTES_MAX;
+                let mut changes: Vec<(String, Value)> =
+                    changes.into_iter().filter(|(name, _)| is_short(name)).collect();
+                changes.sort_by(|(one, _), (other, _)| one.cmp(other));
+                changes.drain(..changes.len().saturating_sub(CHANGES_PER_MERGE_MAX));
                 let under = |(name, value)| (format!("{path}/{name}"), value);
                 Said::Changed(changes.into_iter().map(under).collect())
             }
@@ -248,6 +260,24 @@ mod tests {
         assert_eq!(parts.join("x".into()), Ok(None));
         assert_eq!(parts.join("x".into()), Ok(None));
         assert_eq!(parts.join("{}".into()), Ok(Some("{}".into())));
+    }
+
+    #[test]
+    fn a_merge_does_not_multiply_its_path() {
+        let merge = |path: &str, names: usize| {
+            let names = (0..names).map(|name| (format!("{name:05}"), json!(1)));
+            let changes = Value::Object(names.collect());
+            let body = json!({ "p": path, "d": changes });
+            Said::parse(&json!({ "t": "d", "d": { "a": "m", "b": body } }).to_string())
+        };
+        let Ok(Said::Changed(changes)) = merge("a", 5_000) else { panic!("it is a merge") };
+        assert_eq!(changes.len(), CHANGES_PER_MERGE_MAX);
+        assert_eq!(changes.last().unwrap().0, "a/04999");
+        assert!(merge(&"a".repeat(PATH_BYTES_MAX + 1), 5_000).is_err());
+        let Ok(Said::Changed(changes)) = merge(&"a".repeat(PATH_BYTES_MAX), 5_000) else {
+            panic!()
+        };
+        assert_eq!(changes, []);
     }
 
     #[test]

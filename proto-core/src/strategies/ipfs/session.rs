@@ -263,6 +263,7 @@ impl RelaySession for IpfsSession {
         match input {
             SessionInput::Opened => self.on_opened(now),
             SessionInput::Closed => self.on_closed(),
+            SessionInput::WallClock(clock) => self.clock = clock,
             SessionInput::Frame(frame) => match Said::parse(&frame) {
                 Ok(said) => self.on_said(said, now),
                 Err(malformed) => {

@@ -287,8 +287,8 @@ impl RelaySession for MqttSession {
             SessionInput::Subscribe(subscription) => self.subscribe(subscription.topic, now),
             SessionInput::Unsubscribe(subscription) => self.unsubscribe(subscription.topic, now),
             SessionInput::Publish(publication) => self.publish(&publication, now),
-            // Nothing is retained; and only strategies that say so trade offers.
-            SessionInput::Rest { .. } | SessionInput::Offer(_) => {}
+            // Nothing is retained nor dated; and only strategies that say so trade offers.
+            SessionInput::WallClock(_) | SessionInput::Rest { .. } | SessionInput::Offer(_) => {}
         }
     }
 

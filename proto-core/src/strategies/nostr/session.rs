@@ -215,6 +215,7 @@ impl RelaySession for NostrSession {
     fn handle_input(&mut self, input: SessionInput<'_>, now: Time) {
         match input {
             SessionInput::Opened | SessionInput::Rest { .. } | SessionInput::Offer(_) => {}
+            SessionInput::WallClock(clock) => self.clock = clock,
             SessionInput::Closed => {
                 self.subscriptions.clear();
                 self.announced.clear();

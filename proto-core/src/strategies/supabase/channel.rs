@@ -11,6 +11,9 @@ use crate::time::{Deadline, Time};
 const JOIN_ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// A channel that was refused or lost is joined again after this; each failure in a row doubles it.
 const REJOIN_FIRST: Duration = Duration::from_secs(1);
+/// A channel that is lost sooner than this after it was joined counts as refused: the service may
+/// let everybody in and out again.
+const BRIEF: Duration = Duration::from_secs(15);
 /// How often that doubles: up to 64 s.
 const REJOIN_DOUBLINGS: u32 = 6;
 /// Broadcasts that wait for one join: an offer, its candidates and some more. The oldest is
@@ -41,7 +44,7 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 enum State {
     Joining { join: Ref, give_up: Time },
-    Joined { join: Ref },
+    Joined { join: Ref, brief_until: Time },
     Waiting { until: Time },
 }
 
@@ -58,11 +61,10 @@ impl Channel {
     }
 
     /// A join was answered. Gives what waited if it was the current one.
-    pub(super) fn on_joined(&mut self, to: Ref) -> Option<VecDeque<Broadcast>> {
+    pub(super) fn on_joined(&mut self, to: Ref, now: Time) -> Option<VecDeque<Broadcast>> {
         match self.state {
             State::Joining { join, .. } if join == to => {
-                self.state = State::Joined { join };
-                self.failures = 0;
+                self.state = State::Joined { join, brief_until: now + BRIEF };
                 Some(std::mem::take(&mut self.waiting))
             }
             State::Joining { .. } | State::Joined { .. } | State::Waiting { .. } => None,
@@ -101,7 +103,7 @@ impl Channel {
     /// The request that it stands by, if broadcasts can be sent.
     pub(super) fn joined(&self) -> Option<Ref> {
         match self.state {
-            State::Joined { join } => Some(join),
+            State::Joined { join, .. } => Some(join),
             State::Joining { .. } | State::Waiting { .. } => None,
         }
     }
@@ -109,7 +111,7 @@ impl Channel {
     /// The request by which the service knows it.
     pub(super) fn join_ref(&self) -> Option<Ref> {
         match self.state {
-            State::Joining { join, .. } | State::Joined { join } => Some(join),
+            State::Joining { join, .. } | State::Joined { join, .. } => Some(join),
             State::Waiting { .. } => None,
         }
     }
@@ -123,6 +125,9 @@ impl Channel {
     }
 
     fn wait(&mut self, now: Time) {
+        if matches!(self.state, State::Joined { brief_until, .. } if brief_until <= now) {
+            self.failures = 0;
+        }
         let pause = REJOIN_FIRST * 2u32.pow(self.failures.min(REJOIN_DOUBLINGS));
         self.failures = self.failures.saturating_add(1);
         self.state = State::Waiting { until: now + pause };

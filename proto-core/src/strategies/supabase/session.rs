@@ -136,7 +136,7 @@ impl SupabaseSession {
         match outcome {
             Ok(()) => {
                 let Some(channel) = link.channels.get_mut(topic) else { return };
-                let Some(waiting) = channel.on_joined(to) else { return };
+                let Some(waiting) = channel.on_joined(to, now) else { return };
                 if channel.purpose == Purpose::Listening {
                     self.outputs.push_back(SessionOutput::Subscribed(topic.clone()));
                 }
@@ -271,8 +271,8 @@ impl RelaySession for SupabaseSession {
             SessionInput::Subscribe(subscription) => self.subscribe(subscription, now),
             SessionInput::Unsubscribe(subscription) => self.unsubscribe(subscription),
             SessionInput::Publish(publication) => self.publish(&publication, now),
-            // Nothing is kept there; and only strategies that say so trade offers.
-            SessionInput::Rest { .. } | SessionInput::Offer(_) => {}
+            // Nothing is kept there nor dated; and only strategies that say so trade offers.
+            SessionInput::WallClock(_) | SessionInput::Rest { .. } | SessionInput::Offer(_) => {}
         }
     }
 

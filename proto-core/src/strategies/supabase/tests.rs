@@ -121,6 +121,18 @@ fn a_channel_that_is_refused_or_lost_is_joined_again_after_ever_longer_waits() {
     let gone = |join_ref: &Value| json!([join_ref, null, join[2], "phx_error", {}]);
     assert_eq!(hear(&mut session, &gone(&json!("1")), now), []);
     assert_eq!(session.poll_timeout().unwrap().at, at(25), "that was an older join");
+    now = now + Duration::from_secs(1);
+    hear(&mut session, &gone(&join[0]), now);
+    session.handle_timeout(now + Duration::from_secs(15));
+    let join = sent(&mut session).into_iter().find(|sent| sent[3] == "phx_join");
+    assert_eq!(join, None, "it was let in and out again, as if it was refused");
+    now = now + Duration::from_secs(16);
+    session.handle_timeout(now);
+    let join = sent(&mut session).pop().unwrap();
+    hear(&mut session, &reply(&join, "ok"), now);
+    now = now + Duration::from_secs(15);
+    session.handle_timeout(now);
+    outputs(&mut session);
     hear(&mut session, &gone(&join[0]), now);
     assert_eq!(session.poll_timeout().unwrap().at, now + Duration::from_secs(1));
 }

@@ -156,7 +156,7 @@ impl RelaySession for TorrentSession {
     fn handle_input(&mut self, input: SessionInput<'_>, _now: Time) {
         match input {
             // A dormant room says so by an announce.
-            SessionInput::Opened | SessionInput::Rest { .. } => {}
+            SessionInput::Opened | SessionInput::WallClock(_) | SessionInput::Rest { .. } => {}
             SessionInput::Closed => {
                 self.torrents.clear();
                 self.outputs.clear();

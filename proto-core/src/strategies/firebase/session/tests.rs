@@ -184,6 +184,24 @@ fn everybody_in_a_room_is_told_by_a_merge_or_a_snapshot_of_any_depth() {
 }
 
 #[test]
+fn one_message_brings_no_more_than_a_bound_however_it_is_put() {
+    let mut bench = Bench::listening();
+    let heard = |told: &[SessionOutput]| {
+        told.iter().filter(|output| matches!(output, SessionOutput::Message { .. })).count()
+    };
+    let signal = |n: usize| (format!("x/-{n:05}"), json!("s"));
+    let merge = Value::Object((0..3_000).map(signal).collect());
+    let told = bench.hear_change("m", "base/root/own", &merge);
+    assert_eq!(heard(&told), LEAVES_PER_MESSAGE_MAX);
+    let crowd = |n: usize| (format!("-{n:05}"), json!({ "_": "a" }));
+    let rooms = (0..4).map(|_| Value::Object((0..1_000).map(crowd).collect()));
+    let merge: Vec<Value> = rooms.collect();
+    // Of each room that is another one in name only.
+    let merge = json!({ "root": merge[0], "root/": merge[1], "root//": merge[2] });
+    assert!(heard(&bench.hear_change("m", "base", &merge)) <= LEAVES_PER_MESSAGE_MAX);
+}
+
+#[test]
 fn redirects_are_followed_with_the_same_database_and_not_for_ever() {
     let mut bench = Bench::new();
     let target = |bench: &Bench| match bench.session.target() {
@@ -226,12 +244,12 @@ fn a_room_that_is_refused_is_neither_subscribed_nor_announced() {
 }
 
 #[test]
-fn a_silent_server_is_dialled_anew_and_a_quiet_link_is_kept() {
+fn a_silent_server_is_given_up_and_a_quiet_link_is_kept() {
     let mut bench = Bench::new();
     assert_eq!(bench.session.poll_timeout().unwrap().at, Time::ZERO + HELLO_TIMEOUT);
     bench.session.handle_timeout(Time::ZERO + HELLO_TIMEOUT);
     let told: Vec<_> = std::iter::from_fn(|| bench.session.poll_output()).collect();
-    assert!(matches!(&told[..], [SessionOutput::Refusal(_), SessionOutput::Redial]), "{told:?}");
+    assert!(matches!(&told[..], [SessionOutput::Fail(_)]), "{told:?}");
     let mut bench = Bench::listening();
     for n in 1..3 {
         let at = Time::ZERO + KEEP_ALIVE_INTERVAL * n;
