@@ -32,6 +32,7 @@ pub struct Network {
     zero: Instant,
     rng: Rng,
     hosts: u32,
+    addresses: u32,
     owners: BTreeMap<IpAddr, HostId>,
     usual: Conditions,
     unusual: BTreeMap<Way, Conditions>,
@@ -76,6 +77,7 @@ impl Network {
             zero,
             rng: seed.rng("network"),
             hosts: 0,
+            addresses: 0,
             owners: BTreeMap::new(),
             usual: Conditions::default(),
             unusual: BTreeMap::new(),
@@ -92,11 +94,11 @@ impl Network {
         HostId(self.hosts)
     }
 
-    /// Gives a host a public address that no other has.
+    /// Gives a host a public address that no other has or had.
     pub fn add_address(&mut self, host: HostId) -> IpAddr {
-        let number = u32::try_from(self.owners.len()).expect("nobody makes so many hosts");
-        assert!(number < PUBLIC_ADDRESSES, "the network has no more addresses");
-        let address = IpAddr::V4(Ipv4Addr::from_bits(PUBLIC_BASE.to_bits() + number + 1));
+        self.addresses += 1;
+        assert!(self.addresses <= PUBLIC_ADDRESSES, "the network has no more addresses");
+        let address = IpAddr::V4(Ipv4Addr::from_bits(PUBLIC_BASE.to_bits() + self.addresses));
         self.owners.insert(address, host);
         address
     }
