@@ -14,6 +14,17 @@ pub(super) use translator::{Refusal, Translator};
 use super::topology::{NatId, Realm};
 
 /// How a NAT behaves, and where it is.
+///
+/// ```
+/// use tristero_sim::{Nat, PeerOptions, World};
+///
+/// let mut world = World::new(1);
+/// let carrier = world.network().add_nat(Nat::carrier_grade());
+/// let home = world.network().add_nat(Nat::port_restricted().behind(carrier));
+/// let a = world.add_peer(PeerOptions::default().behind(home));
+/// let b = world.add_peer(PeerOptions::default());
+/// assert!(world.can_reach(a, b));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Nat {

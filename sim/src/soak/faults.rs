@@ -7,7 +7,7 @@ use tristero_proto::{PeerId, Rng};
 use super::options::{FaultKind, Options, draw_conditions, index, number};
 use super::record::Fact;
 use super::run::{Later, Run};
-use crate::network::{Conditions, HostId};
+use crate::network::{Conditions, HostId, Realm};
 use crate::relays::Relay;
 use crate::world::Who;
 
@@ -64,6 +64,18 @@ impl Run {
                 if let Some(who) = self.any_awake() {
                     self.world.roam(who);
                     return self.observe();
+                }
+            }
+            FaultKind::Move => {
+                if let Some(who) = self.any_awake() {
+                    let realm = self.any_realm();
+                    self.world.roam_to(who, realm);
+                    return self.observe();
+                }
+            }
+            FaultKind::Rebind => {
+                if let Realm::Behind(nat) = self.any_realm() {
+                    self.world.network().forget_mappings(nat);
                 }
             }
             FaultKind::RelayCrash => {
@@ -134,6 +146,12 @@ impl Run {
         self.world.sleep(who);
         self.end_later(Ending::Wake(who), lasts);
         Ok(())
+    }
+
+    /// The Internet, or a network behind a NAT.
+    fn any_realm(&mut self) -> Realm {
+        let picked = index(&mut self.faults.rng, self.homes.len() + 1);
+        self.homes.get(picked).copied().unwrap_or(Realm::Public)
     }
 
     fn any_awake(&mut self) -> Option<Who> {
