@@ -15,7 +15,10 @@ mod soak;
 mod trace;
 mod world;
 
-pub use network::{Conditions, Counters, HostId, Loss, Network};
+pub use network::{
+    Conditions, Counters, DISTURBANCE_MIN, Dependence, Extent, Family, HostId, Loss, Nat, NatId,
+    Network, Ports, Realm,
+};
 pub use peer::{PeerOptions, SimNode};
 pub use relays::{ClientId, Relay, Relays, Service, ServiceOutput, WsService};
 pub use world::{Told, Who, World};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tristero_proto::{Clock, Deadline, Input, Node, NodeConfig, Output, PeerId, Seed, Time};
 use tristero_str0m::Str0mEngine;
 
-use crate::network::HostId;
+use crate::network::{Family, HostId, NatId, Realm};
 use crate::null_dtls;
 
 /// A node on the real engine.
@@ -20,6 +20,10 @@ pub struct PeerOptions {
     pub config: NodeConfig,
     /// How far its wall clock is ahead of the right time, in milliseconds; behind it if negative.
     pub clock_skew_millis: i64,
+    /// Where it is in the network.
+    pub realm: Realm,
+    /// Which addresses it has, in the order in which it gets them; IPv4 if there are none.
+    pub families: Vec<Family>,
 }
 
 impl PeerOptions {
@@ -39,12 +43,32 @@ impl PeerOptions {
     pub fn with_clock_skew(self, millis: i64) -> Self {
         PeerOptions { clock_skew_millis: millis, ..self }
     }
+
+    /// The same, with a private address behind a NAT.
+    #[must_use]
+    pub fn behind(self, nat: NatId) -> Self {
+        self.within(Realm::Behind(nat))
+    }
+
+    /// The same, in this realm.
+    #[must_use]
+    pub fn within(self, realm: Realm) -> Self {
+        PeerOptions { realm, ..self }
+    }
+
+    /// The same, with addresses of these families.
+    #[must_use]
+    pub fn with_families(self, families: &[Family]) -> Self {
+        PeerOptions { families: families.to_vec(), ..self }
+    }
 }
 
 /// A peer of the world.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) host: HostId,
+    pub(crate) realm: Realm,
+    pub(crate) families: Vec<Family>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) state: PeerState,
     /// The generator of the thread, as this peer finds it: str0m draws names from there.
@@ -67,15 +91,20 @@ pub(crate) enum PeerState {
 
 impl Peer {
     pub(crate) fn new(
-        options: PeerOptions,
+        mut options: PeerOptions,
         host: HostId,
         seed: &Seed,
         zero: Instant,
         clock: Clock,
     ) -> Self {
         let names = seed.rng("names that str0m draws").below(u64::MAX);
+        if options.families.is_empty() {
+            options.families.push(Family::V4);
+        }
         let mut peer = Peer {
             host,
+            realm: options.realm,
+            families: options.families,
             addresses: Vec::new(),
             state: PeerState::Crashed,
             names,

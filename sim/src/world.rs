@@ -14,7 +14,7 @@ use tristero_proto::{
     Time,
 };
 
-use crate::network::{Arrival, HostId, Network, socket};
+use crate::network::{Arrival, Family, HostId, Network, Realm, socket};
 use crate::peer::{Peer, PeerOptions, PeerState, SimNode};
 use crate::relays::{LinkArrival, Relay, Relays, Service};
 use crate::trace::Trace;
@@ -90,7 +90,7 @@ impl World {
         (relay, self.relays.config(relay))
     }
 
-    /// Adds a peer with a public address.
+    /// Adds a peer. It has a public address unless its options say otherwise.
     pub fn add_peer(&mut self, options: PeerOptions) -> Who {
         let who = Who(u32::try_from(self.peers.len()).expect("nobody makes so many peers"));
         let host = self.network.add_host();
@@ -98,27 +98,35 @@ impl World {
         let clock = Clock { now: self.now, unix: UNIX_AT_ZERO + self.now.since_epoch() };
         self.inhabitants.insert(host, who);
         self.peers.push(Peer::new(options, host, &seed, self.zero, clock));
-        self.add_address(who);
+        self.add_addresses(who);
         who
     }
 
-    /// Gives a peer another address.
-    pub fn add_address(&mut self, who: Who) {
+    /// Gives a peer another address where it is.
+    pub fn add_address(&mut self, who: Who, family: Family) {
         let peer = &mut self.peers[who.index()];
-        let address = self.network.add_address(peer.host);
+        let address = self.network.add_address(peer.host, peer.realm, family);
         peer.addresses.push(address);
         let input = EngineInput::AddressAdded(socket(address));
         self.input(who, Input::Engine(input));
     }
 
-    /// Moves a peer to another address: the ones it had are gone.
+    /// Moves a peer to other addresses: the ones it had are gone.
     pub fn roam(&mut self, who: Who) {
-        for address in std::mem::take(&mut self.peers[who.index()].addresses) {
-            self.network.remove_address(address);
+        self.roam_to(who, self.realm(who));
+    }
+
+    /// Moves a peer into another network.
+    pub fn roam_to(&mut self, who: Who, realm: Realm) {
+        let peer = &mut self.peers[who.index()];
+        peer.realm = realm;
+        let host = peer.host;
+        for address in std::mem::take(&mut peer.addresses) {
+            self.network.remove_address(host, address);
             let input = EngineInput::AddressRemoved(socket(address));
             self.input(who, Input::Engine(input));
         }
-        self.add_address(who);
+        self.add_addresses(who);
     }
 
     /// Has a peer join a room.
@@ -249,12 +257,23 @@ impl World {
 
     /// The network.
     pub fn network(&mut self) -> &mut Network {
+        self.network.advance(self.now);
         &mut self.network
     }
 
     /// The host of a peer, for the network's conditions.
     pub fn host(&self, who: Who) -> HostId {
         self.peers[who.index()].host
+    }
+
+    /// Where a peer is in the network.
+    pub fn realm(&self, who: Who) -> Realm {
+        self.peers[who.index()].realm
+    }
+
+    /// Whether two peers can connect by what engines do now: see [`Network::can_reach`].
+    pub fn can_reach(&self, a: Who, b: Who) -> bool {
+        self.network.can_reach(self.host(a), self.host(b))
     }
 
     /// Ends a relay, whose links end.
@@ -270,6 +289,12 @@ impl World {
     /// A hash over time, peer, kind and size of all that was done: equal in runs of equal seeds.
     pub fn digest(&self) -> u64 {
         self.trace.digest()
+    }
+
+    fn add_addresses(&mut self, who: Who) {
+        for family in self.peers[who.index()].families.clone() {
+            self.add_address(who, family);
+        }
     }
 
     fn on_datagram(&mut self, arrival: &Arrival) {
@@ -327,7 +352,9 @@ impl World {
             Output::OpenLink { link, target } => self.relays.open((who, link), &target, self.now),
             Output::SendLink { link, frame } => self.relays.send((who, link), frame, self.now),
             Output::CloseLink { link } => self.close_link(who, link),
-            Output::Transmit(transmit) => self.network.send(&transmit, self.now),
+            Output::Transmit(transmit) => {
+                self.network.send(self.host(who), &transmit, self.now);
+            }
             Output::Event(event) => self.told.push_back(Told { at: self.now, who, event }),
             other => panic!("the world does not know how to do this: {other:?}"),
         }

@@ -12,15 +12,16 @@ use str0m_netem::{
 pub struct Conditions {
     /// How long a datagram takes.
     pub latency: Duration,
-    /// How much longer or shorter some take. What takes shorter overtakes.
+    /// How much longer or shorter some take. None overtakes another for that.
     pub jitter: Duration,
     /// What gets lost.
     pub loss: Loss,
     /// How many of a hundred arrive twice.
     pub doubled_percent: f32,
-    /// One in so many is delivered before the one that was sent before it; none if 0.
+    /// One in so many arrives with the one that was sent before it, and ahead of it: at once, if that
+    /// one has arrived. None if 0.
     pub reordered_every: u32,
-    /// How many bytes pass in a second, and how many may wait; no limit if `None`.
+    /// How many bytes pass in a second, and how many may be on their way; no limit if `None`.
     pub rate: Option<(u64, usize)>,
     /// The largest datagram that passes, in bytes of UDP payload.
     pub mtu: usize,
@@ -100,7 +101,7 @@ impl Conditions {
         Conditions { reordered_every, ..self }
     }
 
-    /// The same, with a bottleneck of so many bytes in a second before which so many may wait.
+    /// The same, with a bottleneck of so many bytes in a second in which there may be so many.
     #[must_use]
     pub fn with_rate(self, bytes_per_second: u64, queue_bytes: usize) -> Self {
         Conditions { rate: Some((bytes_per_second, queue_bytes)), ..self }

@@ -1,26 +1,35 @@
-//! The network that datagrams cross: hosts with addresses, and what happens between them.
+//! The network that datagrams cross: hosts with addresses, NATs, and what happens between them.
 //!
 //! Each pair of hosts has a path in each direction, which delays, loses, doubles and reorders as its
 //! [`Conditions`] say. A path is made when it is first used, so a network of many hosts costs what
-//! is used of it. Whatever can't arrive is lost in silence, as on the Internet.
+//! is used of it. A NAT translates what leaves when it is sent and what enters when it arrives, so
+//! that it can be opened by what is sent meanwhile. Whatever can't arrive is lost in silence, as on
+//! the Internet.
 
 mod conditions;
+mod disturbances;
+mod nat;
 mod path;
+mod stun;
+#[cfg(test)]
+mod tests;
+mod topology;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Instant;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tristero_proto::engine::{Datagram, Ecn, Path, Transmit};
 use tristero_proto::{Rng, Seed, Time};
 
 pub use conditions::{Conditions, Loss};
+pub use disturbances::DISTURBANCE_MIN;
+use disturbances::{Disturbances, Kind, Ways};
+pub use nat::{Dependence, Extent, Nat, Ports};
 use path::{Packet, PathState};
-
-/// A machine with addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HostId(u32);
+pub use topology::{Family, HostId, NatId, Realm};
+use topology::{Lost, Topology};
 
 /// The direction from one host to another.
 type Way = (HostId, HostId);
@@ -30,13 +39,15 @@ type Way = (HostId, HostId);
 pub struct Network {
     /// What stands for [`Time::ZERO`] where time is counted in `Instant`.
     zero: Instant,
+    now: Time,
+    seed: Seed,
     rng: Rng,
-    hosts: u32,
-    /// Addresses that were ever given to a host. None is given twice.
-    addresses: u32,
-    owners: BTreeMap<IpAddr, HostId>,
+    topology: Topology,
+    stun_servers: BTreeSet<HostId>,
     usual: Conditions,
+    local: Conditions,
     unusual: BTreeMap<Way, Conditions>,
+    disturbances: Disturbances,
     paths: BTreeMap<Way, PathState>,
     due: BTreeSet<(Time, Way)>,
     arrivals: VecDeque<Arrival>,
@@ -55,6 +66,10 @@ pub struct Counters {
     pub unroutable: u64,
     /// Datagrams that were larger than a path carries.
     pub too_large: u64,
+    /// Datagrams that a NAT did not let pass.
+    pub refused: u64,
+    /// Datagrams that were sent over a path that is cut.
+    pub cut: u64,
 }
 
 /// A datagram at its destination.
@@ -74,14 +89,18 @@ impl Arrival {
 
 impl Network {
     pub(crate) fn new(seed: &Seed, zero: Instant) -> Self {
+        let seed = seed.fork("network");
         Network {
             zero,
-            rng: seed.rng("network"),
-            hosts: 0,
-            addresses: 0,
-            owners: BTreeMap::new(),
+            now: Time::ZERO,
+            rng: seed.rng("paths"),
+            seed,
+            topology: Topology::default(),
+            stun_servers: BTreeSet::new(),
             usual: Conditions::default(),
+            local: Conditions::latency(LOCAL_LATENCY),
             unusual: BTreeMap::new(),
+            disturbances: Disturbances::default(),
             paths: BTreeMap::new(),
             due: BTreeSet::new(),
             arrivals: VecDeque::new(),
@@ -91,52 +110,102 @@ impl Network {
 
     /// Adds a host that has no address yet.
     pub fn add_host(&mut self) -> HostId {
-        self.hosts += 1;
-        HostId(self.hosts)
+        self.topology.add_host()
     }
 
-    /// Gives a host a public address that no other has.
-    pub fn add_address(&mut self, host: HostId) -> IpAddr {
-        assert!(self.addresses < PUBLIC_ADDRESSES, "the network has no more addresses");
-        self.addresses += 1;
-        let address = IpAddr::V4(Ipv4Addr::from_bits(PUBLIC_BASE.to_bits() + self.addresses));
-        self.owners.insert(address, host);
-        address
+    /// Adds a NAT, which hosts and other NATs may be behind.
+    pub fn add_nat(&mut self, nat: Nat) -> NatId {
+        self.topology.add_nat(nat, &self.seed)
+    }
+
+    /// Adds a STUN server with a public address, which it gives.
+    pub fn add_stun_server(&mut self) -> SocketAddr {
+        let host = self.add_host();
+        self.stun_servers.insert(host);
+        SocketAddr::new(self.add_address(host, Realm::Public, Family::V4), stun::STUN_PORT)
+    }
+
+    /// Gives a host an address that no other there has or had. IPv6 is public everywhere.
+    pub fn add_address(&mut self, host: HostId, realm: Realm, family: Family) -> IpAddr {
+        self.topology.add_address(host, realm, family)
     }
 
     /// Takes an address from its host. What is sent there is lost from now on.
-    pub fn remove_address(&mut self, address: IpAddr) {
-        self.owners.remove(&address);
+    pub fn remove_address(&mut self, host: HostId, address: IpAddr) {
+        self.topology.remove_address(host, address);
+    }
+
+    /// The address of a NAT outside.
+    pub fn outside_address(&self, nat: NatId) -> IpAddr {
+        self.topology.outside(nat)
+    }
+
+    /// Has a NAT forget its mappings, as when it starts anew: hosts behind it are seen at other
+    /// ports from now on, and heard by nobody there until they send.
+    pub fn forget_mappings(&mut self, nat: NatId) {
+        self.topology.forget_mappings(nat);
     }
 
     /// Sets the conditions of every path that has none of its own.
     pub fn set_conditions(&mut self, conditions: Conditions) {
         self.usual = conditions;
-        let mut ways: Vec<Way> = self.paths.keys().copied().collect();
-        ways.retain(|way| !self.unusual.contains_key(way));
-        for way in ways {
-            self.apply(way, conditions);
-        }
     }
 
-    /// Sets the conditions of what `from` sends to `to`.
+    /// Sets the conditions between hosts that are behind the same NAT.
+    pub fn set_local_conditions(&mut self, conditions: Conditions) {
+        self.local = conditions;
+    }
+
+    /// Sets the conditions from one host to another.
     pub fn set_way(&mut self, from: HostId, to: HostId, conditions: Conditions) {
         self.unusual.insert((from, to), conditions);
-        self.apply((from, to), conditions);
     }
 
     /// Sets the conditions between two hosts, in both directions.
     pub fn set_between(&mut self, a: HostId, b: HostId, conditions: Conditions) {
-        self.set_way(a, b, conditions);
-        self.set_way(b, a, conditions);
+        for way in both_ways(a, b) {
+            self.unusual.insert(way, conditions);
+        }
     }
 
     /// Gives a pair of hosts the conditions that all have.
     pub fn reset_between(&mut self, a: HostId, b: HostId) {
-        for way in [(a, b), (b, a)] {
+        for way in both_ways(a, b) {
             self.unusual.remove(&way);
-            self.apply(way, self.usual);
         }
+    }
+
+    /// Lets nothing pass between two hosts for so long, and for [`DISTURBANCE_MIN`] at least. This
+    /// and what else goes wrong may overlap; each ends for itself.
+    pub fn cut(&mut self, a: HostId, b: HostId, lasts: Duration) {
+        self.disturbances.add(Kind::Cut, Ways::Between(a, b), lasts, self.now);
+    }
+
+    /// Lets nothing pass from one host to another, while the other is heard.
+    pub fn cut_way(&mut self, from: HostId, to: HostId, lasts: Duration) {
+        self.disturbances.add(Kind::Cut, Ways::One((from, to)), lasts, self.now);
+    }
+
+    /// Lets what passes between two hosts take seconds, and loses some of it.
+    pub fn clog(&mut self, a: HostId, b: HostId, lasts: Duration) {
+        self.disturbances.add(Kind::Clog, Ways::Between(a, b), lasts, self.now);
+    }
+
+    /// Lets nothing pass between these hosts and all others.
+    pub fn partition(&mut self, hosts: &[HostId], lasts: Duration) {
+        let border = Ways::Border(hosts.iter().copied().collect());
+        self.disturbances.add(Kind::Cut, border, lasts, self.now);
+    }
+
+    /// Ends cuts, clogs and partitions, whatever time they had left.
+    pub fn heal(&mut self) {
+        self.disturbances.end();
+    }
+
+    /// Whether two hosts can connect by what engines do now: they tell each other the addresses that
+    /// they have, and answer to where they are seen at. What is going wrong does not count.
+    pub fn can_reach(&self, a: HostId, b: HostId) -> bool {
+        self.topology.can_reach(a, b)
     }
 
     /// What became of datagrams so far.
@@ -144,53 +213,28 @@ impl Network {
         self.counters
     }
 
-    pub(crate) fn send(&mut self, transmit: &Transmit, now: Time) {
+    /// Tells it what time it is, before something is done to it.
+    pub(crate) fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    pub(crate) fn send(&mut self, host: HostId, transmit: &Transmit, now: Time) {
+        self.advance(now);
         let size = transmit.segment_size.unwrap_or(transmit.bytes.len()).max(1);
         let mut rest = transmit.bytes.clone();
         while !rest.is_empty() {
             let bytes = rest.split_to(size.min(rest.len()));
-            self.send_one(transmit.path, bytes, transmit.ecn, now);
+            self.send_one(host, transmit.path, transmit.ecn, bytes);
         }
-    }
-
-    fn send_one(&mut self, path: Path, bytes: Bytes, ecn: Option<Ecn>, now: Time) {
-        self.counters.sent += 1;
-        let ends = [path.local, path.remote].map(|address| self.owners.get(&address.ip()).copied());
-        let [Some(from), Some(to)] = ends else {
-            self.counters.unroutable += 1;
-            return;
-        };
-        let way = (from, to);
-        let conditions = self.conditions(way);
-        if bytes.len() > conditions.mtu {
-            self.counters.too_large += 1;
-            return;
-        }
-        let packet = Packet { source: path.local, destination: path.remote, ecn, bytes };
-        let rng = &mut self.rng;
-        let state = self
-            .paths
-            .entry(way)
-            .or_insert_with(|| PathState::new(conditions, rng.below(u64::MAX)));
-        let was_due = state.due(self.zero);
-        state.send(packet, self.zero + now.since_epoch());
-        self.reschedule(way, was_due);
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Time) {
+        self.advance(now);
         while let Some((_, way)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             self.due.pop_first();
             let Some(state) = self.paths.get_mut(&way) else { continue };
             for packet in state.arrive(self.zero + now.since_epoch()) {
-                let Packet { source, destination, ecn, bytes } = packet;
-                // The address may have changed hands on the way.
-                let Some(host) = self.owners.get(&destination.ip()).copied() else {
-                    self.counters.unroutable += 1;
-                    continue;
-                };
-                self.counters.arrived += 1;
-                let path = Path { local: destination, remote: source };
-                self.arrivals.push_back(Arrival { host, path, ecn, bytes });
+                self.arrive(packet);
             }
             self.reschedule(way, None);
         }
@@ -204,14 +248,76 @@ impl Network {
         self.due.first().map(|(at, _)| *at)
     }
 
-    fn conditions(&self, way: Way) -> Conditions {
-        self.unusual.get(&way).copied().unwrap_or(self.usual)
+    fn send_one(&mut self, host: HostId, path: Path, ecn: Option<Ecn>, bytes: Bytes) {
+        self.counters.sent += 1;
+        let envelope = match self.topology.leave(host, path, self.now) {
+            Ok(envelope) => envelope,
+            Err(lost) => return self.lose(lost),
+        };
+        let Some(to) = self.topology.aims_at(envelope, self.now) else {
+            return self.lose(Lost::Unroutable);
+        };
+        let way = (host, to);
+        let Some(conditions) = self.disturbances.disturb(way, self.undisturbed(way), self.now)
+        else {
+            self.counters.cut += 1;
+            return;
+        };
+        if bytes.len() > conditions.mtu {
+            self.counters.too_large += 1;
+            return;
+        }
+        self.pass(way, conditions, Packet { envelope, ecn, bytes });
     }
 
-    fn apply(&mut self, way: Way, conditions: Conditions) {
-        let seed = self.rng.below(u64::MAX);
-        if let Some(state) = self.paths.get_mut(&way) {
-            state.set_conditions(conditions, seed);
+    fn pass(&mut self, way: Way, conditions: Conditions, packet: Packet) {
+        let rng = &mut self.rng;
+        let mut draw = || rng.below(u64::MAX);
+        let state = self.paths.entry(way).or_insert_with(|| PathState::new(conditions, draw()));
+        let was_due = state.due(self.zero);
+        if state.conditions() != conditions {
+            state.set_conditions(conditions, draw());
+        }
+        state.send(packet, self.zero + self.now.since_epoch());
+        self.reschedule(way, was_due);
+    }
+
+    fn arrive(&mut self, packet: Packet) {
+        let Packet { envelope, ecn, bytes } = packet;
+        // The address may have changed hands on the way, and a NAT its mind.
+        let (host, path) = match self.topology.arrive(envelope, self.now) {
+            Ok(arrived) => arrived,
+            Err(lost) => return self.lose(lost),
+        };
+        self.counters.arrived += 1;
+        if !self.stun_servers.contains(&host) {
+            return self.arrivals.push_back(Arrival { host, path, ecn, bytes });
+        }
+        if path.local.port() == stun::STUN_PORT
+            && let Some(answer) = stun::answer(&bytes, path.remote)
+        {
+            self.send_one(host, path, None, answer);
+        }
+    }
+
+    fn lose(&mut self, lost: Lost) {
+        match lost {
+            Lost::Unroutable => self.counters.unroutable += 1,
+            Lost::Refused(refusal) => {
+                tracing::trace!(?refusal, "a NAT let a datagram not pass");
+                self.counters.refused += 1;
+            }
+        }
+    }
+
+    /// What a path is like when nothing goes wrong.
+    fn undisturbed(&self, way: Way) -> Conditions {
+        if let Some(conditions) = self.unusual.get(&way) {
+            *conditions
+        } else if self.topology.are_neighbours(way.0, way.1) {
+            self.local
+        } else {
+            self.usual
         }
     }
 
@@ -225,13 +331,16 @@ impl Network {
     }
 }
 
+fn both_ways(a: HostId, b: HostId) -> [Way; 2] {
+    [(a, b), (b, a)]
+}
+
 /// A socket of a host: all have the same port.
 pub(crate) fn socket(address: IpAddr) -> SocketAddr {
     SocketAddr::new(address, PORT)
 }
 
-/// The range that is set aside for measuring networks (RFC 2544): 198.18.0.0/15.
-const PUBLIC_BASE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
-const PUBLIC_ADDRESSES: u32 = (1 << 17) - 2;
-
 const PORT: u16 = 5_000;
+
+/// What a datagram takes in a network at home, over the air.
+const LOCAL_LATENCY: Duration = Duration::from_millis(2);

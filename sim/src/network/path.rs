@@ -1,6 +1,6 @@
 //! One direction between two hosts: a link emulator and what is on its way.
 
-use std::net::SocketAddr;
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -9,12 +9,12 @@ use tristero_proto::Time;
 use tristero_proto::engine::Ecn;
 
 use super::conditions::Conditions;
+use super::topology::Envelope;
 
 /// A datagram on its way.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
-    pub(super) source: SocketAddr,
-    pub(super) destination: SocketAddr,
+    pub(super) envelope: Envelope,
     pub(super) ecn: Option<Ecn>,
     pub(super) bytes: Bytes,
 }
@@ -27,8 +27,10 @@ impl WithLen for Packet {
 
 /// A path in use.
 pub(super) struct PathState {
-    netem: Netem<Packet>,
+    link: Netem<Packet>,
     conditions: Conditions,
+    /// What was sent before the conditions changed, oldest first: it arrives as it would have.
+    earlier: VecDeque<Netem<Packet>>,
 }
 
 impl std::fmt::Debug for PathState {
@@ -39,37 +41,54 @@ impl std::fmt::Debug for PathState {
 
 impl PathState {
     pub(super) fn new(conditions: Conditions, seed: u64) -> Self {
-        PathState { netem: Netem::new(conditions.netem(seed)), conditions }
+        let link = Netem::new(conditions.netem(seed));
+        PathState { link, conditions, earlier: VecDeque::new() }
     }
 
+    pub(super) fn conditions(&self) -> Conditions {
+        self.conditions
+    }
+
+    /// Begins anew. The emulator could be told of other conditions instead, but it numbers what it
+    /// holds by them, and then what is on its way waits for what is sent later.
     pub(super) fn set_conditions(&mut self, conditions: Conditions, seed: u64) {
-        if self.conditions != conditions {
-            self.conditions = conditions;
-            self.netem.set_config(conditions.netem(seed));
+        let new = PathState::new(conditions, seed);
+        let old = std::mem::replace(self, new);
+        self.earlier = old.earlier;
+        self.earlier.push_back(old.link);
+        self.earlier.retain(|link| !link.is_empty());
+        if self.earlier.len() > EARLIER_MAX {
+            self.earlier.pop_front();
         }
     }
 
     pub(super) fn send(&mut self, packet: Packet, at: Instant) {
-        self.netem.handle_input(Input::Packet(at, packet));
+        self.link.handle_input(Input::Packet(at, packet));
     }
 
     /// What has arrived by now.
     pub(super) fn arrive(&mut self, at: Instant) -> Vec<Packet> {
-        self.netem.handle_input(Input::Timeout(at));
         let mut arrived = Vec::new();
-        while let Some(output) = self.netem.poll_output() {
-            match output {
-                Output::Packet(packet) => arrived.push(packet),
-                Output::Timeout(_) => break,
+        for link in self.earlier.iter_mut().chain([&mut self.link]) {
+            link.handle_input(Input::Timeout(at));
+            while let Some(output) = link.poll_output() {
+                match output {
+                    Output::Packet(packet) => arrived.push(packet),
+                    Output::Timeout(_) => break,
+                }
             }
         }
+        self.earlier.retain(|link| !link.is_empty());
         arrived
     }
 
     /// When something arrives next.
     pub(super) fn due(&self, zero: Instant) -> Option<Time> {
-        let is_empty = self.netem.is_empty();
-        let since = || self.netem.poll_timeout().saturating_duration_since(zero);
-        (!is_empty).then(|| Time::from_epoch(since()))
+        let busy = self.earlier.iter().chain([&self.link]).filter(|link| !link.is_empty());
+        let next = busy.map(Netem::poll_timeout).min()?;
+        Some(Time::from_epoch(next.saturating_duration_since(zero)))
     }
 }
+
+/// Conditions seldom change faster than a path empties. If they do, what was sent first is lost.
+const EARLIER_MAX: usize = 8;

@@ -7,7 +7,7 @@ use tristero_proto::{PeerId, Rng};
 use super::options::{FaultKind, Options, draw_conditions, index, number};
 use super::record::Fact;
 use super::run::{Later, Run};
-use crate::network::{Conditions, HostId, Loss};
+use crate::network::{Conditions, HostId, Realm};
 use crate::relays::Relay;
 use crate::world::Who;
 
@@ -22,8 +22,6 @@ pub(super) struct Faults {
 /// How something that goes wrong ends.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Ending {
-    /// Two hosts hear each other again.
-    Reconnect(HostId, HostId),
     /// A machine wakes up.
     Wake(Who),
     /// A process begins in place of one that ended.
@@ -54,21 +52,30 @@ impl Run {
         self.log(|| format!("fault: {kind:?} for {lasts:?}"));
         match kind {
             FaultKind::Partition => self.part(lasts),
-            FaultKind::OneWay => self.with_two_hosts(|run, a, b| {
-                run.world.network().set_way(a, b, lost());
-                run.end_later(Ending::Reconnect(a, b), lasts);
-            }),
-            FaultKind::Clog => self.with_two_hosts(|run, a, b| {
-                let clogged = Conditions::latency(Duration::from_secs(2)).with_random_loss(10.0);
-                run.world.network().set_between(a, b, clogged);
-                run.end_later(Ending::Reconnect(a, b), lasts);
-            }),
+            FaultKind::OneWay => {
+                self.with_two_hosts(|run, a, b| run.world.network().cut_way(a, b, lasts));
+            }
+            FaultKind::Clog => {
+                self.with_two_hosts(|run, a, b| run.world.network().clog(a, b, lasts));
+            }
             FaultKind::Crash | FaultKind::Restart => return self.crash(kind, lasts),
             FaultKind::Sleep => return self.sleep(lasts),
             FaultKind::Roam => {
                 if let Some(who) = self.any_awake() {
                     self.world.roam(who);
                     return self.observe();
+                }
+            }
+            FaultKind::Move => {
+                if let Some(who) = self.any_awake() {
+                    let realm = self.any_realm();
+                    self.world.roam_to(who, realm);
+                    return self.observe();
+                }
+            }
+            FaultKind::Rebind => {
+                if let Realm::Behind(nat) = self.any_realm() {
+                    self.world.network().forget_mappings(nat);
                 }
             }
             FaultKind::RelayCrash => {
@@ -92,7 +99,6 @@ impl Run {
         self.faults.going_on.swap_remove(place);
         self.log(|| format!("over: {ending:?}"));
         match ending {
-            Ending::Reconnect(a, b) => self.world.network().reset_between(*a, *b),
             Ending::Wake(who) => {
                 self.note(Fact::Woke { who: *who })?;
                 self.world.wake(*who);
@@ -113,20 +119,16 @@ impl Run {
         for ending in self.faults.going_on.clone() {
             self.end_fault(&ending)?;
         }
+        self.world.network().heal();
         self.world.network().set_conditions(Conditions::default());
         self.note(Fact::Healed)
     }
 
     fn part(&mut self, lasts: Duration) {
         let hosts: Vec<HostId> = self.world.everyone().map(|who| self.world.host(who)).collect();
-        let (left, right): (Vec<HostId>, Vec<HostId>) =
-            hosts.into_iter().partition(|_| self.faults.rng.below(2) == 0);
-        for a in left {
-            for b in &right {
-                self.world.network().set_between(a, *b, lost());
-                self.end_later(Ending::Reconnect(a, *b), lasts);
-            }
-        }
+        let one_side: Vec<HostId> =
+            hosts.into_iter().filter(|_| self.faults.rng.below(2) == 0).collect();
+        self.world.network().partition(&one_side, lasts);
     }
 
     fn crash(&mut self, kind: FaultKind, lasts: Duration) -> Result<(), String> {
@@ -144,6 +146,12 @@ impl Run {
         self.world.sleep(who);
         self.end_later(Ending::Wake(who), lasts);
         Ok(())
+    }
+
+    /// The Internet, or a network behind a NAT.
+    fn any_realm(&mut self) -> Realm {
+        let picked = index(&mut self.faults.rng, self.homes.len() + 1);
+        self.homes.get(picked).copied().unwrap_or(Realm::Public)
     }
 
     fn any_awake(&mut self) -> Option<Who> {
@@ -166,8 +174,4 @@ impl Run {
         self.faults.going_on.push(ending.clone());
         self.later.push(self.world.now() + lasts, Later::EndFault(ending));
     }
-}
-
-fn lost() -> Conditions {
-    Conditions::default().with_loss(Loss::All)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tristero_proto::{Rng, Seed};
 
-use crate::network::{Conditions, Loss};
+use crate::network::{Conditions, Loss, Nat, Network, Realm};
 
 /// What a run is like. Some things are left out of each, so that each is about something.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,49 @@ pub(crate) struct Options {
     pub(crate) message_bytes_max: u32,
     /// How far wall clocks are off, in milliseconds.
     pub(crate) clock_skew_millis: u32,
+    /// The networks that some peers are in, behind NATs.
+    pub(crate) homes: Vec<Home>,
+    /// How many of a hundred peers are at home, and how many have IPv6 too.
+    pub(crate) at_home_percent: u32,
+    pub(crate) ipv6_percent: u32,
+    /// How long NATs keep a mapping that nobody uses.
+    pub(crate) mapping_timeout: Duration,
+}
+
+/// A network behind a NAT, by the name of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Home {
+    FullCone,
+    AddressRestricted,
+    PortRestricted,
+    Symmetric,
+    /// Behind two, of which one is the provider's.
+    Customer,
+}
+
+impl Home {
+    const ALL: [Home; 5] = [
+        Home::FullCone,
+        Home::AddressRestricted,
+        Home::PortRestricted,
+        Home::Symmetric,
+        Home::Customer,
+    ];
+
+    /// Adds it to a network.
+    pub(crate) fn add_to(self, network: &mut Network, mapping_timeout: Duration) -> Realm {
+        let nat = match self {
+            Home::FullCone => Nat::full_cone(),
+            Home::AddressRestricted => Nat::address_restricted().with_random_ports(),
+            Home::PortRestricted => Nat::port_restricted(),
+            Home::Symmetric => Nat::symmetric(),
+            Home::Customer => {
+                let carrier = Nat::carrier_grade().with_mapping_timeout(mapping_timeout);
+                Nat::port_restricted().behind(network.add_nat(carrier))
+            }
+        };
+        Realm::Behind(network.add_nat(nat.with_mapping_timeout(mapping_timeout)))
+    }
 }
 
 /// What may go wrong.
@@ -55,6 +98,10 @@ pub(crate) enum FaultKind {
     RelayCrash,
     /// The network changes for all.
     Weather,
+    /// A NAT forgets its mappings.
+    Rebind,
+    /// A machine moves into another network.
+    Move,
 }
 
 impl FaultKind {
@@ -69,6 +116,9 @@ impl FaultKind {
         FaultKind::RelayCrash,
         FaultKind::Weather,
     ];
+
+    /// What may go wrong where some peers are at home.
+    const AT_HOME: [FaultKind; 2] = [FaultKind::Rebind, FaultKind::Move];
 }
 
 impl Options {
@@ -78,7 +128,7 @@ impl Options {
         let rng = &mut rng;
         let is_calm = rng.below(8) == 0;
         let faults = FaultKind::ALL.into_iter().filter(|_| !is_calm && rng.below(2) == 0).collect();
-        Options {
+        let options = Options {
             peers: number(rng, 2, 6),
             rooms: number(rng, 1, 3),
             relays: number(rng, 1, 3),
@@ -92,7 +142,27 @@ impl Options {
             has_password: rng.below(2) == 0,
             message_bytes_max: [100, 20_000, 200_000, 1_000_000][index(rng, 4)],
             clock_skew_millis: [0, 0, 30_000][index(rng, 3)],
+            homes: Vec::new(),
+            at_home_percent: 0,
+            ipv6_percent: 0,
+            mapping_timeout: Duration::ZERO,
+        };
+        options.with_homes(is_calm, &mut seed.rng("homes"))
+    }
+
+    /// The same, half of the time with some peers behind NATs.
+    fn with_homes(mut self, is_calm: bool, rng: &mut Rng) -> Self {
+        let homes = number(rng, 0, 3).saturating_sub(1);
+        self.homes = (0..homes).map(|_| Home::ALL[index(rng, Home::ALL.len())]).collect();
+        if self.homes.is_empty() {
+            return self;
         }
+        self.at_home_percent = [30, 60, 90][index(rng, 3)];
+        self.ipv6_percent = [0, 0, 50][index(rng, 3)];
+        self.mapping_timeout = Duration::from_secs(number(rng, 20, 120).into());
+        let faults = FaultKind::AT_HOME.into_iter().filter(|_| !is_calm && rng.below(2) == 0);
+        self.faults.extend(faults);
+        self
     }
 }
 
@@ -101,6 +171,13 @@ impl fmt::Display for Options {
         let Options { peers, rooms, relays, conditions, .. } = self;
         writeln!(f, "{peers} peers, {rooms} rooms, {relays} relays, {:?}", self.trouble_lasts)?;
         writeln!(f, "network: {conditions:?}")?;
+        if !self.homes.is_empty() {
+            writeln!(
+                f,
+                "{} % at home: {:?}, mappings last {:?}, {} % with IPv6",
+                self.at_home_percent, self.homes, self.mapping_timeout, self.ipv6_percent,
+            )?;
+        }
         writeln!(f, "faults every {:?}: {:?}", self.fault_interval, self.faults)?;
         write!(
             f,

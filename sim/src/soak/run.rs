@@ -4,13 +4,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tristero_proto::{NodeConfig, PeerId, RelayConfig, Seed, Time};
+use tristero_proto::{NodeConfig, PeerId, RelayConfig, Rng, Seed, Time};
 
 use super::apps::Apps;
 use super::checks::{self, Check};
 use super::faults::{Ending, Faults};
-use super::options::Options;
+use super::options::{Options, index};
 use super::record::{Fact, Record, State};
+use crate::network::{Family, Realm};
 use crate::peer::PeerOptions;
 use crate::queue::Queue;
 use crate::relays::{Relay, WsService};
@@ -30,7 +31,11 @@ pub(super) struct Run {
     checks: Vec<Box<dyn Check>>,
     next_look: Time,
     log: Option<VecDeque<String>>,
-    skew: tristero_proto::Rng,
+    skew: Rng,
+    /// The networks behind NATs that peers may be in.
+    pub(super) homes: Vec<Realm>,
+    /// Where peers begin.
+    places: Rng,
 }
 
 /// Something that is done later.
@@ -71,7 +76,11 @@ impl Run {
         let mut world = World::with_trace(number, trace);
         world.network().set_conditions(options.conditions);
         let relays = (0..options.relays).map(|_| world.add_relay(WsService::new())).collect();
+        let of_options = options.homes.iter();
+        let homes = of_options.map(|home| home.add_to(world.network(), options.mapping_timeout));
         Run {
+            homes: homes.collect(),
+            places: seed.rng("places"),
             world,
             relays,
             record: Record::default(),
@@ -177,11 +186,28 @@ impl Run {
         let skew = i64::from(self.options.clock_skew_millis);
         let skew = if skew == 0 { 0 } else { self.draw_skew(skew) };
         let config = NodeConfig { self_id: id, ..NodeConfig::default() };
-        let options = PeerOptions { config, clock_skew_millis: skew };
+        let options = PeerOptions { config, clock_skew_millis: skew, ..PeerOptions::default() };
+        let options = self.place(options);
         let who = self.world.add_peer(options);
         let id = self.world.id(who);
         self.note(Fact::Began { who, id: &id })?;
         Ok(who)
+    }
+
+    /// Puts a peer somewhere.
+    fn place(&mut self, options: PeerOptions) -> PeerOptions {
+        if self.homes.is_empty() {
+            return options;
+        }
+        let rng = &mut self.places;
+        let mut is_one_of = |percent: u32| rng.below(100) < u64::from(percent);
+        let has_ipv6 = is_one_of(self.options.ipv6_percent);
+        let realm = match is_one_of(self.options.at_home_percent) {
+            true => self.homes[index(rng, self.homes.len())],
+            false => Realm::Public,
+        };
+        let families = [Family::V4, Family::V6];
+        options.within(realm).with_families(if has_ipv6 { &families } else { &families[..1] })
     }
 
     fn draw_skew(&mut self, most: i64) -> i64 {

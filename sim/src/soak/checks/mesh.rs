@@ -1,4 +1,4 @@
-//! When all is healed, everyone who belongs together is together.
+//! When all is healed, everyone who belongs together and can connect is together.
 
 use super::Check;
 use crate::soak::record::Record;
@@ -15,7 +15,8 @@ impl Check for Mesh {
     fn pending(&self, world: &World, record: &Record) -> Option<String> {
         for (a, of_a) in record.open_visits() {
             for (b, _) in record.open_visits().filter(|(b, _)| record.belong_together(a, *b)) {
-                if !of_a.members.contains_key(record.id(b.who)) {
+                let is_missing = !of_a.members.contains_key(record.id(b.who));
+                if is_missing && world.can_reach(a.who, b.who) {
                     return Some(format!(
                         "{:?} has not met {:?} in room {}",
                         a.who, b.who, of_a.place
