@@ -20,5 +20,8 @@ pub use network::{
     Network, Ports, Realm,
 };
 pub use peer::{PeerOptions, SimNode};
-pub use relays::{ClientId, Relay, Relays, Service, ServiceOutput, WsService};
+pub use relays::{
+    Announce, ClientId, Excess, Faults, LinkFault, Message, MqttService, NostrService, Rate, Relay,
+    Relays, Service, ServiceOutput, TrackerService, Verdicts, WsService,
+};
 pub use world::{Told, Who, World};

@@ -83,7 +83,7 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) enum PeerState {
     Running(Box<SimNode>),
-    /// Its machine sleeps. What comes meanwhile is lost.
+    /// Its machine sleeps. Datagrams that come meanwhile are lost.
     Asleep(Box<SimNode>),
     /// Its process has ended without a goodbye.
     Crashed,

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use tristero_proto::crypto::Topic;
 use tristero_proto::engine::EngineInput;
 use tristero_proto::{
     Clock, Event, Input, JoinError, LinkId, Output, PeerId, RelayConfig, RoomConfig, RoomKey, Seed,
@@ -16,7 +17,7 @@ use tristero_proto::{
 
 use crate::network::{Arrival, Family, HostId, Network, Realm, socket};
 use crate::peer::{Peer, PeerOptions, PeerState, SimNode};
-use crate::relays::{LinkArrival, Relay, Relays, Service};
+use crate::relays::{Announce, Faults, LinkArrival, Relay, Relays, Service};
 use crate::trace::Trace;
 
 /// A peer's place in the world.
@@ -74,7 +75,7 @@ impl World {
             now: Time::ZERO,
             zero,
             network: Network::new(&seed, zero),
-            relays: Relays::new(),
+            relays: Relays::new(seed.fork("relays")),
             peers: Vec::new(),
             inhabitants: BTreeMap::new(),
             due: BTreeSet::new(),
@@ -95,7 +96,7 @@ impl World {
         let who = Who(u32::try_from(self.peers.len()).expect("nobody makes so many peers"));
         let host = self.network.add_host();
         let seed = self.seed.fork(&format!("peer {}", who.0));
-        let clock = Clock { now: self.now, unix: UNIX_AT_ZERO + self.now.since_epoch() };
+        let clock = Clock { now: self.now, unix: unix_at(self.now) };
         self.inhabitants.insert(host, who);
         self.peers.push(Peer::new(options, host, &seed, self.zero, clock));
         self.add_addresses(who);
@@ -131,6 +132,7 @@ impl World {
 
     /// Has a peer join a room.
     pub fn join(&mut self, who: Who, config: RoomConfig) -> Result<RoomKey, JoinError> {
+        self.relays.add_root(&Topic::root(&config.app_id, &config.room_id));
         self.with(who, |node, now| node.join(config, now)).unwrap_or(Err(JoinError::ShutDown))
     }
 
@@ -150,11 +152,15 @@ impl World {
         self.settle(who);
     }
 
-    /// Puts the machine of a peer to sleep: it does nothing, and what comes is lost.
+    /// Puts the machine of a peer to sleep: it does nothing. Datagrams that come are lost; what comes
+    /// over links waits for it, and a link for which too much waits ends.
     pub fn sleep(&mut self, who: Who) {
         let peer = &mut self.peers[who.index()];
         peer.state = match std::mem::replace(&mut peer.state, PeerState::Crashed) {
-            PeerState::Running(node) => PeerState::Asleep(node),
+            PeerState::Running(node) => {
+                self.relays.sleep(who);
+                PeerState::Asleep(node)
+            }
             other => other,
         };
         self.settle(who);
@@ -167,6 +173,8 @@ impl World {
             PeerState::Asleep(node) => PeerState::Running(node),
             other => other,
         };
+        self.relays.wake(who);
+        self.deliver_frames();
         self.settle(who);
     }
 
@@ -206,9 +214,7 @@ impl World {
             }
         } else if self.relays.poll_timeout().is_some_and(|at| at <= self.now) {
             self.relays.handle_timeout(self.now);
-            while let Some(arrival) = self.relays.poll_arrival() {
-                self.on_link(arrival);
-            }
+            self.deliver_frames();
         } else if let Some((_, who)) = self.due.first().copied() {
             self.on_due(who);
         }
@@ -286,6 +292,21 @@ impl World {
         self.relays.start(relay);
     }
 
+    /// Sets what is wrong with a relay from now on, in place of what was.
+    pub fn set_relay_faults(&mut self, relay: Relay, faults: Faults) {
+        self.relays.set_faults(relay, faults, self.now);
+    }
+
+    /// The announces that relays have heard, the oldest first; those of long ago are forgotten.
+    pub fn announces(&self) -> impl DoubleEndedIterator<Item = &Announce> {
+        self.relays.announces()
+    }
+
+    /// The links of a peer that stand or are being made: each by its relay.
+    pub fn links(&self, who: Who) -> impl Iterator<Item = Relay> {
+        self.relays.links(who)
+    }
+
     /// A hash over time, peer, kind and size of all that was done: equal in runs of equal seeds.
     pub fn digest(&self) -> u64 {
         self.trace.digest()
@@ -300,6 +321,12 @@ impl World {
     fn on_datagram(&mut self, arrival: &Arrival) {
         let Some(who) = self.inhabitants.get(&arrival.host).copied() else { return };
         self.input(who, Input::Engine(EngineInput::Datagram(arrival.datagram())));
+    }
+
+    fn deliver_frames(&mut self) {
+        while let Some(arrival) = self.relays.poll_arrival() {
+            self.on_link(arrival);
+        }
     }
 
     fn on_link(&mut self, arrival: LinkArrival) {
@@ -363,6 +390,11 @@ impl World {
     fn close_link(&mut self, who: Who, link: LinkId) {
         self.relays.close((who, link), self.now);
     }
+}
+
+/// What a wall clock shows that is right.
+pub(crate) fn unix_at(now: Time) -> Duration {
+    UNIX_AT_ZERO + now.since_epoch()
 }
 
 /// What the wall clocks of the world show when it begins.

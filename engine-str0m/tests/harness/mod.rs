@@ -260,9 +260,7 @@ impl World {
         let to = self.hosts.iter().position(|host| host.address == transmit.path.remote);
         let passes = |to: &usize| {
             let is_stun = transmit.bytes.first().is_some_and(|first| *first < 4);
-            !self.is_cut
-                && self.deaf != Some(*to)
-                && (is_stun || self.hears_stun_only != Some(*to))
+            !self.is_cut && self.deaf != Some(*to) && (is_stun || self.hears_stun_only != Some(*to))
         };
         if let Some(to) = to.filter(passes) {
             self.arrive(to, transmit.path.local, &transmit.bytes);

@@ -2,20 +2,43 @@
 //!
 //! A relay is a [`Service`]: a small server that reads and writes frames, as strict as a real one. A
 //! link delivers in order, as a WebSocket does, and takes its time; what else may go wrong with it is
-//! the world's to say. A relay that crashes forgets everything, and its links end.
+//! in [`Faults`]. A relay that crashes forgets everything, and its links end.
 
+mod announces;
+mod faults;
+mod links;
+mod mqtt;
+mod mqtt_packet;
+mod nostr;
+mod nostr_event;
+mod operator;
+mod passing;
 mod service;
+mod tracker;
 mod ws;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tristero_proto::crypto::Topic;
 use tristero_proto::signaling::{LinkFrame, LinkTarget, RelayUrl, Strategy};
-use tristero_proto::{LinkId, RelayConfig, Time};
+use tristero_proto::{RelayConfig, Seed, Time};
 
-pub use service::{ClientId, Service, ServiceOutput};
+pub use announces::Announce;
+pub use faults::{Faults, LinkFault, Rate};
+pub use mqtt::MqttService;
+pub use nostr::{NostrService, Verdicts};
+pub use service::{ClientId, Excess, Message, Service, ServiceOutput};
+pub use tracker::TrackerService;
 pub use ws::WsService;
+
+pub(crate) use links::LinkArrival;
+
+use announces::Announces;
+use faults::Trouble;
+use links::{LinkKey, Links};
+use passing::{Passing, Sent};
 
 use crate::queue::Queue;
 use crate::world::Who;
@@ -24,76 +47,38 @@ use crate::world::Who;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Relay(u32);
 
-/// A link of a peer.
-type LinkKey = (Who, LinkId);
-
 /// All relays, and all links to them.
 #[derive(Debug)]
 pub struct Relays {
+    seed: Seed,
     latency: Duration,
     relays: Vec<RelayHost>,
-    links: BTreeMap<LinkKey, Link>,
-    /// The links that relays know of. One that its peer has closed is known until the relay hears.
-    clients: BTreeMap<ClientId, Client>,
+    links: Links,
     on_their_way: Queue<Passing>,
     arrivals: VecDeque<LinkArrival>,
-    next_client: u64,
+    announces: Announces,
 }
 
-/// A relay, and how to make it anew.
+/// A relay, and how it is.
 #[derive(Debug)]
 struct RelayHost {
     strategy: Arc<dyn Strategy>,
     url: RelayUrl,
     service: Box<dyn Service>,
     is_up: bool,
-}
-
-/// A link, from its relay's side.
-#[derive(Clone, Copy, Debug)]
-struct Client {
-    relay: Relay,
-    key: LinkKey,
-}
-
-/// A link, from its peer's side.
-#[derive(Debug)]
-struct Link {
-    client: ClientId,
-    /// When the last frame in each direction arrives: none overtakes it.
-    last_up: Time,
-    last_down: Time,
-}
-
-/// What is on its way.
-#[derive(Debug)]
-enum Passing {
-    Dialled(ClientId),
-    Opened(LinkKey),
-    Up(ClientId, LinkFrame),
-    Hung(ClientId),
-    Down(LinkKey, LinkFrame),
-    Closed(LinkKey, &'static str),
-}
-
-/// What a peer hears of its links.
-#[derive(Debug)]
-pub(crate) enum LinkArrival {
-    Opened(Who, LinkId),
-    Frame(Who, LinkId, LinkFrame),
-    Closed(Who, LinkId, &'static str),
+    trouble: Trouble,
 }
 
 impl Relays {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(seed: Seed) -> Self {
         Relays {
+            seed,
             latency: LATENCY,
             relays: Vec::new(),
-            links: BTreeMap::new(),
-            clients: BTreeMap::new(),
+            links: Links::default(),
             on_their_way: Queue::default(),
             arrivals: VecDeque::new(),
-            next_client: 0,
+            announces: Announces::default(),
         }
     }
 
@@ -102,7 +87,14 @@ impl Relays {
         let relay = Relay::nth(self.relays.len());
         let url = service.url(&format!("relay-{}.sim", relay.0 + 1));
         let strategy = service.strategy();
-        self.relays.push(RelayHost { strategy, url, service: Box::new(service), is_up: true });
+        let trouble = Trouble::new(self.seed.rng(&format!("trouble of relay {}", relay.0)));
+        self.relays.push(RelayHost {
+            strategy,
+            url,
+            service: Box::new(service),
+            is_up: true,
+            trouble,
+        });
         relay
     }
 
@@ -117,13 +109,37 @@ impl Relays {
         self.latency = latency;
     }
 
+    /// Sets what is wrong with a relay from now on, in place of what was.
+    pub fn set_faults(&mut self, relay: Relay, faults: Faults, now: Time) {
+        let links = faults.links;
+        self.relays[relay.number()].trouble.begin(faults, now);
+        if links != LinkFault::Stalled {
+            self.release(relay, now);
+        }
+        if links == LinkFault::HalfOpen {
+            self.links.deafen(relay);
+        } else {
+            self.end_deaf(relay, now);
+        }
+    }
+
+    /// The announces that relays have heard, the oldest first; those of long ago are forgotten.
+    pub fn announces(&self) -> impl DoubleEndedIterator<Item = &Announce> {
+        self.announces.iter()
+    }
+
+    /// The links of a peer that stand or are being made: each by its relay.
+    pub(crate) fn links(&self, who: Who) -> impl Iterator<Item = Relay> {
+        let keys = self.links.keys_of(who).into_iter();
+        keys.filter_map(|key| self.links.get(key).map(|link| link.relay))
+    }
+
     /// Ends a relay: it forgets everything, its links end, and no new one opens.
     pub fn stop(&mut self, relay: Relay, now: Time) {
         let host = &mut self.relays[relay.number()];
         host.is_up = false;
         host.service.forget();
-        let of_it = self.clients.iter().filter(|(_, client)| client.relay == relay);
-        for client in of_it.map(|(id, _)| *id).collect::<Vec<_>>() {
+        for client in self.links.clients_of(relay) {
             self.close_down(client, "the relay went away", now);
         }
     }
@@ -133,35 +149,45 @@ impl Relays {
         self.relays[relay.number()].is_up = true;
     }
 
+    /// Notes the topic of a room that a peer joins, by which its announces are known.
+    pub(crate) fn add_root(&mut self, root: &Topic) {
+        self.announces.add_root(root);
+    }
+
     /// Opens a link of a peer: after a round trip for TCP and one for the WebSocket.
     pub(crate) fn open(&mut self, key: LinkKey, target: &LinkTarget, now: Time) {
-        let url = match target {
-            LinkTarget::WebSocket { url, .. } | LinkTarget::Custom { url } => url,
-            _ => return self.on_their_way.push(now, Passing::Closed(key, "no such medium")),
+        let (url, asked) = match target {
+            LinkTarget::WebSocket { url, protocol } => (url, *protocol),
+            LinkTarget::Custom { url } => (url, None),
+            _ => return self.on_their_way.push(now, Passing::Failed(key, "no such medium")),
         };
         let at = now + self.latency * 3;
         let Some(number) = self.relays.iter().position(|host| host.url == *url) else {
-            return self.on_their_way.push(at, Passing::Closed(key, "there is no such host"));
+            return self.on_their_way.push(at, Passing::Failed(key, "there is no such host"));
         };
-        self.next_client += 1;
-        let client = ClientId(self.next_client);
-        let relay = Relay::nth(number);
-        self.links.insert(key, Link { client, last_up: at, last_down: at });
-        self.clients.insert(client, Client { relay, key });
-        self.on_their_way.push(at, Passing::Dialled(client));
+        if self.relays[number].service.sub_protocol() != asked {
+            let why = "it speaks another sub-protocol";
+            return self.on_their_way.push(at, Passing::Failed(key, why));
+        }
+        match self.links.add(key, Relay::nth(number), at) {
+            Some(client) => self.on_their_way.push(at, Passing::Dialled(client)),
+            None => self.on_their_way.push(now, Passing::Failed(key, "too many links are open")),
+        }
     }
 
     /// Sends a frame of a peer.
     pub(crate) fn send(&mut self, key: LinkKey, frame: LinkFrame, now: Time) {
-        if let Some(link) = self.links.get_mut(&key) {
-            link.last_up = link.last_up.max(now + self.latency);
-            self.on_their_way.push(link.last_up, Passing::Up(link.client, frame));
-        }
+        let Some(link) = self.links.get_mut(key) else { return };
+        link.last_up = link.last_up.max(now + self.latency);
+        let is_in_trouble = self.relays[link.relay.number()].trouble.is_any();
+        let sent = Sent { at: now, is_in_trouble };
+        let up = Passing::Up { client: link.client, frame, sent };
+        self.on_their_way.push(link.last_up, up);
     }
 
     /// Closes a link for its peer, who hears no more of it.
     pub(crate) fn close(&mut self, key: LinkKey, now: Time) {
-        if let Some(link) = self.links.remove(&key) {
+        if let Some(link) = self.links.remove(key) {
             let at = link.last_up.max(now + self.latency);
             self.on_their_way.push(at, Passing::Hung(link.client));
         }
@@ -169,10 +195,21 @@ impl Relays {
 
     /// Ends all links of a peer that is no more.
     pub(crate) fn close_all(&mut self, who: Who, now: Time) {
-        let of_it = self.links.keys().copied().filter(|(of, _)| *of == who);
-        for key in of_it.collect::<Vec<_>>() {
+        for key in self.links.keys_of(who) {
             self.close(key, now);
         }
+        self.links.wake(who);
+    }
+
+    /// A peer sleeps: what comes to it waits for it, up to a bound.
+    pub(crate) fn sleep(&mut self, who: Who) {
+        self.links.sleep(who);
+    }
+
+    /// A peer is awake, and hears what came meanwhile.
+    pub(crate) fn wake(&mut self, who: Who) {
+        let waiting = self.links.wake(who);
+        self.arrivals.extend(waiting);
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Time) {
@@ -183,7 +220,10 @@ impl Relays {
             let service = &mut self.relays[relay.number()].service;
             if service.poll_timeout().is_some_and(|at| at <= now) {
                 service.handle_timeout(now);
-                self.serve(relay, now);
+                self.serve(relay, Sent::by_itself(now), now);
+            }
+            if self.relays[relay.number()].trouble.invents_at.is_some_and(|at| at <= now) {
+                self.invent(relay, now);
             }
         }
     }
@@ -194,84 +234,8 @@ impl Relays {
 
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
         let of_services = self.relays.iter().filter_map(|host| host.service.poll_timeout());
-        self.on_their_way.next_at().into_iter().chain(of_services).min()
-    }
-
-    fn pass(&mut self, passing: Passing, now: Time) {
-        match passing {
-            Passing::Dialled(client) => self.on_dialled(client, now),
-            Passing::Opened((who, link)) => {
-                if self.links.contains_key(&(who, link)) {
-                    self.arrivals.push_back(LinkArrival::Opened(who, link));
-                }
-            }
-            Passing::Up(client, frame) => {
-                if let Some(Client { relay, .. }) = self.clients.get(&client).copied() {
-                    self.relays[relay.number()].service.on_frame(client, frame, now);
-                    self.serve(relay, now);
-                }
-            }
-            Passing::Hung(client) => {
-                if let Some(Client { relay, .. }) = self.clients.remove(&client) {
-                    self.relays[relay.number()].service.on_close(client);
-                    self.serve(relay, now);
-                }
-            }
-            Passing::Down((who, link), frame) => {
-                if self.links.contains_key(&(who, link)) {
-                    self.arrivals.push_back(LinkArrival::Frame(who, link, frame));
-                }
-            }
-            Passing::Closed((who, link), why) => {
-                // A peer that closed it meanwhile hears no more of it.
-                if self.links.remove(&(who, link)).is_some() {
-                    self.arrivals.push_back(LinkArrival::Closed(who, link, why));
-                }
-            }
-        }
-    }
-
-    fn on_dialled(&mut self, client: ClientId, now: Time) {
-        let Some(Client { relay, key }) = self.clients.get(&client).copied() else { return };
-        let host = &mut self.relays[relay.number()];
-        if !host.is_up {
-            return self.close_down(client, "nobody listens there", now);
-        }
-        host.service.on_open(client, now);
-        let at = now + self.latency;
-        self.on_their_way.push(at, Passing::Opened(key));
-        if let Some(link) = self.links.get_mut(&key) {
-            link.last_down = at;
-        }
-        self.serve(relay, now);
-    }
-
-    /// Takes what a service wants sent.
-    fn serve(&mut self, relay: Relay, now: Time) {
-        while let Some(output) = self.relays[relay.number()].service.poll_output() {
-            match output {
-                ServiceOutput::Send(client, frame) => self.send_down(client, frame, now),
-                ServiceOutput::Close(client, why) => {
-                    self.relays[relay.number()].service.on_close(client);
-                    self.close_down(client, why, now);
-                }
-            }
-        }
-    }
-
-    fn send_down(&mut self, client: ClientId, frame: LinkFrame, now: Time) {
-        let Some(Client { key, .. }) = self.clients.get(&client).copied() else { return };
-        if let Some(link) = self.links.get_mut(&key) {
-            link.last_down = link.last_down.max(now + self.latency);
-            self.on_their_way.push(link.last_down, Passing::Down(key, frame));
-        }
-    }
-
-    /// Ends a link from the relay's side.
-    fn close_down(&mut self, client: ClientId, why: &'static str, now: Time) {
-        let Some(Client { key, .. }) = self.clients.remove(&client) else { return };
-        let sent = self.links.get(&key).map_or(now, |link| link.last_down);
-        self.on_their_way.push(sent.max(now + self.latency), Passing::Closed(key, why));
+        let of_operators = self.relays.iter().filter_map(|host| host.trouble.invents_at);
+        self.on_their_way.next_at().into_iter().chain(of_services).chain(of_operators).min()
     }
 }
 

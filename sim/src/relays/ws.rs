@@ -10,7 +10,7 @@ use tristero_proto::Time;
 use tristero_proto::signaling::{LinkFrame, RelayUrl, Strategy};
 use tristero_proto::strategies::WsRelay;
 
-use super::service::{ClientId, Service, ServiceOutput};
+use super::service::{ClientId, Message, Service, ServiceOutput, is_announce};
 
 /// A relay of the ws strategy.
 #[derive(Debug, Default)]
@@ -25,11 +25,16 @@ impl WsService {
         WsService::default()
     }
 
-    fn publish(&mut self, topic: &str, payload: &Value) {
+    fn publish(&mut self, from: ClientId, topic: &str, payload: &Value) {
+        let body = payload.as_str().map_or_else(|| payload.to_string(), str::to_owned);
+        if is_announce(&body) {
+            self.outputs.push_back(ServiceOutput::Announced(from, topic.to_owned()));
+        }
         let frame = json!({ "topic": topic, "payload": payload }).to_string();
+        let frames = vec![LinkFrame::Text(frame)];
+        let message = Message { topic: topic.to_owned(), body, frames };
         for client in self.subscribers.get(topic).into_iter().flatten() {
-            let frame = LinkFrame::Text(frame.clone());
-            self.outputs.push_back(ServiceOutput::Send(*client, frame));
+            self.outputs.push_back(ServiceOutput::Deliver(*client, message.clone()));
         }
     }
 }
@@ -58,7 +63,7 @@ impl Service for WsService {
                     subscribers.remove(&client);
                 }
             }
-            Some("publish") => self.publish(topic, &said["payload"]),
+            Some("publish") => self.publish(client, topic, &said["payload"]),
             Some(_) | None => {}
         }
     }
@@ -72,6 +77,12 @@ impl Service for WsService {
 
     fn forget(&mut self) {
         *self = WsService::default();
+    }
+
+    fn invent(&mut self, topic: &str, body: &str) -> Message {
+        let frame = json!({ "topic": topic, "payload": body }).to_string();
+        let frames = vec![LinkFrame::Text(frame)];
+        Message { topic: topic.to_owned(), body: body.to_owned(), frames }
     }
 
     fn poll_output(&mut self) -> Option<ServiceOutput> {

@@ -8,7 +8,7 @@ use super::options::{FaultKind, Options, draw_conditions, index, number};
 use super::record::Fact;
 use super::run::{Later, Run};
 use crate::network::{Conditions, HostId, Realm};
-use crate::relays::Relay;
+use crate::relays::{Faults as RelayFaults, LinkFault, Relay};
 use crate::world::Who;
 
 /// The state of all faults.
@@ -28,6 +28,8 @@ pub(super) enum Ending {
     Replace(Option<PeerId>),
     /// A relay takes links again.
     StartRelay(Relay),
+    /// Nothing is wrong with a relay any more.
+    MendRelay(Relay),
 }
 
 impl Faults {
@@ -79,10 +81,19 @@ impl Run {
                 }
             }
             FaultKind::RelayCrash => {
-                let (relay, _) = self.relays[index(&mut self.faults.rng, self.relays.len())];
+                let relay = self.any_relay();
                 self.world.stop_relay(relay);
                 self.end_later(Ending::StartRelay(relay), lasts);
             }
+            FaultKind::RelayStall
+            | FaultKind::RelayLossy
+            | FaultKind::RelayDoubling
+            | FaultKind::RelayReordering
+            | FaultKind::RelayHalfOpen
+            | FaultKind::RelayRefusing
+            | FaultKind::RelayRateLimit
+            | FaultKind::RelayReplay
+            | FaultKind::RelayHostile => self.hurt_relay(kind, lasts),
             FaultKind::Weather => {
                 let conditions = draw_conditions(&mut self.faults.rng);
                 self.world.network().set_conditions(conditions);
@@ -110,6 +121,9 @@ impl Run {
                 self.join(who, place)?;
             }
             Ending::StartRelay(relay) => self.world.start_relay(*relay),
+            Ending::MendRelay(relay) => {
+                self.world.set_relay_faults(*relay, RelayFaults::default());
+            }
         }
         Ok(())
     }
@@ -152,6 +166,47 @@ impl Run {
     fn any_realm(&mut self) -> Realm {
         let picked = index(&mut self.faults.rng, self.homes.len() + 1);
         self.homes.get(picked).copied().unwrap_or(Realm::Public)
+    }
+
+    /// Has one thing be wrong with a relay, unless something is.
+    fn hurt_relay(&mut self, kind: FaultKind, lasts: Duration) {
+        let relay = self.any_relay();
+        if self.faults.going_on.contains(&Ending::MendRelay(relay)) {
+            return;
+        }
+        let faults = RelayFaults::default();
+        let percent = u8::try_from(number(&mut self.faults.rng, 10, 60)).unwrap_or(10);
+        let faults = match kind {
+            FaultKind::RelayStall => faults.with_links(LinkFault::Stalled),
+            FaultKind::RelayLossy => faults.with_loss(percent),
+            FaultKind::RelayDoubling => faults.with_doubled(percent),
+            FaultKind::RelayReordering => {
+                faults.with_delay(Duration::from_millis(500)).with_reordered(percent)
+            }
+            FaultKind::RelayHalfOpen => faults.with_links(LinkFault::HalfOpen),
+            FaultKind::RelayRefusing => faults.with_links(LinkFault::Refused),
+            FaultKind::RelayRateLimit => faults.with_rate(percent.into(), Duration::from_secs(10)),
+            FaultKind::RelayReplay => faults.with_replayed(percent),
+            FaultKind::RelayHostile => faults.with_hostile_operator(),
+            FaultKind::Partition
+            | FaultKind::OneWay
+            | FaultKind::Clog
+            | FaultKind::Crash
+            | FaultKind::Restart
+            | FaultKind::Sleep
+            | FaultKind::Roam
+            | FaultKind::RelayCrash
+            | FaultKind::Rebind
+            | FaultKind::Move
+            | FaultKind::Weather => return,
+        };
+        self.log(|| format!("{relay:?}: {faults:?}"));
+        self.world.set_relay_faults(relay, faults);
+        self.end_later(Ending::MendRelay(relay), lasts);
+    }
+
+    fn any_relay(&mut self) -> Relay {
+        self.relays[index(&mut self.faults.rng, self.relays.len())].0
     }
 
     fn any_awake(&mut self) -> Option<Who> {

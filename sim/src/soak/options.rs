@@ -6,6 +6,7 @@ use std::time::Duration;
 use tristero_proto::{Rng, Seed};
 
 use crate::network::{Conditions, Loss, Nat, Network, Realm};
+use crate::relays::Verdicts;
 
 /// What a run is like. Some things are left out of each, so that each is about something.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +15,8 @@ pub(crate) struct Options {
     pub(crate) peers: u32,
     /// Rooms that they choose from.
     pub(crate) rooms: u32,
-    pub(crate) relays: u32,
+    /// What runs on each relay.
+    pub(crate) relays: Vec<ServiceKind>,
     pub(crate) conditions: Conditions,
     /// How long everything goes wrong.
     pub(crate) trouble_lasts: Duration,
@@ -77,6 +79,28 @@ impl Home {
     }
 }
 
+/// What a relay runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ServiceKind {
+    Ws,
+    Nostr(Verdicts),
+    Mqtt,
+    Tracker,
+}
+
+impl ServiceKind {
+    fn draw(rng: &mut Rng) -> Self {
+        let verdicts = [Verdicts::First, Verdicts::Last, Verdicts::Silent][index(rng, 3)];
+        let kinds = [
+            ServiceKind::Ws,
+            ServiceKind::Nostr(verdicts),
+            ServiceKind::Mqtt,
+            ServiceKind::Tracker,
+        ];
+        kinds[index(rng, kinds.len())]
+    }
+}
+
 /// What may go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FaultKind {
@@ -102,9 +126,36 @@ pub(crate) enum FaultKind {
     Rebind,
     /// A machine moves into another network.
     Move,
+    /// Nothing passes a relay; then everything does.
+    RelayStall,
+    /// A relay loses messages, or passes them on twice, or late and out of order.
+    RelayLossy,
+    RelayDoubling,
+    RelayReordering,
+    /// Who is connected to a relay hears nothing more of it.
+    RelayHalfOpen,
+    /// A relay takes no new links.
+    RelayRefusing,
+    /// A relay takes only so much of each peer.
+    RelayRateLimit,
+    /// A relay repeats what was said long ago.
+    RelayReplay,
+    /// The operator of a relay is hostile.
+    RelayHostile,
 }
 
 impl FaultKind {
+    const OF_RELAYS: [FaultKind; 9] = [
+        FaultKind::RelayStall,
+        FaultKind::RelayLossy,
+        FaultKind::RelayDoubling,
+        FaultKind::RelayReordering,
+        FaultKind::RelayHalfOpen,
+        FaultKind::RelayRefusing,
+        FaultKind::RelayRateLimit,
+        FaultKind::RelayReplay,
+        FaultKind::RelayHostile,
+    ];
     const ALL: [FaultKind; 9] = [
         FaultKind::Partition,
         FaultKind::OneWay,
@@ -127,11 +178,17 @@ impl Options {
         let mut rng = seed.rng("options");
         let rng = &mut rng;
         let is_calm = rng.below(8) == 0;
-        let faults = FaultKind::ALL.into_iter().filter(|_| !is_calm && rng.below(2) == 0).collect();
+        let mut faults: Vec<FaultKind> =
+            FaultKind::ALL.into_iter().filter(|_| !is_calm && rng.below(2) == 0).collect();
+        // Drawn apart, so that what is above is the same without them.
+        let of_relays = &mut seed.rng("relays");
+        let hurts_relays = !is_calm && of_relays.below(2) == 0;
+        let mut is_drawn = |_: &FaultKind| hurts_relays && of_relays.below(3) == 0;
+        faults.extend(FaultKind::OF_RELAYS.into_iter().filter(|kind| is_drawn(kind)));
         let options = Options {
             peers: number(rng, 2, 6),
             rooms: number(rng, 1, 3),
-            relays: number(rng, 1, 3),
+            relays: (0..number(rng, 1, 3)).map(|_| ServiceKind::draw(of_relays)).collect(),
             conditions: draw_conditions(rng),
             trouble_lasts: Duration::from_secs(number(rng, 30, 120).into()),
             act_interval: Duration::from_millis(number(rng, 100, 2_000).into()),
@@ -166,10 +223,41 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Everything comes right within this time after it was healed.
+    ///
+    /// The fastest relay counts, since all of them are healed. One is dialled again after 53 s at the
+    /// latest, a heartbeat comes after 60 s, and a connection takes a while.
+    pub(crate) fn liveness_max(&self) -> Duration {
+        let of_relay = |kind: &ServiceKind| match kind {
+            ServiceKind::Ws | ServiceKind::Mqtt => LIVENESS_MAX,
+            // Announces that were refused twice in the time of trouble are held for another 120 s.
+            ServiceKind::Nostr(_) if self.faults.contains(&FaultKind::RelayRateLimit) => {
+                LIVENESS_MAX + Duration::from_secs(120)
+            }
+            ServiceKind::Nostr(_) => LIVENESS_MAX,
+            ServiceKind::Tracker => LIVENESS_MAX + TRACKER_INTERVAL * TRACKER_ROUNDS,
+        };
+        self.relays.iter().map(of_relay).min().unwrap_or(LIVENESS_MAX)
+    }
+}
+
+/// A relay is dialled again after 53 s at the latest, a heartbeat comes after 60 s, and a connection
+/// takes a while.
+const LIVENESS_MAX: Duration = Duration::from_secs(180);
+
+/// A room is announced so often on a tracker.
+const TRACKER_INTERVAL: Duration = Duration::from_secs(120);
+
+/// An announce has three offers, and the tracker draws who gets them. Of six peers one gets none
+/// with two chances in five, and of two peers each may be drawn by the other: that they miss each
+/// other in all these rounds happens once in ten thousand times.
+const TRACKER_ROUNDS: u32 = 5;
+
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Options { peers, rooms, relays, conditions, .. } = self;
-        writeln!(f, "{peers} peers, {rooms} rooms, {relays} relays, {:?}", self.trouble_lasts)?;
+        writeln!(f, "{peers} peers, {rooms} rooms, relays {relays:?}, {:?}", self.trouble_lasts)?;
         writeln!(f, "network: {conditions:?}")?;
         if !self.homes.is_empty() {
             writeln!(

@@ -9,12 +9,12 @@ use tristero_proto::{NodeConfig, PeerId, RelayConfig, Rng, Seed, Time};
 use super::apps::Apps;
 use super::checks::{self, Check};
 use super::faults::{Ending, Faults};
-use super::options::{Options, index};
+use super::options::{Options, ServiceKind, index};
 use super::record::{Fact, Record, State};
 use crate::network::{Family, Realm};
 use crate::peer::PeerOptions;
 use crate::queue::Queue;
-use crate::relays::{Relay, WsService};
+use crate::relays::{MqttService, NostrService, Relay, TrackerService, WsService};
 use crate::trace::Trace;
 use crate::world::{Told, Who, World};
 
@@ -75,7 +75,9 @@ impl Run {
         let seed = Seed::from_number(number).fork("soak");
         let mut world = World::with_trace(number, trace);
         world.network().set_conditions(options.conditions);
-        let relays = (0..options.relays).map(|_| world.add_relay(WsService::new())).collect();
+        let kinds = options.relays.iter().enumerate();
+        let relays =
+            kinds.map(|(place, kind)| add_relay(&mut world, *kind, number, place)).collect();
         let of_options = options.homes.iter();
         let homes = of_options.map(|home| home.add_to(world.network(), options.mapping_timeout));
         Run {
@@ -153,14 +155,15 @@ impl Run {
 
     /// Waits until nothing is missing any more.
     fn wait_for_all(&mut self) -> Result<(), String> {
-        let end = self.world.now() + LIVENESS_MAX;
+        let bound = self.options.liveness_max();
+        let end = self.world.now() + bound;
         loop {
             self.advance(self.world.now() + PENDING_INTERVAL)?;
             let pending = self.pending();
             match pending {
                 None => return Ok(()),
                 Some((check, what)) if self.world.now() >= end => {
-                    return Err(format!("{check}: {LIVENESS_MAX:?} after all was healed: {what}"));
+                    return Err(format!("{check}: {bound:?} after all was healed: {what}"));
                 }
                 Some(_) => {}
             }
@@ -271,12 +274,20 @@ impl Run {
     }
 }
 
+fn add_relay(world: &mut World, kind: ServiceKind, run: u64, place: usize) -> (Relay, RelayConfig) {
+    match kind {
+        ServiceKind::Ws => world.add_relay(WsService::new()),
+        ServiceKind::Nostr(verdicts) => world.add_relay(NostrService::new(verdicts)),
+        ServiceKind::Mqtt => world.add_relay(MqttService::new()),
+        ServiceKind::Tracker => {
+            let place = u64::try_from(place).expect("there are few relays");
+            world.add_relay(TrackerService::new(run.wrapping_mul(16).wrapping_add(place)))
+        }
+    }
+}
+
 /// When the first thing is done, and the first goes wrong.
 const FIRST_ACT: Duration = Duration::from_millis(10);
-
-/// Everything comes right within this time: a relay is dialled again after 53 s at the latest, a
-/// heartbeat comes after 60 s, and a connection takes a while.
-const LIVENESS_MAX: Duration = Duration::from_secs(180);
 
 /// How often it is asked what is missing.
 const PENDING_INTERVAL: Duration = Duration::from_millis(500);
