@@ -17,10 +17,11 @@ pub(crate) struct Progress {
     watch: Option<Watch>,
 }
 
-/// What was acknowledged when somebody looked.
+/// What was acknowledged when somebody looked, since when it is no more, and when to look again.
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     acknowledged: u64,
+    since: Time,
     look: Time,
 }
 
@@ -45,15 +46,16 @@ impl Progress {
     /// Looks whether something arrived, if it is time to.
     pub(crate) fn look(&mut self, buffered: usize, now: Time) -> Going {
         let Some(watch) = self.watch.filter(|watch| watch.look <= now) else { return Going::Well };
+        let is_late = now.since(watch.look) >= LATE;
         if buffered == 0 {
             self.watch = None;
-            return Going::Well;
-        }
-        let is_late = now.since(watch.look) >= LATE;
-        if self.acknowledged(buffered) <= watch.acknowledged && !is_late {
+        } else if self.acknowledged(buffered) > watch.acknowledged || is_late {
+            self.restart(buffered, now);
+        } else if now.since(watch.since) >= UNACKNOWLEDGED_MAX {
             return Going::Nowhere;
+        } else {
+            self.watch = Some(Watch { look: now + LOOK_INTERVAL, ..watch });
         }
-        self.restart(buffered, now);
         Going::Well
     }
 
@@ -64,7 +66,7 @@ impl Progress {
 
     fn restart(&mut self, buffered: usize, now: Time) {
         let acknowledged = self.acknowledged(buffered);
-        self.watch = Some(Watch { acknowledged, look: now + UNACKNOWLEDGED_MAX });
+        self.watch = Some(Watch { acknowledged, since: now, look: now + LOOK_INTERVAL });
     }
 
     fn acknowledged(&self, buffered: usize) -> u64 {
@@ -73,9 +75,13 @@ impl Progress {
 }
 
 /// A connection that gets nothing across for this long is given up. It is more than a path takes to
-/// heal that is worth waiting for, and less than the 30 s after which a receiver drops a message of
-/// which the rest does not come: nothing may be lost while a connection stands.
-pub(crate) const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
+/// heal that is worth waiting for, and with the interval below less than the 30 s after which a
+/// receiver drops a message of which the rest does not come: nothing may be lost while a connection
+/// stands.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
+
+/// How often to look while something is not acknowledged.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A clock that is looked at so late after it was due says that the process or the machine slept.
 const LATE: Duration = Duration::from_secs(2);
@@ -88,13 +94,23 @@ mod tests {
         Time::from_millis(seconds * 1_000)
     }
 
+    /// Looks whenever it is time to, until then.
+    fn look_until(progress: &mut Progress, buffered: usize, end: Time) -> Going {
+        while let Some(due) = progress.due().filter(|due| *due <= end) {
+            if progress.look(buffered, due) == Going::Nowhere {
+                return Going::Nowhere;
+            }
+        }
+        Going::Well
+    }
+
     #[test]
     fn what_arrives_stops_the_clock() {
         let mut progress = Progress::default();
         assert_eq!(progress.due(), None);
         progress.on_written(100, 100, at(1));
-        assert_eq!(progress.due(), Some(at(21)));
-        assert_eq!(progress.look(0, at(21)), Going::Well);
+        assert_eq!(look_until(&mut progress, 100, at(16)), Going::Well);
+        assert_eq!(look_until(&mut progress, 0, at(21)), Going::Well);
         assert_eq!(progress.due(), None);
     }
 
@@ -103,17 +119,17 @@ mod tests {
         let mut progress = Progress::default();
         progress.on_written(100, 100, at(1));
         progress.on_written(100, 200, at(20));
-        assert_eq!(progress.look(200, at(20)), Going::Well, "it is too early");
-        assert_eq!(progress.look(200, at(21)), Going::Nowhere);
+        assert_eq!(look_until(&mut progress, 200, at(20)), Going::Well, "it is too early");
+        assert_eq!(look_until(&mut progress, 200, at(21)), Going::Nowhere);
     }
 
     #[test]
-    fn a_little_is_enough() {
+    fn a_little_is_enough_for_a_while() {
         let mut progress = Progress::default();
         progress.on_written(1_000, 1_000, at(0));
-        progress.on_written(1_000, 1_999, at(5));
-        assert_eq!(progress.look(1_999, at(20)), Going::Well);
-        assert_eq!(progress.look(1_999, at(40)), Going::Nowhere);
+        assert_eq!(look_until(&mut progress, 1_000, at(15)), Going::Well);
+        assert_eq!(look_until(&mut progress, 999, at(39)), Going::Well);
+        assert_eq!(look_until(&mut progress, 999, at(40)), Going::Nowhere);
     }
 
     #[test]
@@ -121,6 +137,7 @@ mod tests {
         let mut progress = Progress::default();
         progress.on_written(100, 100, at(0));
         assert_eq!(progress.look(100, at(60)), Going::Well);
-        assert_eq!(progress.look(100, at(80)), Going::Nowhere);
+        assert_eq!(look_until(&mut progress, 100, at(79)), Going::Well);
+        assert_eq!(look_until(&mut progress, 100, at(80)), Going::Nowhere);
     }
 }

@@ -235,3 +235,7 @@ pub const HEARD_OFFERS_MAX: usize = 4_096;
 
 /// The longest text of a relay that is told, in bytes. What is longer is cut off.
 pub const RELAY_TEXT_BYTES_MAX: usize = 1_024;
+
+/// Offers for anyone that a room has at once: enough for a burst over the three trackers that it uses
+/// by default. A room with more announces the oldest again.
+pub const POOLED_OFFERS_MAX: usize = 36;

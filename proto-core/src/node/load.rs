@@ -14,8 +14,10 @@ pub struct Load {
     pub relays: usize,
     /// Links to them that stand or are being opened.
     pub links: usize,
-    /// Connections of any kind: offered to anyone, being made, or in use.
+    /// Connections that are being made with somebody, or in use.
     pub connections: usize,
+    /// Connections that are offered to anyone, where relays pass such offers round.
+    pub offered: usize,
     /// Connections that lead to a peer.
     pub peers: usize,
     /// Moments at which it wants to be woken, one for each part that has any.
@@ -32,7 +34,8 @@ impl<E> Node<E> {
             members: self.rooms.values().map(|joined| joined.room.peers().count()).sum(),
             relays: self.relays.len(),
             links: self.links.len(),
-            connections: self.routes.len(),
+            connections: self.routes.owned(),
+            offered: self.routes.pooled(),
             peers: self.peers.len(),
             deadlines: self.due.len(),
             queued: self.peers.values().map(|peer| peer.outbox.queued()).sum(),

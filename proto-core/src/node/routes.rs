@@ -44,9 +44,14 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// How many connections there are.
-    pub(super) fn len(&self) -> usize {
-        self.owners.len()
+    /// How many connections are for anyone.
+    pub(super) fn pooled(&self) -> usize {
+        self.owners.values().filter(|owner| matches!(owner, Owner::Pooled { .. })).count()
+    }
+
+    /// How many connections are with somebody.
+    pub(super) fn owned(&self) -> usize {
+        self.owners.len() - self.pooled()
     }
 
     pub(super) fn pool(&mut self, conn: ConnId, room: RoomKey) {

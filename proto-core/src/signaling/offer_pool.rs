@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::session::ATTEMPT_TTL;
 use crate::ids::ConnId;
+use crate::limits;
 use crate::time::{Deadline, Time};
 use crate::wire::OfferId;
 
@@ -22,10 +23,6 @@ const OFFER_TTL: Duration = Duration::from_secs(120);
 const ANNOUNCED_FOR: Duration = OFFER_TTL.saturating_sub(ATTEMPT_TTL);
 /// Whoever answers an offer does so within this long after it was announced, as a rule.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
-/// Enough for a burst over the three trackers that a room uses by default. A room with more
-/// announces the oldest again.
-const POOL_MAX: usize = 36;
-
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct OfferPool {
@@ -46,7 +43,7 @@ impl OfferPool {
     /// How many offers are to be made for so many announces.
     pub(super) fn missing(&self, announces: usize, now: Time) -> usize {
         let free = self.offers.values().filter(|offer| offer.is_free(now)).count();
-        (OFFERS * announces).saturating_sub(free).min(POOL_MAX.saturating_sub(self.offers.len()))
+        (OFFERS * announces).saturating_sub(free).min(limits::POOLED_OFFERS_MAX.saturating_sub(self.offers.len()))
     }
 
     /// Adds an offer that is being made.
@@ -192,7 +189,7 @@ mod tests {
     #[test]
     fn a_full_pool_announces_the_oldest_again() {
         let mut pool = OfferPool::default();
-        for second in 0..POOL_MAX / OFFERS {
+        for second in 0..limits::POOLED_OFFERS_MAX / OFFERS {
             let now = Time::from_millis(second as u64 * 100);
             fill(&mut pool, 1, now);
             pool.announce(now);

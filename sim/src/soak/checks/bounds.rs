@@ -26,10 +26,13 @@ impl Check for Bounds {
             let parts = load.relays + 2 * load.rooms + load.peers + 1;
             ensure!(load.deadlines <= parts, "{who:?} has more deadlines than parts: {load:?}");
             ensure!(load.links <= load.relays, "{who:?} has more links than relays: {load:?}");
-            let pooled = load.rooms * POOLED_PER_ROOM;
             ensure!(
-                load.connections <= CONNECTIONS_PER_PEER * ids * load.rooms.max(1) + pooled,
+                load.connections <= CONNECTIONS_PER_PEER * ids * load.rooms.max(1),
                 "{who:?} has too many connections: {load:?}"
+            );
+            ensure!(
+                load.offered <= load.rooms * limits::POOLED_OFFERS_MAX,
+                "{who:?} offers too many connections: {load:?}"
             );
             ensure!(
                 load.queued <= load.peers * limits::Limits::default().outbox_transmissions,
@@ -49,6 +52,3 @@ impl Check for Bounds {
         })
     }
 }
-
-/// Offers for anyone that a room has at a tracker.
-const POOLED_PER_ROOM: usize = 16;
