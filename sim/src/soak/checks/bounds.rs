@@ -5,7 +5,7 @@ use tristero_proto::limits;
 
 use super::{Check, Verdict, ensure};
 use crate::soak::record::Record;
-use crate::world::World;
+use crate::world::{Who, World};
 
 /// Connections to one peer: the one in use, one that is being made in each direction, and a spare.
 const CONNECTIONS_PER_PEER: usize = 4;
@@ -43,9 +43,10 @@ impl Check for Bounds {
     }
 
     fn pending(&self, world: &World, record: &Record) -> Option<String> {
-        // A peer with another password is offered a connection again and again.
+        // A peer with another password, or beyond a NAT, is offered a connection again and again.
         let has_strangers = record.open_visits().any(|(_, visit)| !visit.manner.is_password_right);
-        record.peers.keys().filter(|_| !has_strangers).find_map(|who| {
+        let is_out_of_reach = |a: &Who| record.peers.keys().any(|b| !world.can_reach(*a, *b));
+        record.peers.keys().filter(|who| !has_strangers && !is_out_of_reach(who)).find_map(|who| {
             let load = world.node(*who)?.load();
             let is_double = load.connections > load.peers;
             is_double.then(|| format!("{who:?} has connections that lead nowhere: {load:?}"))
