@@ -3,6 +3,7 @@
 //! A check sees every fact in order, together with what was known before it. It says what is wrong
 //! as soon as it is. At the end, when all has been healed for long enough, it says what is missing.
 
+mod announces;
 mod events;
 mod ghosts;
 mod log;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(requests::Requests::default()),
         Box::new(ghosts::Ghosts),
         Box::new(mesh::Mesh),
+        Box::new(announces::Announces::default()),
     ]
 }
 
