@@ -57,9 +57,11 @@ impl Announcer {
         self.plan(now, 0);
     }
 
-    /// Begins the heartbeat at once, without a burst.
+    /// Begins the heartbeat without a burst: at once, but for the pause that any return keeps. A room
+    /// may be woken and left alone over and over.
     pub(crate) fn beat(&mut self, now: Time) {
-        self.plan(now, BURST.len());
+        let earliest = self.last.map_or(now, |last| last + RETURN_PAUSE);
+        self.plan(now.max(earliest), BURST.len());
     }
 
     /// Makes the next announce at the pace of a heartbeat where the relay wants a slower one.
@@ -153,6 +155,19 @@ mod tests {
         announcer.begin(Time::from_millis(60_000));
         let made = announces(&mut announcer, Time::from_millis(63_000));
         assert_eq!(made.len(), 4, "a minute later there is a burst again: {made:?}");
+    }
+
+    #[test]
+    fn a_room_that_wakes_and_rests_over_and_over_is_not_announced_too_often() {
+        let mut announcer = Announcer::default();
+        let mut made = Vec::new();
+        for second in 0..59 {
+            announcer.begin(Time::from_millis(second * 1_000));
+            made.extend(announces(&mut announcer, Time::from_millis(second * 1_000 + 499)));
+            announcer.beat(Time::from_millis(second * 1_000 + 500));
+            made.extend(announces(&mut announcer, Time::from_millis(second * 1_000 + 999)));
+        }
+        assert!(made.len() <= 4 + 59_000 / 5_333, "{made:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! as soon as it is. At the end, when all has been healed for long enough, it says what is missing.
 
 mod bounds;
+mod announces;
 mod events;
 mod ghosts;
 mod log;
@@ -50,6 +51,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(ghosts::Ghosts),
         Box::new(mesh::Mesh),
         Box::new(bounds::Bounds),
+        Box::new(announces::Announces::default()),
     ]
 }
 
