@@ -69,7 +69,7 @@ impl World {
     pub(crate) fn with_trace(seed: u64, trace: Trace) -> Self {
         let seed = Seed::from_number(seed);
         #[allow(clippy::disallowed_methods, reason = "only differences to it are looked at")]
-        let zero = Instant::now();
+        let zero = Instant::now() + HEAD_START;
         World {
             now: Time::ZERO,
             zero,
@@ -340,6 +340,13 @@ impl World {
 
 /// What the wall clocks of the world show when it begins.
 const UNIX_AT_ZERO: Duration = Duration::from_secs(1_700_000_000);
+
+/// The world is this far ahead of the clock of the machine, which no run catches up with.
+///
+/// The SCTP below str0m reads that clock where it sends its first packet, and sets the timer to
+/// repeat that packet by it. In the world the timer must not go off earlier or later by how fast
+/// the machine is, so it is always due: the packet is repeated at once.
+const HEAD_START: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 
 /// What is due may make something else due at once, but not over and over.
 const HASTE_MAX: u32 = 16;
