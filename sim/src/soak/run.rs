@@ -175,7 +175,7 @@ impl Run {
         let skew = i64::from(self.options.clock_skew_millis);
         let skew = if skew == 0 { 0 } else { self.draw_skew(skew) };
         let config = NodeConfig { self_id: id, ..NodeConfig::default() };
-        let options = PeerOptions { config, clock_skew_millis: skew };
+        let options = PeerOptions { config, clock_skew_millis: skew, ..PeerOptions::default() };
         let who = self.world.add_peer(options);
         let id = self.world.id(who);
         self.note(Fact::Began { who, id: &id })?;
