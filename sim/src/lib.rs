@@ -4,6 +4,7 @@
 //! replaced by something that encrypts nothing. What happens is a function of the seed and of what
 //! is done to the [`World`], so whatever went wrong can be seen again.
 
+mod app;
 mod network;
 mod null_dtls;
 mod peer;
@@ -15,6 +16,7 @@ mod soak;
 mod trace;
 mod world;
 
+pub use app::{App, Elapsed, SimRuntime, Sleep};
 pub use network::{
     Conditions, Counters, DISTURBANCE_MIN, Dependence, Extent, Family, HostId, Loss, Nat, NatId,
     Network, Ports, Realm,

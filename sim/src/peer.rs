@@ -1,11 +1,13 @@
-//! A peer of the world: a node with its machine.
+//! A peer of the world: a node, or an application with its node, and their machine.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use tristero::{Parts, Unread};
 use tristero_proto::{Clock, Deadline, Input, Node, NodeConfig, Output, PeerId, Seed, Time};
 use tristero_str0m::Str0mEngine;
 
+use crate::app::Process;
 use crate::network::{Family, HostId, NatId, Realm};
 use crate::null_dtls;
 
@@ -24,6 +26,8 @@ pub struct PeerOptions {
     pub realm: Realm,
     /// Which addresses it has, in the order in which it gets them; IPv4 if there are none.
     pub families: Vec<Family>,
+    /// How much may wait until its application reads it, if it is one.
+    pub unread: Unread,
 }
 
 impl PeerOptions {
@@ -82,11 +86,20 @@ pub(crate) struct Peer {
 /// How a peer is.
 #[derive(Debug)]
 pub(crate) enum PeerState {
-    Running(Box<SimNode>),
+    Running(Body),
     /// Its machine sleeps. Datagrams that come meanwhile are lost.
-    Asleep(Box<SimNode>),
+    Asleep(Body),
     /// Its process has ended without a goodbye.
     Crashed,
+}
+
+/// What a peer is.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// A node, for others to do something to.
+    Node(Box<SimNode>),
+    /// An application, which does something to its node by itself.
+    App(Box<Process>),
 }
 
 impl Peer {
@@ -96,6 +109,7 @@ impl Peer {
         seed: &Seed,
         zero: Instant,
         clock: Clock,
+        make: impl FnOnce(Parts<Str0mEngine>) -> Body,
     ) -> Self {
         let names = seed.rng("names that str0m draws").below(u64::MAX);
         if options.families.is_empty() {
@@ -104,57 +118,111 @@ impl Peer {
         let mut peer = Peer {
             host,
             realm: options.realm,
-            families: options.families,
+            families: std::mem::take(&mut options.families),
             addresses: Vec::new(),
             state: PeerState::Crashed,
             names,
             due: None,
             haste: 0,
         };
-        let node = peer.with_names(|_| {
+        let body = peer.with_names(|_| {
             let mut config = tristero_str0m::Config::default();
             config.crypto = null_dtls::crypto_provider();
-            let engine = Str0mEngine::with_config(&config, &seed.fork("engine"), zero);
-            let unix = skewed(clock.unix, options.clock_skew_millis);
-            Node::new(options.config, engine, seed.fork("node"), Clock { unix, ..clock })
+            let PeerOptions { config: node, clock_skew_millis, unread, .. } = options;
+            make(Parts {
+                config: node,
+                engine: Str0mEngine::with_config(&config, &seed.fork("engine"), zero),
+                seed: seed.fork("node"),
+                clock: Clock { unix: skewed(clock.unix, clock_skew_millis), ..clock },
+                unread,
+            })
         });
-        peer.state = PeerState::Running(Box::new(node));
+        peer.state = PeerState::Running(body);
         peer
     }
 
     /// Does something to its node, if it is awake.
+    ///
+    /// # Panics
+    ///
+    /// If it is an application.
     pub(crate) fn with<T>(&mut self, act: impl FnOnce(&mut SimNode) -> T) -> Option<T> {
-        self.with_names(|peer| match &mut peer.state {
-            PeerState::Running(node) => Some(act(node)),
-            PeerState::Asleep(_) | PeerState::Crashed => None,
+        self.with_body(|body| match body {
+            Body::Node(node) => act(node),
+            Body::App(_) => panic!("the node of an application is the application's own"),
         })
     }
 
+    /// Ends its process.
+    pub(crate) fn crash(&mut self) {
+        // What an application lets go may call its node.
+        self.with_names(|peer| peer.state = PeerState::Crashed);
+    }
+
     pub(crate) fn handle_input(&mut self, input: Input<'_>, now: Time) {
-        self.with(|node| node.handle_input(input, now));
+        self.with_body(|body| match body {
+            Body::Node(node) => node.handle_input(input, now),
+            Body::App(process) => process.handle_input(input),
+        });
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        self.with(|node| node.handle_timeout(now));
+        self.with_body(|body| match body {
+            Body::Node(node) => node.handle_timeout(now),
+            Body::App(process) => process.handle_timeout(now),
+        });
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
-        self.with(SimNode::poll_output).flatten()
+        let output = self.with_body(|body| match body {
+            Body::Node(node) => node.poll_output(),
+            Body::App(process) => process.poll_output(),
+        });
+        output.flatten()
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
         match &self.state {
-            PeerState::Running(node) => node.poll_timeout(),
+            PeerState::Running(Body::Node(node)) => node.poll_timeout(),
+            PeerState::Running(Body::App(process)) => process.poll_timeout(),
             PeerState::Asleep(_) | PeerState::Crashed => None,
         }
     }
 
-    /// Its node, asleep or not; `None` once it has crashed.
+    /// Whether it is awake.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.state, PeerState::Running(_))
+    }
+
+    /// Its id; `None` once it has crashed.
+    pub(crate) fn self_id(&self) -> Option<&PeerId> {
+        self.body().map(|body| match body {
+            Body::Node(node) => node.self_id(),
+            Body::App(process) => process.self_id(),
+        })
+    }
+
+    /// Its node, asleep or not; `None` once it has crashed, or if it is an application.
     pub(crate) fn node(&self) -> Option<&SimNode> {
+        self.body().and_then(|body| match body {
+            Body::Node(node) => Some(&**node),
+            Body::App(_) => None,
+        })
+    }
+
+    fn body(&self) -> Option<&Body> {
         match &self.state {
-            PeerState::Running(node) | PeerState::Asleep(node) => Some(node),
+            PeerState::Running(body) | PeerState::Asleep(body) => Some(body),
             PeerState::Crashed => None,
         }
+    }
+
+    /// Does something to what it is, if it is awake.
+    fn with_body<T>(&mut self, act: impl FnOnce(&mut Body) -> T) -> Option<T> {
+        self.with_names(|peer| match &mut peer.state {
+            PeerState::Running(body) => Some(act(body)),
+            PeerState::Asleep(_) | PeerState::Crashed => None,
+        })
     }
 
     /// Does something while the generator of the thread is the peer's own, so that no other world on

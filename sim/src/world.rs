@@ -6,17 +6,21 @@
 //! is done to the world.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::Future;
 use std::time::{Duration, Instant};
 
+use tristero::{NodeHandle, Parts};
 use tristero_proto::crypto::Topic;
 use tristero_proto::engine::EngineInput;
 use tristero_proto::{
-    Clock, Event, Input, JoinError, LinkId, Output, PeerId, RelayConfig, RoomConfig, RoomKey, Seed,
-    Time,
+    Clock, Event, Input, JoinError, LinkId, Node, Output, PeerId, RelayConfig, RoomConfig, RoomKey,
+    Seed, Time,
 };
+use tristero_str0m::Str0mEngine;
 
+use crate::app::{App, Process, SimRuntime, Surroundings, Woken, WorldClock};
 use crate::network::{Arrival, Family, HostId, Network, Realm, socket};
-use crate::peer::{Peer, PeerOptions, PeerState, SimNode};
+use crate::peer::{Body, Peer, PeerOptions, PeerState, SimNode};
 use crate::relays::{Announce, Faults, LinkArrival, Relay, Relays, Service};
 use crate::trace::Trace;
 
@@ -51,12 +55,16 @@ pub struct Told {
 pub struct World {
     seed: Seed,
     now: Time,
+    /// The same time, for applications.
+    clock: WorldClock,
     zero: Instant,
     network: Network,
     relays: Relays,
     peers: Vec<Peer>,
     inhabitants: BTreeMap<HostId, Who>,
     due: BTreeSet<(Time, Who)>,
+    /// What applications have to do at once.
+    woken: Woken,
     told: VecDeque<Told>,
     trace: Trace,
 }
@@ -70,15 +78,17 @@ impl World {
     pub(crate) fn with_trace(seed: u64, trace: Trace) -> Self {
         let seed = Seed::from_number(seed);
         #[allow(clippy::disallowed_methods, reason = "only differences to it are looked at")]
-        let zero = Instant::now();
+        let zero = Instant::now() + HEAD_START;
         World {
             now: Time::ZERO,
+            clock: WorldClock::default(),
             zero,
             network: Network::new(&seed, zero),
             relays: Relays::new(seed.fork("relays")),
             peers: Vec::new(),
             inhabitants: BTreeMap::new(),
             due: BTreeSet::new(),
+            woken: Woken::default(),
             told: VecDeque::new(),
             trace,
             seed,
@@ -91,16 +101,45 @@ impl World {
         (relay, self.relays.config(relay))
     }
 
-    /// Adds a peer. It has a public address unless its options say otherwise.
+    /// Adds a peer with a public address: a node that [`with`](Self::with) does something to.
     pub fn add_peer(&mut self, options: PeerOptions) -> Who {
-        let who = Who(u32::try_from(self.peers.len()).expect("nobody makes so many peers"));
-        let host = self.network.add_host();
-        let seed = self.seed.fork(&format!("peer {}", who.0));
-        let clock = Clock { now: self.now, unix: unix_at(self.now) };
-        self.inhabitants.insert(host, who);
-        self.peers.push(Peer::new(options, host, &seed, self.zero, clock));
-        self.add_addresses(who);
-        who
+        self.admit(options, |parts| {
+            let Parts { config, engine, seed, clock, unread: _ } = parts;
+            Body::Node(Box::new(Node::new(config, engine, seed, clock)))
+        })
+    }
+
+    /// Adds a peer with a public address that is an application: this function is called with its
+    /// node, and what it gives is run until it ends, or the peer does. See the [crate](crate) for
+    /// an example, and for what an application has to refrain from.
+    ///
+    /// Once it has ended, and what it let go is gone, its node says goodbye; but the tasks that it
+    /// spawned go on.
+    pub fn add_app<T, R>(
+        &mut self,
+        options: PeerOptions,
+        main: impl FnOnce(NodeHandle, SimRuntime) -> R,
+    ) -> App<T>
+    where
+        T: 'static,
+        R: Future<Output = T> + 'static,
+    {
+        let (who, mut app) = (self.next(), None);
+        let surroundings = Surroundings {
+            who,
+            clock: self.clock.clone(),
+            woken: self.woken.clone(),
+            seed: self.peer_seed(who).fork("application"),
+        };
+        self.admit(options, |parts| {
+            let process = Process::new(parts, surroundings, |node, runtime| {
+                let (begun, main) = App::new(who, main(node, runtime));
+                app = Some(begun);
+                main
+            });
+            Body::App(Box::new(process))
+        });
+        app.expect("the process begins it")
     }
 
     /// Gives a peer another address where it is.
@@ -131,6 +170,10 @@ impl World {
     }
 
     /// Has a peer join a room.
+    ///
+    /// # Panics
+    ///
+    /// If it is an application.
     pub fn join(&mut self, who: Who, config: RoomConfig) -> Result<RoomKey, JoinError> {
         self.relays.add_root(&Topic::root(&config.app_id, &config.room_id));
         self.with(who, |node, now| node.join(config, now)).unwrap_or(Err(JoinError::ShutDown))
@@ -138,6 +181,10 @@ impl World {
 
     /// Does something to the node of a peer, as its application would; `None` if it is asleep or has
     /// crashed.
+    ///
+    /// # Panics
+    ///
+    /// If it is an application, which has its node for itself.
     pub fn with<T>(&mut self, who: Who, act: impl FnOnce(&mut SimNode, Time) -> T) -> Option<T> {
         let now = self.now;
         let result = self.peers[who.index()].with(|node| act(node, now));
@@ -145,9 +192,10 @@ impl World {
         result
     }
 
-    /// Ends a peer's process without a goodbye. Its relays notice, since its machine lives.
+    /// Ends a peer's process without a goodbye, and drops the tasks of an application. Its relays
+    /// notice, since its machine lives.
     pub fn crash(&mut self, who: Who) {
-        self.peers[who.index()].state = PeerState::Crashed;
+        self.peers[who.index()].crash();
         self.relays.close_all(who, self.now);
         self.settle(who);
     }
@@ -200,13 +248,16 @@ impl World {
 
     /// Lets the next thing happen, if it is due by `end`; else it is `end` now, and false.
     pub fn step(&mut self, end: Time) -> bool {
+        if self.run_woken() {
+            return true;
+        }
         let of_peers = self.due.first().map(|(at, _)| *at);
         let next = [self.network.poll_timeout(), self.relays.poll_timeout(), of_peers];
         let Some(at) = next.into_iter().flatten().min().filter(|at| *at <= end) else {
-            self.now = end;
+            self.set_now(end);
             return false;
         };
-        self.now = self.now.max(at);
+        self.set_now(self.now.max(at));
         if self.network.poll_timeout().is_some_and(|at| at <= self.now) {
             self.network.handle_timeout(self.now);
             while let Some(arrival) = self.network.poll_arrival() {
@@ -221,7 +272,8 @@ impl World {
         true
     }
 
-    /// Takes what peers were told since this was last asked for, oldest first.
+    /// Takes what peers were told since this was last asked for, oldest first. What applications
+    /// are told they keep to themselves.
     pub fn take_told(&mut self) -> VecDeque<Told> {
         std::mem::take(&mut self.told)
     }
@@ -231,7 +283,7 @@ impl World {
         self.told.iter().filter(move |told| told.who == who).map(|told| &told.event)
     }
 
-    /// The members of a room, as a peer sees it.
+    /// The members of a room, as a peer that is no application sees it.
     pub fn members(&self, who: Who, room: RoomKey) -> Vec<PeerId> {
         let node = self.peers[who.index()].node();
         node.map(|node| node.peers(room).cloned().collect()).unwrap_or_default()
@@ -243,10 +295,10 @@ impl World {
     ///
     /// If it has crashed.
     pub fn id(&self, who: Who) -> PeerId {
-        self.node(who).expect("a crashed peer has no id").self_id().clone()
+        self.peers[who.index()].self_id().expect("a crashed peer has no id").clone()
     }
 
-    /// The node of a peer, to look at; `None` once it has crashed.
+    /// The node of a peer, to look at; `None` once it has crashed, or if it is an application.
     pub fn node(&self, who: Who) -> Option<&SimNode> {
         self.peers[who.index()].node()
     }
@@ -316,6 +368,41 @@ impl World {
         for family in self.peers[who.index()].families.clone() {
             self.add_address(who, family);
         }
+    }
+
+    fn next(&self) -> Who {
+        Who(u32::try_from(self.peers.len()).expect("nobody makes so many peers"))
+    }
+
+    fn peer_seed(&self, who: Who) -> Seed {
+        self.seed.fork(&format!("peer {}", who.0))
+    }
+
+    fn admit(
+        &mut self,
+        options: PeerOptions,
+        make: impl FnOnce(Parts<Str0mEngine>) -> Body,
+    ) -> Who {
+        let (who, host) = (self.next(), self.network.add_host());
+        let seed = self.peer_seed(who);
+        let clock = Clock { now: self.now, unix: unix_at(self.now) };
+        self.inhabitants.insert(host, who);
+        self.peers.push(Peer::new(options, host, &seed, self.zero, clock, make));
+        self.add_addresses(who);
+        who
+    }
+
+    fn set_now(&mut self, now: Time) {
+        self.now = now;
+        self.clock.set(now);
+    }
+
+    /// Lets applications do what they were woken for from outside: by the test, or by another.
+    fn run_woken(&mut self) -> bool {
+        let mut woken = self.woken.applications();
+        woken.retain(|who| self.peers[who.index()].is_running());
+        woken.iter().for_each(|who| self.settle(*who));
+        !woken.is_empty()
     }
 
     fn on_datagram(&mut self, arrival: &Arrival) {
@@ -399,6 +486,13 @@ pub(crate) fn unix_at(now: Time) -> Duration {
 
 /// What the wall clocks of the world show when it begins.
 const UNIX_AT_ZERO: Duration = Duration::from_secs(1_700_000_000);
+
+/// The world is this far ahead of the clock of the machine, which no run catches up with.
+///
+/// The SCTP below str0m reads that clock where it sends its first packet, and sets the timer to
+/// repeat that packet by it. In the world the timer must not go off earlier or later by how fast
+/// the machine is, so it is always due: the packet is repeated at once.
+const HEAD_START: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 
 /// What is due may make something else due at once, but not over and over.
 const HASTE_MAX: u32 = 16;

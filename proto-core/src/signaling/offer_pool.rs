@@ -43,7 +43,9 @@ impl OfferPool {
     /// How many offers are to be made for so many announces.
     pub(super) fn missing(&self, announces: usize, now: Time) -> usize {
         let free = self.offers.values().filter(|offer| offer.is_free(now)).count();
-        (OFFERS * announces).saturating_sub(free).min(limits::POOLED_OFFERS_MAX.saturating_sub(self.offers.len()))
+        (OFFERS * announces)
+            .saturating_sub(free)
+            .min(limits::POOLED_OFFERS_MAX.saturating_sub(self.offers.len()))
     }
 
     /// Adds an offer that is being made.

@@ -3,8 +3,8 @@
 //! A check sees every fact in order, together with what was known before it. It says what is wrong
 //! as soon as it is. At the end, when all has been healed for long enough, it says what is missing.
 
-mod bounds;
 mod announces;
+mod bounds;
 mod events;
 mod ghosts;
 mod log;
