@@ -184,7 +184,7 @@ impl Relays {
             match output {
                 ServiceOutput::Send(client, frame) => self.send_down(client, vec![frame], now),
                 ServiceOutput::Deliver(client, message) => {
-                    self.deliver(relay, client, message, now);
+                    self.deliver(relay, client, &message, now);
                 }
                 ServiceOutput::Announced(client, topic) => self.on_announce(client, &topic, sent),
                 ServiceOutput::Close(client, why) => {
@@ -204,10 +204,10 @@ impl Relays {
     }
 
     /// Passes a message on, as well as the relay does that now.
-    fn deliver(&mut self, relay: Relay, client: ClientId, message: Message, now: Time) {
+    fn deliver(&mut self, relay: Relay, client: ClientId, message: &Message, now: Time) {
         let trouble = &mut self.relays[relay.number()].trouble;
         let copies = trouble.copies();
-        let old = trouble.replay(&message);
+        let old = trouble.replay(message);
         for late in copies {
             if late.is_zero() {
                 self.send_down(client, message.frames.clone(), now);
