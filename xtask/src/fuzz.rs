@@ -36,6 +36,13 @@ pub(crate) struct FuzzArguments {
     jobs: Option<NonZero<usize>>,
 }
 
+impl FuzzArguments {
+    /// What `cargo xtask test` runs: all, not for long.
+    pub(crate) fn briefly() -> Self {
+        Self { target: Vec::new(), seconds: BRIEFLY_SECONDS, jobs: None }
+    }
+}
+
 /// Runs targets, each to its end or until it finds something, and says of each what came of it.
 pub(crate) fn fuzz(project: &Project, arguments: &FuzzArguments) -> Result<Tally, Obstacle> {
     let targets = chosen(all(project)?, &arguments.target)?;
@@ -150,6 +157,9 @@ const FLAGS: [&str; 6] = [
 
 /// Where the seeds are written, from the root of the checkout.
 const SEEDS: &str = "fuzz/seeds";
+
+/// Enough to see that a target runs, and what it finds at once.
+const BRIEFLY_SECONDS: u32 = 20;
 
 /// libFuzzer's last words: what it reached, and how often it ran.
 const SUMMARY_LINES: usize = 8;
