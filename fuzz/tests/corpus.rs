@@ -1,100 +1,130 @@
-//! The captures as a corpus: what was sent in each, whole and in mutations, to every target.
+//! Every target over its seeds, over what was found once, and over mutations of both.
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
-use serde_json::Value;
-use tristero_fuzz::codecs;
-use tristero_fuzz::relays::{self, Step};
-use tristero_proto::Seed;
+use tristero_fuzz::{TARGETS, Target, seeds};
+use tristero_proto::{Rng, Seed};
 
-const WIRE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto-core/tests/wire");
+/// Mutations of one input.
+const MUTATIONS: usize = 8;
+/// All inputs of one target in one test.
+const INPUTS_MAX: usize = 600;
 
-fn captures() -> Vec<PathBuf> {
-    let folders = std::fs::read_dir(Path::new(WIRE)).unwrap().map(|entry| entry.unwrap().path());
-    let mut found = Vec::new();
-    for folder in folders.filter(|path| path.is_dir()) {
-        found.extend(std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
-    }
-    found.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    found.sort();
-    found
+fn folder(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// What went from a service to a client, or over the data channel.
-fn frames(capture: &Path) -> Vec<Step> {
-    let lines = std::fs::read_to_string(capture).unwrap();
-    let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    rows.filter(|row| row["dir"] != "c2s").filter_map(|row| frame(&row)).collect()
+fn names_in(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap());
+    entries.map(|entry| entry.path().file_stem().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
-fn frame(row: &Value) -> Option<Step> {
-    if let Some(text) = row["text"].as_str() {
-        return Some(Step::Text(text.to_owned()));
-    }
-    let hex = row["bin"].as_str().or(row["hex"].as_str())?;
-    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16).unwrap()).unwrap();
-    let bytes = hex.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1]));
-    Some(Step::Bytes(bytes.collect()))
+/// What was found once, as libFuzzer wrote it down.
+fn regressions(target: &str) -> Vec<Vec<u8>> {
+    let folder = folder("regressions").join(target);
+    names_in(&folder).iter().map(|name| fs::read(folder.join(name)).unwrap()).collect()
 }
 
-fn bytes_of(step: &Step) -> &[u8] {
-    match step {
-        Step::Text(text) => text.as_bytes(),
-        Step::Bytes(bytes) => bytes,
-        other => unreachable!("a capture has no {other:?}"),
-    }
-}
-
-/// The same frame with some bytes changed, cut off or doubled.
-fn mutated(step: &Step, rng: &mut tristero_proto::Rng) -> Step {
-    let mut bytes = bytes_of(step).to_vec();
+/// The same with some bytes changed, left out, doubled or replaced by those of another.
+fn mutated(input: &[u8], other: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = input.to_vec();
     if bytes.is_empty() {
-        return step.clone();
+        return other.to_vec();
     }
-    let mut below = |bound: usize| usize::try_from(rng.below(bound as u64)).unwrap();
-    let at = below(bytes.len());
-    match below(4) {
-        0 => bytes.truncate(at),
-        1 => bytes[at] ^= 1 << below(8),
-        2 => bytes[at] = b"\"{}[],:0\\\xff"[below(10)],
-        _ => bytes.extend_from_within(at..),
-    }
-    match step {
-        Step::Text(_) => Step::Text(String::from_utf8_lossy(&bytes).into_owned()),
-        _ => Step::Bytes(bytes),
-    }
-}
-
-#[test]
-fn sessions_take_what_any_service_sends_and_what_is_almost_that() {
-    let mut rng = Seed::from_number(1).rng("mutations");
-    let opening = [Step::Join(1), Step::Say { room: 1, to: None }, Step::Wait(100)];
-    for capture in captures() {
-        let frames = frames(&capture);
-        for (strategy, url) in relays::strategies() {
-            for mutations in 0..4 {
-                let mut steps = opening.to_vec();
-                for frame in &frames {
-                    let is_whole = mutations == 0 || rng.below(4) > 0;
-                    steps.push(if is_whole { frame.clone() } else { mutated(frame, &mut rng) });
-                    steps.push(Step::Wait(50));
-                }
-                steps.extend([Step::Say { room: 1, to: Some(1) }, Step::Wait(200_000)]);
-                relays::run(&*strategy, url, &steps);
+    for _ in 0..=below(rng, 3) {
+        let at = below(rng, bytes.len().max(1));
+        let end = (at + 1 + below(rng, 32)).min(bytes.len());
+        match below(rng, 6) {
+            0 => bytes.truncate(at),
+            1 => bytes.extend_from_within(at.min(bytes.len())..),
+            2 => drop(bytes.drain(at.min(end)..end)),
+            3 => {
+                let from = below(rng, other.len().max(1)).min(other.len());
+                bytes.truncate(at);
+                bytes.extend_from_slice(&other[from..]);
+            }
+            4 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << below(rng, 8)),
+            _ => {
+                let letters = b"\"{}[],:0\\\xff\x00\x7f";
+                let letter = letters[below(rng, letters.len())];
+                bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = letter);
             }
         }
     }
+    bytes
+}
+
+fn below(rng: &mut Rng, bound: usize) -> usize {
+    usize::try_from(rng.below(bound as u64)).unwrap()
+}
+
+fn replay(target: Target) {
+    let mut inputs = regressions(target.name);
+    inputs.extend(seeds::of(target.name, &seeds::wire_folder()));
+    assert!(!inputs.is_empty());
+    let mut rng = Seed::from_number(1).rng(target.name);
+    inputs.iter().for_each(|input| (target.run)(input));
+    let each = MUTATIONS.min(INPUTS_MAX / inputs.len()).max(1);
+    for input in &inputs {
+        for _ in 0..each {
+            let other = &inputs[below(&mut rng, inputs.len())];
+            (target.run)(&mutated(input, other, &mut rng));
+        }
+    }
+}
+
+fn replay_named(name: &str) {
+    replay(*TARGETS.iter().find(|target| target.name == name).unwrap());
 }
 
 #[test]
-fn codecs_take_what_any_peer_sends_and_what_is_almost_that() {
-    let mut rng = Seed::from_number(2).rng("mutations");
-    for frame in captures().iter().flat_map(|capture| frames(capture)) {
-        codecs::read(bytes_of(&frame));
-        for _ in 0..8 {
-            codecs::read(bytes_of(&mutated(&frame, &mut rng)));
-        }
-    }
+fn frames_of_any_peer_are_read_or_refused() {
+    replay_named("frame");
+}
+
+#[test]
+fn chunks_of_any_peer_break_no_promise_and_no_bound() {
+    replay_named("chunks");
+}
+
+#[test]
+fn signals_of_anyone_are_read_or_refused() {
+    replay_named("signal");
+}
+
+#[test]
+fn only_what_was_sealed_is_opened() {
+    replay_named("envelope");
+}
+
+#[test]
+fn sessions_take_what_any_service_sends() {
+    let others = ["frame", "chunks", "signal", "envelope", "nodes", "histories"];
+    let strategies = TARGETS.into_iter().filter(|target| !others.contains(&target.name));
+    let count = strategies.map(replay).count();
+    assert_eq!(count, TARGETS.len() - others.len());
+}
+
+#[test]
+fn two_nodes_keep_their_promises_whatever_happens() {
+    replay_named("nodes");
+}
+
+#[test]
+fn histories_of_two_nodes_keep_to_the_model() {
+    replay_named("histories");
+}
+
+#[test]
+fn every_target_has_a_program_and_every_regression_a_target() {
+    let names: BTreeSet<String> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
+    assert_eq!(names_in(&folder("fuzz_targets")), names);
+    let found = names_in(&folder("regressions"));
+    let unknown: Vec<&String> =
+        found.iter().filter(|name| *name != "README" && !names.contains(*name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?} are none of the targets");
 }

@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, BufReader};
 use std::iter;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,19 @@ pub(crate) fn read(command: &mut Command) -> Result<String, RunError> {
         text.push('\n');
     })?;
     Ok(text)
+}
+
+/// Runs a program silently and returns what it wrote to stderr, whatever came of it.
+pub(crate) fn read_errors(command: &mut Command) -> (Result<(), RunError>, String) {
+    let program = describe(command);
+    match command.stdin(Stdio::null()).output() {
+        Ok(Output { status, stderr, .. }) => {
+            let outcome =
+                if status.success() { Ok(()) } else { Err(RunError::Failed { program, status }) };
+            (outcome, String::from_utf8_lossy(&stderr).into_owned())
+        }
+        Err(error) => (Err(RunError::NotStarted { program, error }), String::new()),
+    }
 }
 
 fn announce(command: &Command) {
@@ -129,6 +142,13 @@ mod tests {
         let error = read(&mut rustc(&["--no-such-option"])).unwrap_err();
         assert!(matches!(&error, RunError::Failed { .. }), "{error:?}");
         assert!(error.to_string().starts_with("`rustc --no-such-option` failed with "), "{error}");
+    }
+
+    #[test]
+    fn what_a_program_complains_of_is_read_whether_it_fails_or_not() {
+        let (outcome, printed) = read_errors(&mut rustc(&["--no-such-option"]));
+        assert!(outcome.is_err() && printed.contains("no-such-option"), "{printed}");
+        assert!(read_errors(&mut rustc(&["--version"])).0.is_ok());
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl Project {
         self.root.join("interop")
     }
 
+    /// A place in the checkout.
+    pub(crate) fn path(&self, from_root: &str) -> PathBuf {
+        self.root.join(from_root)
+    }
+
     /// A program that is to run at the root of the checkout.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
@@ -46,10 +51,14 @@ impl Project {
     }
 
     /// Where a build puts the program `name`, in the folder of its profile: `release` or `debug`.
-    /// Wherever cargo was told to build, we were built there too: in such a folder.
     pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
+        self.target().join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
+    }
+
+    /// Where builds put things. Wherever cargo was told to build, we were built there too: in the
+    /// folder of a profile.
+    pub(crate) fn target(&self) -> PathBuf {
         let target = env::current_exe().ok().and_then(|exe| Some(exe.ancestors().nth(2)?.into()));
-        let target: PathBuf = target.unwrap_or_else(|| self.root.join("target"));
-        target.join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        target.unwrap_or_else(|| self.root.join("target"))
     }
 }

@@ -62,16 +62,14 @@ pub(crate) fn wasm_target(project: &Project) -> Result<(), Missing> {
     rustup(project, &["target", "add", WASM_TARGET])
 }
 
-/// Brings cargo-fuzz, and the toolchain that it needs.
-pub(crate) fn cargo_fuzz(project: &Project) -> Result<(), Missing> {
-    let version = ["run", FUZZ_TOOLCHAIN, "cargo", "--version"];
-    if command::read(&mut project.command("rustup", &version)).is_err() {
-        rustup(project, &["toolchain", "install", FUZZ_TOOLCHAIN, "--profile", "minimal"])?;
+/// The target that the toolchain builds for by itself, where libFuzzer can be built: that needs a
+/// C++ compiler.
+pub(crate) fn host(project: &Project) -> Result<String, Missing> {
+    if command::read(&mut project.command("c++", &["--version"])).is_err() {
+        return Err(Missing::new("c++ is not there: install a C++ compiler, such as g++"));
     }
-    if command::read(&mut project.cargo(&["fuzz", "--version"])).is_ok() {
-        return Ok(());
-    }
-    command::run(&mut project.cargo(&["install", "cargo-fuzz"])).map_err(Missing::new)
+    let printed = command::read(&mut project.command("rustc", &["--print", "host-tuple"]));
+    Ok(printed.map_err(Missing::new)?.trim_end().to_owned())
 }
 
 /// Brings the npm packages that `interop/package-lock.json` names. Tried once per process.
@@ -105,9 +103,6 @@ fn is_installed(folder: &Path) -> bool {
     let locked = changed("package-lock.json");
     matches!((installed, locked), (Ok(installed), Ok(locked)) if installed >= locked)
 }
-
-/// libFuzzer needs flags that only this one has.
-pub(crate) const FUZZ_TOOLCHAIN: &str = "nightly";
 
 /// What a browser runs.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";

@@ -13,6 +13,7 @@ use clap::builder::PossibleValue;
 
 use crate::command;
 use crate::counting;
+use crate::fuzz::{self, FuzzArguments};
 use crate::libtest::LibtestOutput;
 use crate::project::Project;
 use crate::setup::{self, Missing};
@@ -38,6 +39,8 @@ pub(crate) enum Step {
     Interop,
     /// The README's first command ends well
     Demo,
+    /// Each fuzz target finds nothing in 20 s
+    Fuzz,
 }
 
 impl Step {
@@ -62,6 +65,7 @@ impl Step {
             Self::Web => build_web(project).into(),
             Self::Interop => run_interop(project).unwrap_or_else(|obstacle| Err(obstacle).into()),
             Self::Demo => run_demo(project).into(),
+            Self::Fuzz => run_fuzz(project),
         }
     }
 
@@ -139,6 +143,12 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
 
 fn run_demo(project: &Project) -> Result<(), Obstacle> {
     Ok(command::run(&mut project.cargo(&["run", "--release", "--", "demo"]))?)
+}
+
+/// Without a C++ compiler, which libFuzzer is built with, this is a skip: in CI a failure.
+fn run_fuzz(project: &Project) -> Tally {
+    let briefly = FuzzArguments::briefly();
+    fuzz::fuzz(project, &briefly).unwrap_or_else(|obstacle| Err(obstacle).into())
 }
 
 /// The test files in `folder`, by name, as paths from `interop`: what `node --test` finds by

@@ -136,6 +136,16 @@ mod tests {
     }
 
     #[test]
+    fn a_number_arrives_as_it_was_sent() {
+        // As JavaScript writes them: with as many digits as tell them from their neighbours.
+        for text in ["31.245270191439438", "121.48791951161945", "0.30000000000000004", "5e-324"] {
+            let number: f64 = text.parse().unwrap();
+            let arrived = Payload::parse(Tag(Tag::JSON), Bytes::from(text)).unwrap();
+            assert_eq!(arrived.decode::<f64>().unwrap().to_bits(), number.to_bits(), "{text}");
+        }
+    }
+
+    #[test]
     fn other_types_are_an_error() {
         assert!(Payload::from("resign").decode::<Move>().is_err());
         assert!(Payload::from(vec![1]).decode::<Move>().is_err());

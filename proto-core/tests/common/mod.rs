@@ -4,7 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
-mod tracker;
+pub mod tracker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! Runs in which a promise was not kept once, as short as they get.
 
-use super::play::play;
-use super::scenario::{Command, Form, Manner, Place, Scenario, Shape, Targets};
+use crate::model::play::play;
+use crate::model::scenario::{Command, Form, Manner, Place, Scenario, Shape, Targets};
 
 const EMPTY: Shape = Shape { form: Form::Text, size: 0, is_bare: false };
 

@@ -5,8 +5,8 @@ use tristero_proto::{Event, JoinFailure, LeaveReason};
 
 use super::{Seen, Verdict, ensure};
 use crate::common::Who;
-use crate::record::{Record, Visit, VisitId};
-use crate::scenario::Place;
+use crate::model::record::{Record, Visit, VisitId};
+use crate::model::scenario::Place;
 
 pub fn check(record: &Record, seen: Seen<'_>) -> Verdict {
     match seen.event {

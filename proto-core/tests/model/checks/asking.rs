@@ -6,9 +6,9 @@ use std::time::Duration;
 use tristero_proto::{Event, RequestFailure, RequestId, Response, SendFailure};
 
 use super::{Seen, Verdict, ensure};
-use crate::record::Record;
-use crate::scenario::{Kind, millis};
-use crate::under_way::{Asked, AskedState, of_visit};
+use crate::model::record::Record;
+use crate::model::scenario::{Kind, millis};
+use crate::model::under_way::{Asked, AskedState, of_visit};
 
 pub fn check(record: &Record, seen: Seen<'_>) -> Verdict {
     match seen.event {

@@ -7,13 +7,13 @@ use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{Event, LeaveReason, PeerId};
 
 use super::{Seen, Verdict, ensure};
-use crate::action_index;
 use crate::common::Who;
-use crate::note::number_of_bytes;
-use crate::parcel::{Body, Parcel, number_of};
-use crate::record::{Record, VisitId};
-use crate::scenario::Kind;
-use crate::under_way::{Transfer, of_visit};
+use crate::model::action_index;
+use crate::model::note::number_of_bytes;
+use crate::model::parcel::{Body, Parcel, number_of};
+use crate::model::record::{Record, VisitId};
+use crate::model::scenario::Kind;
+use crate::model::under_way::{Transfer, of_visit};
 
 pub fn check(record: &Record, seen: Seen<'_>) -> Verdict {
     match seen.event {
@@ -129,7 +129,7 @@ fn check_transferred(
     }
     ensure!(is_all && sent == *bytes, "{} bytes are not what was sent", bytes.len());
     let peer = record.id(transfer.peer);
-    let action = crate::action_name(transfer.action);
+    let action = crate::model::action_name(transfer.action);
     check_parcel(record, seen, peer, &action, number).map(|_| ())
 }
 

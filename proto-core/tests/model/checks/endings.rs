@@ -7,8 +7,8 @@ use tristero_proto::{Event, PeerId, SendFailure, SendId, SendReport};
 
 use super::{Seen, Verdict, ensure};
 use crate::common::Who;
-use crate::record::{Record, VisitId};
-use crate::under_way::{AskedState, Feeding, Send, of_visit};
+use crate::model::record::{Record, VisitId};
+use crate::model::under_way::{AskedState, Feeding, Send, of_visit};
 
 pub fn check(record: &Record, seen: Seen<'_>) -> Verdict {
     let visit = seen.visit;

@@ -5,7 +5,7 @@ use tristero_proto::{Event, PeerId, RequestFailure};
 
 use super::{Seen, Verdict, Violation, ensure};
 use crate::common::Who;
-use crate::record::{Record, VisitId};
+use crate::model::record::{Record, VisitId};
 
 /// The visit that an event is of, which must not be over.
 pub fn visit_of(record: &Record, who: Who, event: &Event) -> Result<Option<VisitId>, Violation> {

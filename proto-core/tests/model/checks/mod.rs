@@ -30,7 +30,7 @@ impl fmt::Display for Violation {
 macro_rules! ensure {
     ($holds:expr, $($text:tt)+) => {
         if !$holds {
-            return Err($crate::checks::Violation(format!($($text)+)));
+            return Err($crate::model::checks::Violation(format!($($text)+)));
         }
     };
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Verdict, ensure};
 use crate::common::Who;
-use crate::record::{Record, VisitId};
+use crate::model::record::{Record, VisitId};
 
 /// A connection whose other side is gone without a word ends within this long.
 const SILENCE: Duration = Duration::from_secs(12);
