@@ -24,7 +24,10 @@ pub(crate) struct Woken(Arc<Mutex<BTreeMap<Who, BTreeSet<TaskId>>>>);
 
 /// Begins tasks, from inside of others.
 #[derive(Clone)]
-pub(crate) struct Spawner(Arc<Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>>);
+pub(crate) struct Spawner(Arc<Mutex<Vec<Spawned>>>);
+
+/// A task that did not begin.
+type Spawned = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The tasks of one application.
 pub(crate) struct Tasks {
@@ -148,7 +151,7 @@ impl Spawner {
         self.lock().push(Box::pin(future));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Pin<Box<dyn Future<Output = ()> + Send>>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Spawned>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
