@@ -180,6 +180,20 @@ fn a_large_response_does_not_hold_up_a_small_one() {
 }
 
 #[test]
+fn a_response_is_not_given_up_while_its_peer_is_there() {
+    let (mut world, a, b, key) = met();
+    let options = to(&world, b);
+    world.request(a, key, "ask", "a", options);
+    world.run_until(|world| world.requests(b).len() == 1);
+    world.stalls.insert(a);
+    let call = world.requests(b)[0].call;
+    world.respond(b, key, call, Ok(vec![1; 2_000_000].into()));
+    world.run_for(limits::SEND_STALL_MAX * 2);
+    let is_over = world.events(b).iter().any(|event| matches!(event, Event::Sent { .. }));
+    assert!(!is_over, "it waits until the connection takes it");
+}
+
+#[test]
 fn more_requests_than_may_be_open_are_rejected_at_once() {
     let (mut world, a, b, key) = met();
     let options = to(&world, b);

@@ -171,22 +171,27 @@ impl Outbox {
         self.blocked_since = None;
     }
 
-    /// Gives up what waits for an engine that took nothing for too long.
+    /// Gives up what waits for an engine that took nothing for too long. Responses stay: whoever
+    /// asked waits for one as long as the peer is there.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
         if self.poll_timeout().is_none_or(|deadline| deadline.at > now) {
             return;
         }
-        self.turns.clear();
-        self.hungry.clear();
-        self.queued = 0;
-        for outgoing in std::mem::take(&mut self.streams).into_values().flatten() {
+        self.turns.retain(stays);
+        self.hungry.retain(stays);
+        let streams = std::mem::take(&mut self.streams);
+        let (staying, given_up): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            streams.into_iter().partition(|(key, _)| stays(key));
+        self.queued = staying.values().map(VecDeque::len).sum();
+        self.streams = staying;
+        for outgoing in given_up.into_values().flatten() {
             self.fail(&outgoing, SendFailure::Stalled);
         }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
-        let since = self.blocked_since.filter(|_| self.queued > 0)?;
+        let since = self.blocked_since.filter(|_| !self.streams.keys().all(stays))?;
         Some(Deadline::new(since + limits::SEND_STALL_MAX, "give stalled transmissions up"))
     }
 
@@ -276,5 +281,14 @@ impl Outbox {
     fn fail(&mut self, outgoing: &Outgoing, failure: SendFailure) {
         let &Outgoing { room, send, .. } = outgoing;
         self.events.push_back(OutboxEvent::Failed { room, send, failure });
+    }
+}
+
+/// Whether transmissions stay however long the engine takes nothing.
+fn stays(key: &Key) -> bool {
+    let (_, _, order) = key;
+    match order {
+        Order::Queued => false,
+        Order::Beside(_) => true,
     }
 }
