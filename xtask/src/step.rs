@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Interop,
     /// The README's first command ends well
     Demo,
+    /// A thousand simulated nights pass
+    Soak,
     /// Each fuzz target finds nothing in 20 s
     Fuzz,
 }
@@ -65,6 +67,7 @@ impl Step {
             Self::Web => build_web(project).into(),
             Self::Interop => run_interop(project).unwrap_or_else(|obstacle| Err(obstacle).into()),
             Self::Demo => run_demo(project).into(),
+            Self::Soak => run_soak(project).into(),
             Self::Fuzz => run_fuzz(project),
         }
     }
@@ -149,6 +152,11 @@ fn run_demo(project: &Project) -> Result<(), Obstacle> {
 fn run_fuzz(project: &Project) -> Tally {
     let briefly = FuzzArguments::briefly();
     fuzz::fuzz(project, &briefly).unwrap_or_else(|obstacle| Err(obstacle).into())
+}
+
+fn run_soak(project: &Project) -> Result<(), Obstacle> {
+    let soak = ["run", "--release", "--package", "tristero-sim", "--", "soak", "--seeds", "1000"];
+    Ok(command::run(&mut project.cargo(&soak))?)
 }
 
 /// The test files in `folder`, by name, as paths from `interop`: what `node --test` finds by
