@@ -21,6 +21,9 @@ const TOPICS_PER_SUBSCRIPTION: usize = 250;
 const SUBSCRIPTION_ID_LENGTH: usize = 64;
 /// What a relay says of an announce this long after it is not about it.
 const ANNOUNCE_VERDICT_WITHIN: Duration = Duration::from_millis(5_333);
+/// A subscription that is sent anew still wants what is this old, for it may be on its way. Signals
+/// take no longer, as a rule, and of relays that keep events few come twice.
+const ON_ITS_WAY_SECS: u64 = 5;
 /// A relay that has enough of announces gets none for this long; each further time doubles it.
 const HOLD_FIRST: Duration = Duration::from_secs(60);
 /// The longest such pause.
@@ -49,6 +52,8 @@ struct Subscription {
     topics: BTreeSet<Topic>,
     /// Topics that the relay does not know of yet.
     new: Vec<Topic>,
+    /// When it was first sent, in seconds since 1970, if it was.
+    first_sent: Option<u64>,
     is_changed: bool,
 }
 
@@ -74,7 +79,9 @@ impl NostrSession {
         if !self.subscriptions.iter_mut().any(|subscription| has_room(&subscription)) {
             let id = self.rng.alphanumeric(SUBSCRIPTION_ID_LENGTH);
             let (topics, new) = (BTreeSet::new(), Vec::new());
-            self.subscriptions.push(Subscription { id, topics, new, is_changed: true });
+            let first_sent = None;
+            let subscription = Subscription { id, topics, new, first_sent, is_changed: true };
+            self.subscriptions.push(subscription);
         }
         if let Some(subscription) = self.subscriptions.iter_mut().find(has_room) {
             subscription.topics.insert(topic.clone());
@@ -112,16 +119,18 @@ impl NostrSession {
 
     /// Writes the subscriptions that have changed.
     fn write(&mut self, now: Time) {
-        let since = self.unix_secs(now);
+        let unix_secs = self.unix_secs(now);
         let mut written = Vec::new();
         for subscription in self.subscriptions.iter_mut().filter(|s| s.is_changed) {
             subscription.is_changed = false;
-            let Subscription { id, topics, .. } = &*subscription;
+            let Subscription { id, topics, first_sent, .. } = subscription;
             if topics.is_empty() {
                 written.push(json!(["CLOSE", id]));
             } else {
                 let kinds: BTreeSet<u32> = topics.iter().map(kind_of).collect();
                 let topics: Vec<&str> = topics.iter().map(Topic::as_str).collect();
+                let first_sent = *first_sent.get_or_insert(unix_secs);
+                let since = first_sent.max(unix_secs.saturating_sub(ON_ITS_WAY_SECS));
                 let filter = json!({ "kinds": kinds, "since": since, "#x": topics });
                 written.push(json!(["REQ", id, filter]));
             }
@@ -311,6 +320,22 @@ mod tests {
         session.handle_input(SessionInput::Unsubscribe(gone), Time::ZERO);
         session.handle_timeout(Time::ZERO);
         assert_eq!(sent(&mut session), [json!(["CLOSE", then[1][1]])]);
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_still_wanted_when_a_subscription_is_sent_anew() {
+        let mut session = session();
+        let topics = ["a", "b", "c"].map(Topic::from_wire);
+        let since = |session: &mut NostrSession, count: usize, at_millis: u64| {
+            subscribe(session, &topics[..count], Time::from_millis(at_millis));
+            sent(session)[0][2]["since"].as_u64().unwrap() - 1_700_000_000
+        };
+        assert_eq!(since(&mut session, 1, 2_000), 2);
+        assert_eq!(since(&mut session, 2, 3_000), 2, "nothing before it was first sent");
+        assert_eq!(since(&mut session, 3, 60_000), 55, "not all that a relay may have kept");
+        session.handle_input(SessionInput::Closed, Time::from_millis(60_000));
+        session.handle_input(SessionInput::Opened, Time::from_millis(61_000));
+        assert_eq!(since(&mut session, 1, 61_000), 61, "on a new link it is new");
     }
 
     #[test]
