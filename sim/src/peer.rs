@@ -22,12 +22,12 @@ pub struct PeerOptions {
     pub config: NodeConfig,
     /// How far its wall clock is ahead of the right time, in milliseconds; behind it if negative.
     pub clock_skew_millis: i64,
+    /// How much may wait until its application reads it, if it is one.
+    pub unread: Unread,
     /// Where it is in the network.
     pub realm: Realm,
     /// Which addresses it has, in the order in which it gets them; IPv4 if there are none.
     pub families: Vec<Family>,
-    /// How much may wait until its application reads it, if it is one.
-    pub unread: Unread,
 }
 
 impl PeerOptions {
@@ -104,7 +104,7 @@ pub(crate) enum Body {
 
 impl Peer {
     pub(crate) fn new(
-        mut options: PeerOptions,
+        options: PeerOptions,
         host: HostId,
         seed: &Seed,
         zero: Instant,
@@ -112,13 +112,14 @@ impl Peer {
         make: impl FnOnce(Parts<Str0mEngine>) -> Body,
     ) -> Self {
         let names = seed.rng("names that str0m draws").below(u64::MAX);
-        if options.families.is_empty() {
-            options.families.push(Family::V4);
+        let PeerOptions { config, clock_skew_millis, unread, realm, mut families } = options;
+        if families.is_empty() {
+            families.push(Family::V4);
         }
         let mut peer = Peer {
             host,
-            realm: options.realm,
-            families: std::mem::take(&mut options.families),
+            realm,
+            families,
             addresses: Vec::new(),
             state: PeerState::Crashed,
             names,
@@ -126,12 +127,11 @@ impl Peer {
             haste: 0,
         };
         let body = peer.with_names(|_| {
-            let mut config = tristero_str0m::Config::default();
-            config.crypto = null_dtls::crypto_provider();
-            let PeerOptions { config: node, clock_skew_millis, unread, .. } = options;
+            let mut rtc = tristero_str0m::Config::default();
+            rtc.crypto = null_dtls::crypto_provider();
             make(Parts {
-                config: node,
-                engine: Str0mEngine::with_config(&config, &seed.fork("engine"), zero),
+                config,
+                engine: Str0mEngine::with_config(&rtc, &seed.fork("engine"), zero),
                 seed: seed.fork("node"),
                 clock: Clock { unix: skewed(clock.unix, clock_skew_millis), ..clock },
                 unread,

@@ -174,7 +174,7 @@ fn run_seed(seed: u64, keeps_log: bool) -> Outcome {
 fn run_look(seed: u64, look: Look) -> Outcome {
     let run = || {
         ENTROPY.set(seed);
-        soak::run(seed, look)
+        soak::run(seed, &look)
     };
     thread::scope(|scope| scope.spawn(run).join()).expect("runs catch panics")
 }

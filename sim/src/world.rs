@@ -101,7 +101,8 @@ impl World {
         (relay, self.relays.config(relay))
     }
 
-    /// Adds a peer with a public address: a node that [`with`](Self::with) does something to.
+    /// Adds a peer: a node that [`with`](Self::with) does something to. It has a public address
+    /// unless its options say otherwise.
     pub fn add_peer(&mut self, options: PeerOptions) -> Who {
         self.admit(options, |parts| {
             let Parts { config, engine, seed, clock, unread: _ } = parts;
@@ -109,9 +110,9 @@ impl World {
         })
     }
 
-    /// Adds a peer with a public address that is an application: this function is called with its
-    /// node, and what it gives is run until it ends, or the peer does. See the [crate](crate) for
-    /// an example, and for what an application has to refrain from.
+    /// Adds a peer that is an application: this function is called with its node, and what it
+    /// gives is run until it ends, or the peer does. See the [crate](crate) for an example, and for
+    /// what an application has to refrain from.
     ///
     /// Once it has ended, and what it let go is gone, its node says goodbye; but the tasks that it
     /// spawned go on.
@@ -364,12 +365,6 @@ impl World {
         self.trace.digest()
     }
 
-    fn add_addresses(&mut self, who: Who) {
-        for family in self.peers[who.index()].families.clone() {
-            self.add_address(who, family);
-        }
-    }
-
     fn next(&self) -> Who {
         Who(u32::try_from(self.peers.len()).expect("nobody makes so many peers"))
     }
@@ -403,6 +398,12 @@ impl World {
         woken.retain(|who| self.peers[who.index()].is_running());
         woken.iter().for_each(|who| self.settle(*who));
         !woken.is_empty()
+    }
+
+    fn add_addresses(&mut self, who: Who) {
+        for family in self.peers[who.index()].families.clone() {
+            self.add_address(who, family);
+        }
     }
 
     fn on_datagram(&mut self, arrival: &Arrival) {

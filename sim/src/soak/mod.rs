@@ -42,7 +42,7 @@ pub(crate) fn options(seed: u64) -> Options {
 }
 
 /// Runs it. A panic is a failure like any other.
-pub(crate) fn run(seed: u64, look: Look) -> Outcome {
+pub(crate) fn run(seed: u64, look: &Look) -> Outcome {
     let run = || {
         let run = || {
             Run::new(seed, options(seed), Trace::new(look.hashes_bytes), look.keeps_log).finish()
@@ -67,14 +67,14 @@ mod tests {
     #[test]
     fn a_few_nights_pass() {
         for seed in 0..20 {
-            let outcome = run(seed, Look::default());
+            let outcome = run(seed, &Look::default());
             assert_eq!(outcome.failure, None, "seed {seed}: {}", options(seed));
         }
     }
 
     #[test]
     fn a_run_is_a_function_of_its_seed() {
-        let outcome = |seed| run(seed, Look::default());
+        let outcome = |seed| run(seed, &Look::default());
         assert_eq!(outcome(3), outcome(3));
         assert_ne!(outcome(3).digest, outcome(4).digest);
     }

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use tristero_proto::{Event, PeerId, SendId, SendReport, Time, TransferId};
 
 use super::{Check, Verdict, ensure};
@@ -113,9 +112,8 @@ impl Messages {
         let number = number_in(&bytes);
         self.on_arrival(visit, &from, number, record)?;
         let sent = number.and_then(|number| self.parcels.get(&number));
-        let is_same = sent.is_some_and(|sent| {
-            sent.parcel.form == Form::Binary && sent.parcel.bytes() == Bytes::from(bytes)
-        });
+        let is_same = sent
+            .is_some_and(|sent| sent.parcel.form == Form::Binary && sent.parcel.bytes() == bytes);
         ensure!(is_same, "{:?} got from {from} another transfer than {number:?}", visit.who);
         Ok(())
     }
