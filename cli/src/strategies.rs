@@ -59,6 +59,11 @@ pub(crate) enum NowhereToMeet {
     #[error("the strategy {0} has no relays of its own: name some, by --relay or in relayUrls")]
     NoRelays(StrategyName),
     #[error(
+        "the strategy {0} meets at a project: name its URL, as the application's id, by --relay, or \
+         in relayUrls"
+    )]
+    NoProject(StrategyName),
+    #[error(
         "the strategy supabase needs the project's key: in TRISTERO_SUPABASE_KEY, by \
          --supabase-key, or as relayConfig.supabaseKey"
     )]
@@ -97,6 +102,18 @@ impl StrategyName {
             StrategyName::Supabase => "supabase",
             StrategyName::Firebase => "firebase",
             StrategyName::Ipfs => "ipfs",
+        }
+    }
+
+    /// What is missing where no relay is named.
+    fn without_relays(self) -> NowhereToMeet {
+        match self {
+            StrategyName::Supabase | StrategyName::Firebase => NowhereToMeet::NoProject(self),
+            StrategyName::Ws
+            | StrategyName::Nostr
+            | StrategyName::Mqtt
+            | StrategyName::Torrent
+            | StrategyName::Ipfs => NowhereToMeet::NoRelays(self),
         }
     }
 
@@ -173,7 +190,7 @@ impl Meeting {
             self.urls.iter().map(|url| strategy.relay_url(url)).collect::<Result<_, _>>()?
         };
         if urls.is_empty() {
-            return Err(NowhereToMeet::NoRelays(self.strategy));
+            return Err(self.strategy.without_relays());
         }
         let relay = |url| RelayConfig { strategy: strategy.clone(), url };
         Ok(urls.into_iter().map(relay).collect())
@@ -257,6 +274,7 @@ mod tests {
         assert_eq!(urls("nostr", None), Ok(5));
         assert_eq!(urls("nostr", Some(2)), Ok(2));
         assert_eq!(urls("ws", None), Err(NowhereToMeet::NoRelays(StrategyName::Ws)));
+        assert_eq!(urls("firebase", None), Err(NowhereToMeet::NoProject(StrategyName::Firebase)));
         assert_eq!(urls("firebase=https://x.firebaseio.com", None), Ok(1));
         assert!(matches!(urls("nostr=http://x", None), Err(NowhereToMeet::Url(_))));
     }

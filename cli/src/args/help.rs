@@ -20,8 +20,8 @@ Examples:
 
 pub(super) const CHAT_EXAMPLES: &str = "\
 A line goes to everyone who is in the room when it is entered; there is no history. A line that
-begins with / is a command: /ping, /who, /relays, /send FILE, /accept, /help, /quit. A file is sent only to
-who accepts it, and never replaces one that is there.
+begins with / is a command: /ping, /who, /relays, /send FILE, /accept, /help, /quit. A file is sent
+only to who accepts it, and never replaces one that is there.
 
 What is said and asked for goes to stdout, notes to stderr. Ctrl-C or the end of input leaves the
 room.
@@ -30,8 +30,8 @@ Peers with different passwords don't meet, and possibly only one of the two is t
 
 Strategies are ws, nostr, mqtt, torrent, supabase, firebase and ipfs. Those that have relays of
 their own choose some by the application's name; for supabase and firebase that name is the URL of
-the project. ws and ipfs have none, so they need --relay. Several
-strategies may be used at once: everyone who is there by one of them is met, once.
+the project. ws and ipfs have none, so they need --relay, and ipfs needs a build with --features
+ipfs. Several strategies may be used at once: everyone who is there by one of them is met, once.
 
 Examples:
   tristero relay                   in one terminal, then in two others:
