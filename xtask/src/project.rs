@@ -38,6 +38,11 @@ impl Project {
         self.root.join(from_root)
     }
 
+    /// The manifest of the servers in Rust that tests meet at, a workspace of its own.
+    pub(crate) fn servers_manifest(&self) -> PathBuf {
+        self.interop().join("servers-rs/Cargo.toml")
+    }
+
     /// A program that is to run at the root of the checkout.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
@@ -52,7 +57,13 @@ impl Project {
 
     /// Where a build puts the program `name`, in the folder of its profile: `release` or `debug`.
     pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
-        self.target().join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        program_in(&self.target(), profile, name)
+    }
+
+    /// Where the servers of [`servers_manifest`](Self::servers_manifest) are built: below our own
+    /// builds, so that whoever keeps or deletes those does it with them too.
+    pub(crate) fn servers_target(&self) -> PathBuf {
+        self.target().join("servers")
     }
 
     /// Where builds put things. Wherever cargo was told to build, we were built there too: in the
@@ -61,4 +72,9 @@ impl Project {
         let target = env::current_exe().ok().and_then(|exe| Some(exe.ancestors().nth(2)?.into()));
         target.unwrap_or_else(|| self.root.join("target"))
     }
+}
+
+/// Where a build for `target` puts the program `name`.
+pub(crate) fn program_in(target: &Path, profile: &str, name: &str) -> PathBuf {
+    target.join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }

@@ -6,6 +6,7 @@
 mod apt;
 mod chromium;
 mod redis;
+mod servers;
 
 use std::fmt;
 use std::fs;
@@ -13,6 +14,7 @@ use std::path::Path;
 
 pub(crate) use chromium::chromium;
 pub(crate) use redis::redis_server;
+pub(crate) use servers::test_servers;
 
 use crate::command;
 use crate::project::Project;
@@ -29,12 +31,13 @@ impl Missing {
 }
 
 /// Brings all there is to bring, and says of each what came of it.
-pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 6] {
+pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 7] {
     [
         ("rustfmt", rust_component(project, "rustfmt", "fmt")),
         ("clippy", rust_component(project, "clippy", "clippy")),
         (WASM_TARGET, wasm_target(project)),
         ("npm packages", npm_packages(project)),
+        ("firebase-server", firebase_server(project)),
         ("Redis", redis_server(project)),
         ("Chromium", chromium(project).map(|_path| ())),
     ]
@@ -77,6 +80,12 @@ pub(crate) fn npm_packages(project: &Project) -> Result<(), Missing> {
     project.npm_packages.get_or_init(|| install_npm_packages(project)).clone()
 }
 
+/// Brings npm's `firebase-server`, whose lock file is its own: it needs a client that does not go
+/// together with the one of today.
+pub(crate) fn firebase_server(project: &Project) -> Result<(), Missing> {
+    install_npm_folder(project, &project.interop().join("servers/firebase-server"))
+}
+
 fn rustup(project: &Project, arguments: &[&str]) -> Result<(), Missing> {
     command::run(&mut project.command("rustup", arguments)).map_err(Missing::new)
 }
@@ -86,11 +95,15 @@ fn install_npm_packages(project: &Project) -> Result<(), Missing> {
     if command::read(&mut project.command(NPM, &["--version"])).is_err() {
         return Err(Missing::new("npm is not there: install Node.js 20 or newer"));
     }
-    if is_installed(&interop) {
+    install_npm_folder(project, &interop)
+}
+
+fn install_npm_folder(project: &Project, folder: &Path) -> Result<(), Missing> {
+    if is_installed(folder) {
         return Ok(());
     }
     let mut install = project.command(NPM, &["ci"]);
-    install.current_dir(interop);
+    install.current_dir(folder);
     // Once more, because registries have bad moments.
     command::run(&mut install).or_else(|_| command::run(&mut install)).map_err(Missing::new)
 }

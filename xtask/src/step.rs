@@ -79,7 +79,9 @@ impl Step {
 
 fn check_format(project: &Project) -> Result<(), Obstacle> {
     setup::rust_component(project, "rustfmt", "fmt")?;
-    Ok(command::run(&mut project.cargo(&["fmt", "--all", "--check"]))?)
+    let format = || project.cargo(&["fmt", "--all", "--check"]);
+    command::run(&mut format())?;
+    Ok(command::run(format().arg("--manifest-path").arg(project.servers_manifest()))?)
 }
 
 fn check_clippy(project: &Project) -> Result<(), Obstacle> {
@@ -138,9 +140,16 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
     if let Ok(path) = &browser {
         node.env("CHROMIUM", path);
     }
+    let firebase_server = setup::firebase_server(project);
+    let servers = setup::test_servers(project);
+    if let Ok(path) = &servers {
+        node.env("TRISTERO_TEST_SERVERS", path);
+    }
     let mut tally = counting::run_tests(&mut node, TapOutput::default());
-    // The tests skip themselves where there is no browser, but do not know what became of it.
-    tally.notes.extend(browser.err().map(|missing| missing.to_string()));
+    // The tests skip themselves where there is no browser or server, but do not know what became
+    // of it.
+    let missing = [browser.err(), servers.err(), firebase_server.err()];
+    tally.notes.extend(missing.into_iter().flatten().map(|missing| missing.to_string()));
     Ok(tally)
 }
 

@@ -1,0 +1,19 @@
+//! The servers in Rust that others wrote, which tests meet at.
+//!
+//! They are a workspace of their own, with a lock file of its own. Where they don't build, the tests
+//! have those in JavaScript.
+
+use std::path::PathBuf;
+
+use super::Missing;
+use crate::command;
+use crate::project::{self, Project};
+
+/// Builds their program and returns where it is.
+pub(crate) fn test_servers(project: &Project) -> Result<PathBuf, Missing> {
+    let target = project.servers_target();
+    let mut build = project.cargo(&["build", "--locked", "--manifest-path"]);
+    build.arg(project.servers_manifest()).arg("--target-dir").arg(&target);
+    command::run(&mut build).map_err(Missing::new)?;
+    Ok(project::program_in(&target, "debug", "tristero-test-servers"))
+}
