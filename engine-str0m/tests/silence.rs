@@ -7,7 +7,7 @@ mod harness;
 use std::time::{Duration, Instant};
 
 use harness::{World, conn};
-use tristero_proto::engine::{CloseReason, Engine, EngineInput};
+use tristero_proto::engine::{CloseReason, Engine, EngineInput, SendOutcome};
 use tristero_proto::{ConnId, Seed};
 use tristero_str0m::Str0mEngine;
 
@@ -110,7 +110,7 @@ fn a_connection_that_carries_checks_and_no_data_is_given_up() {
     world.hears_stun_only = Some(1);
     world.run_for(Duration::from_secs(60));
     assert!(world.closed(A).is_empty(), "nothing was sent that could be missed");
-    world.send(A, b"into the void");
+    assert_eq!(world.send(A, b"into the void"), SendOutcome::Taken);
     world.run_for(Duration::from_secs(19));
     assert!(world.closed(A).is_empty());
     world.run_for(Duration::from_secs(2));
@@ -122,7 +122,7 @@ fn data_that_is_held_up_for_fifteen_seconds_arrives() {
     let mut world = World::new(2);
     world.connect(A, B);
     world.hears_stun_only = Some(1);
-    world.send(A, b"late");
+    assert_eq!(world.send(A, b"late"), SendOutcome::Taken);
     world.run_for(Duration::from_secs(14));
     world.hears_stun_only = None;
     world.run_for(Duration::from_secs(60));

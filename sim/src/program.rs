@@ -86,7 +86,7 @@ fn run(arguments: &RunArguments) -> ExitCode {
                 .without_time()
                 .finish();
             let traced = Traced(subscriber.into());
-            run_look(arguments.seed, Look { keeps_log, traced: Some(traced), hashes_bytes: true })
+            run_look(arguments.seed, &Look { keeps_log, traced: Some(traced), hashes_bytes: true })
         }
     };
     let skipped = match arguments.log {
@@ -167,14 +167,14 @@ fn repeat(seed: u64, first: Outcome) -> Outcome {
 }
 
 fn run_seed(seed: u64, keeps_log: bool) -> Outcome {
-    run_look(seed, Look { keeps_log, hashes_bytes: true, traced: None })
+    run_look(seed, &Look { keeps_log, hashes_bytes: true, traced: None })
 }
 
 /// Runs it on a thread of its own: generators that a thread keeps are new there.
-fn run_look(seed: u64, look: Look) -> Outcome {
+fn run_look(seed: u64, look: &Look) -> Outcome {
     let run = || {
         ENTROPY.set(seed);
-        soak::run(seed, &look)
+        soak::run(seed, look)
     };
     thread::scope(|scope| scope.spawn(run).join()).expect("runs catch panics")
 }
