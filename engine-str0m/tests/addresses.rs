@@ -5,9 +5,11 @@
 mod harness;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use harness::{TRICKLE, World, conn};
-use tristero_proto::engine::{ConnOptions, Engine, EngineInput};
+use tristero_proto::ConnId;
+use tristero_proto::engine::{CloseReason, ConnOptions, Engine, EngineInput};
 
 const ALL_AT_ONCE: ConnOptions = ConnOptions { trickle: false };
 
@@ -71,23 +73,40 @@ fn an_address_that_is_gone_is_offered_no_more() {
     assert_eq!(candidates(&world.offer(0, conn(2), TRICKLE).unwrap()).len(), 1);
 }
 
-#[test]
-fn a_connection_lives_on_when_it_moves_to_another_address() {
-    let mut world = World::new(2);
-    let (a, b) = ((0, conn(1)), (1, conn(2)));
-    world.connect(a, b);
+/// Gives host 0 another address in place of the one it has, and tells the other host of it.
+fn move_host(world: &mut World, a: ConnId, b: ConnId) -> SocketAddr {
     let (old, new) = (world.hosts[0].address, "10.0.0.9:4000".parse().unwrap());
     world.hosts[0].address = new;
     world.input(0, EngineInput::AddressAdded(new));
-    let candidate = world.hosts[0].log(conn(1)).candidates[0].clone();
+    let candidate = world.hosts[0].log(a).candidates[0].clone();
     let now = world.now;
-    world.hosts[1].engine.add_remote_candidate(conn(2), &candidate, now);
+    world.hosts[1].engine.add_remote_candidate(b, &candidate, now);
     world.input(0, EngineInput::AddressRemoved(old));
-    world.assert_delivers(a, b, b"from the new address");
+    new
+}
+
+#[test]
+fn an_idle_connection_lives_on_when_it_moves_to_another_address() {
+    let mut world = World::new(2);
+    let (a, b) = ((0, conn(1)), (1, conn(2)));
+    world.connect(a, b);
+    let new = move_host(&mut world, a.1, b.1);
     // The peer keeps sending to the old address until its checks of it have failed.
-    world.run_for(std::time::Duration::from_secs(30));
+    world.run_for(Duration::from_secs(30));
+    world.assert_delivers(a, b, b"from the new address");
     world.assert_delivers(b, a, b"to the new address");
     assert_eq!(world.hosts[0].engine.connection_info(conn(1)).unwrap().path.unwrap().local, new);
+}
+
+#[test]
+fn a_connection_that_moves_and_hears_of_nothing_it_sends_is_given_up() {
+    let mut world = World::new(2);
+    let (a, b) = ((0, conn(1)), (1, conn(2)));
+    world.connect(a, b);
+    move_host(&mut world, a.1, b.1);
+    world.assert_delivers(a, b, b"from the new address");
+    world.run_for(Duration::from_secs(26));
+    assert_eq!(world.closed(a), [CloseReason::Silent]);
 }
 
 #[test]

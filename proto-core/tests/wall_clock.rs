@@ -49,6 +49,7 @@ fn relays_old_and_new_are_told_the_time_that_the_calendar_shows() {
     assert_eq!(join(&mut node, "a", one, Time::from_millis(2_000)), Some(BEGUN + 2));
     let slept = Duration::from_secs(BEGUN + 3_600);
     node.handle_input(Input::WallClock(slept), Time::from_millis(3_000));
-    assert_eq!(join(&mut node, "b", one, Time::from_millis(4_000)), Some(BEGUN + 3_601));
+    // What was on its way when the subscription was sent anew is still wanted.
+    assert_eq!(join(&mut node, "b", one, Time::from_millis(4_000)), Some(BEGUN + 3_601 - 5));
     assert_eq!(join(&mut node, "c", other, Time::from_millis(5_000)), Some(BEGUN + 3_602));
 }
