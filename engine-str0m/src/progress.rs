@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tristero_proto::Time;
 
+use crate::silence::LATE;
+
 /// The clock of one connection. It runs while something is not acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
@@ -82,9 +84,6 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
 
 /// How often to look while something is not acknowledged.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-
-/// A clock that is looked at so late after it was due says that the process or the machine slept.
-const LATE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

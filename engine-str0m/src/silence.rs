@@ -55,7 +55,7 @@ impl Silence {
 }
 
 /// A clock that is looked at so late after it was due says that the process or the machine slept.
-const LATE: Duration = Duration::from_secs(2);
+pub(crate) const LATE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
