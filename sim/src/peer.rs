@@ -8,11 +8,12 @@ use tristero_proto::{Clock, Deadline, Input, Node, NodeConfig, Output, PeerId, S
 use tristero_str0m::Str0mEngine;
 
 use crate::app::Process;
+use crate::hostile::{FrameSpoiler, Malice, SimEngine};
 use crate::network::{Family, HostId, NatId, Realm};
 use crate::null_dtls;
 
 /// A node on the real engine.
-pub type SimNode = Node<Str0mEngine>;
+pub type SimNode = Node<SimEngine>;
 
 /// How a peer begins.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub struct PeerOptions {
     pub realm: Realm,
     /// Which addresses it has, in the order in which it gets them; IPv4 if there are none.
     pub families: Vec<Family>,
+    /// How much it spoils of what it sends; nothing if it is honest.
+    pub malice: Malice,
 }
 
 impl PeerOptions {
@@ -60,6 +63,12 @@ impl PeerOptions {
         PeerOptions { realm, ..self }
     }
 
+    /// The same, as a hostile peer.
+    #[must_use]
+    pub fn with_malice(self, malice: Malice) -> Self {
+        PeerOptions { malice, ..self }
+    }
+
     /// The same, with addresses of these families.
     #[must_use]
     pub fn with_families(self, families: &[Family]) -> Self {
@@ -75,6 +84,8 @@ pub(crate) struct Peer {
     pub(crate) families: Vec<Family>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) state: PeerState,
+    /// What spoils its frames, if it is hostile.
+    spoiler: Option<FrameSpoiler>,
     /// The generator of the thread, as this peer finds it: str0m draws names from there.
     names: u64,
     /// When it wants to be woken, as the world has noted it.
@@ -109,10 +120,11 @@ impl Peer {
         seed: &Seed,
         zero: Instant,
         clock: Clock,
-        make: impl FnOnce(Parts<Str0mEngine>) -> Body,
+        make: impl FnOnce(Parts<SimEngine>) -> Body,
     ) -> Self {
         let names = seed.rng("names that str0m draws").below(u64::MAX);
-        let PeerOptions { config, clock_skew_millis, unread, realm, mut families } = options;
+        let PeerOptions { config, clock_skew_millis, unread, realm, mut families, malice } =
+            options;
         if families.is_empty() {
             families.push(Family::V4);
         }
@@ -122,6 +134,7 @@ impl Peer {
             families,
             addresses: Vec::new(),
             state: PeerState::Crashed,
+            spoiler: (!malice.is_none()).then(|| FrameSpoiler::new(malice, seed.rng("frames"))),
             names,
             due: None,
             haste: 0,
@@ -129,9 +142,10 @@ impl Peer {
         let body = peer.with_names(|_| {
             let mut rtc = tristero_str0m::Config::default();
             rtc.crypto = null_dtls::crypto_provider();
+            let engine = Str0mEngine::with_config(&rtc, &seed.fork("engine"), zero);
             make(Parts {
                 config,
-                engine: Str0mEngine::with_config(&rtc, &seed.fork("engine"), zero),
+                engine: SimEngine::new(engine, malice, seed.rng("lies")),
                 seed: seed.fork("node"),
                 clock: Clock { unix: skewed(clock.unix, clock_skew_millis), ..clock },
                 unread,
@@ -178,7 +192,12 @@ impl Peer {
             Body::Node(node) => node.poll_output(),
             Body::App(process) => process.poll_output(),
         });
-        output.flatten()
+        match (output.flatten(), &mut self.spoiler) {
+            (Some(Output::SendLink { link, frame }), Some(spoiler)) => {
+                Some(Output::SendLink { link, frame: spoiler.spoil(frame) })
+            }
+            (output, _) => output,
+        }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {

@@ -2,17 +2,21 @@
 //!
 //! It is in the library because runs are, and no part of what the library promises.
 
+mod bench;
+
 use std::cell::Cell;
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::soak::{self, Look, Outcome, Traced};
+use crate::soak::{self, Look, Night, Outcome, Traced};
 
 /// Soaks tristero in simulated bad nights, and replays what that found
 #[derive(Debug, Parser)]
@@ -26,8 +30,10 @@ struct Arguments {
 enum Task {
     /// Runs many seeds, on all cores, until one fails
     Soak(SoakArguments),
-    /// Runs one seed
+    /// Runs one seed, or a night that is written down
     Run(RunArguments),
+    /// Connects a mesh, and says what that takes
+    Bench(bench::BenchArguments),
 }
 
 #[derive(Debug, Args)]
@@ -45,9 +51,12 @@ struct SoakArguments {
 
 #[derive(Debug, Args)]
 struct RunArguments {
-    /// Which
-    #[arg(long)]
-    seed: u64,
+    /// The seed of a drawn night
+    #[arg(long, required_unless_present = "scenario", conflicts_with = "scenario")]
+    seed: Option<u64>,
+    /// The name of a night that is written down
+    #[arg(long, value_name = "NAME", value_parser = scenario_names())]
+    scenario: Option<String>,
     /// What to print of what happened
     #[arg(long, value_enum, default_value_t = LogChoice::Tail)]
     log: LogChoice,
@@ -71,14 +80,31 @@ pub fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Soak(arguments) => soak(&arguments),
         Task::Run(arguments) => run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+    }
+}
+
+fn scenario_names() -> PossibleValuesParser {
+    let known = Night::written().filter_map(|night| match night {
+        Night::Written(scenario) => Some(PossibleValue::new(scenario.name).help(scenario.about)),
+        Night::Drawn(_) => None,
+    });
+    PossibleValuesParser::new(known)
+}
+
+impl RunArguments {
+    fn night(&self) -> Night {
+        let by_name = self.scenario.as_deref().and_then(Night::by_name);
+        by_name.unwrap_or(Night::Drawn(self.seed.unwrap_or_default()))
     }
 }
 
 fn run(arguments: &RunArguments) -> ExitCode {
-    println!("seed {}: {}", arguments.seed, soak::options(arguments.seed));
+    let night = arguments.night();
+    println!("{night}: {}", night.options());
     let keeps_log = arguments.log != LogChoice::None;
     let outcome = match &arguments.trace {
-        None => run_seed(arguments.seed, keeps_log),
+        None => run_night(night, keeps_log),
         Some(filter) => {
             let subscriber = tracing_subscriber::fmt()
                 .with_env_filter(filter)
@@ -86,7 +112,7 @@ fn run(arguments: &RunArguments) -> ExitCode {
                 .without_time()
                 .finish();
             let traced = Traced(subscriber.into());
-            run_look(arguments.seed, &Look { keeps_log, traced: Some(traced), hashes_bytes: true })
+            run_look(night, &Look { keeps_log, traced: Some(traced), hashes_bytes: true })
         }
     };
     let skipped = match arguments.log {
@@ -97,67 +123,75 @@ fn run(arguments: &RunArguments) -> ExitCode {
     };
     outcome.log.iter().skip(skipped).for_each(|line| println!("{line}"));
     println!("{:?} of virtual time, hash {:016x}", outcome.lasted, outcome.digest);
-    tell(arguments.seed, &outcome)
+    tell(night, &outcome)
 }
 
-fn tell(seed: u64, outcome: &Outcome) -> ExitCode {
+fn tell(night: Night, outcome: &Outcome) -> ExitCode {
     let Some(failure) = &outcome.failure else { return ExitCode::SUCCESS };
-    println!("seed {seed} failed after {:?}: {}: {}", failure.at, failure.check, failure.what);
-    println!("replay it: cargo run --release -p tristero-sim -- run --seed {seed}");
+    println!("{night} failed after {:?}: {}: {}", failure.at, failure.check, failure.what);
+    println!("replay it: cargo run --release -p tristero-sim -- run {night}");
     ExitCode::FAILURE
 }
 
 fn soak(arguments: &SoakArguments) -> ExitCode {
     let began = Instant::now();
-    let progress = progress_bar(arguments.seeds);
-    let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let nights: Vec<Night> = Night::written().chain(seeds(arguments).map(Night::Drawn)).collect();
+    let progress = progress_bar(nights.len() as u64);
+    let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
         let mut failures = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= arguments.seeds || is_over.load(Ordering::Relaxed) {
+            let Some(night) = nights.get(number).filter(|_| !is_over.load(Ordering::Relaxed))
+            else {
                 return failures;
-            }
-            let seed = arguments.from + number;
-            let mut outcome = run_seed(seed, false);
-            if number % REPEATED_EVERY == 0 && outcome.failure.is_none() {
-                outcome = repeat(seed, outcome);
+            };
+            let mut outcome = run_night(*night, false);
+            if number.is_multiple_of(REPEATED_EVERY) && outcome.failure.is_none() {
+                outcome = repeat(*night, outcome);
             }
             progress.inc(1);
             if outcome.failure.is_some() {
-                failures.push((seed, outcome));
+                failures.push((number, outcome));
                 is_over.fetch_or(!arguments.keep_going, Ordering::Relaxed);
             }
         }
     };
     let cores = thread::available_parallelism().map_or(1, Into::into);
-    let mut failures: Vec<(u64, Outcome)> = thread::scope(|scope| {
+    let mut failures: Vec<(usize, Outcome)> = thread::scope(|scope| {
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("runs catch panics")).collect()
     });
     progress.finish_and_clear();
-    failures.sort_by_key(|(seed, _)| *seed);
-    println!("{} seeds in {:.1?}", arguments.seeds.min(next.into_inner()), began.elapsed());
+    failures.sort_by_key(|(number, _)| *number);
+    let written = Night::written().count();
+    let drawn = next.into_inner().min(nights.len()).saturating_sub(written);
+    println!("{drawn} seeds and {written} scenarios in {:.1?}", began.elapsed());
     match failures.first() {
         None => ExitCode::SUCCESS,
-        Some((seed, outcome)) if !arguments.keep_going => {
-            println!("{}", soak::options(*seed));
-            let replayed = run_seed(*seed, true);
+        Some((number, outcome)) if !arguments.keep_going => {
+            let night = nights[*number];
+            println!("{}", night.options());
+            let replayed = run_night(night, true);
             let skipped = replayed.log.len().saturating_sub(TAIL_LINES);
             replayed.log.iter().skip(skipped).for_each(|line| println!("{line}"));
-            tell(*seed, outcome)
+            tell(night, outcome)
         }
         Some(_) => {
-            failures.iter().for_each(|(seed, outcome)| _ = tell(*seed, outcome));
-            println!("{} of {} failed", failures.len(), arguments.seeds);
+            failures.iter().for_each(|(number, outcome)| _ = tell(nights[*number], outcome));
+            println!("{} of {} failed", failures.len(), nights.len());
             ExitCode::FAILURE
         }
     }
 }
 
+fn seeds(arguments: &SoakArguments) -> Range<u64> {
+    arguments.from..arguments.from.saturating_add(arguments.seeds)
+}
+
 /// Runs it once more, which has to give the same.
-fn repeat(seed: u64, first: Outcome) -> Outcome {
-    let again = run_seed(seed, false);
+fn repeat(night: Night, first: Outcome) -> Outcome {
+    let again = run_night(night, false);
     if again == first {
         return first;
     }
@@ -166,15 +200,15 @@ fn repeat(seed: u64, first: Outcome) -> Outcome {
     Outcome { failure: Some(failure), ..again }
 }
 
-fn run_seed(seed: u64, keeps_log: bool) -> Outcome {
-    run_look(seed, &Look { keeps_log, hashes_bytes: true, traced: None })
+fn run_night(night: Night, keeps_log: bool) -> Outcome {
+    run_look(night, &Look { keeps_log, hashes_bytes: true, traced: None })
 }
 
 /// Runs it on a thread of its own: generators that a thread keeps are new there.
-fn run_look(seed: u64, look: &Look) -> Outcome {
+fn run_look(night: Night, look: &Look) -> Outcome {
     let run = || {
-        ENTROPY.set(seed);
-        soak::run(seed, look)
+        ENTROPY.set(night.seed());
+        soak::run(night, look)
     };
     thread::scope(|scope| scope.spawn(run).join()).expect("runs catch panics")
 }
@@ -209,7 +243,7 @@ pub fn fill_with_entropy(bytes: &mut [u8]) {
 }
 
 /// One run in so many is done twice, and has to give the same.
-const REPEATED_EVERY: u64 = 50;
+const REPEATED_EVERY: usize = 50;
 
 /// So much is printed of a run that failed.
 const TAIL_LINES: usize = 60;

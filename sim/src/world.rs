@@ -16,9 +16,9 @@ use tristero_proto::{
     Clock, Event, Input, JoinError, LinkId, Node, Output, PeerId, RelayConfig, RoomConfig, RoomKey,
     Seed, Time,
 };
-use tristero_str0m::Str0mEngine;
 
 use crate::app::{App, Process, SimRuntime, Surroundings, Woken, WorldClock};
+use crate::hostile::SimEngine;
 use crate::network::{Arrival, Family, HostId, Network, Realm, socket};
 use crate::peer::{Body, Peer, PeerOptions, PeerState, SimNode};
 use crate::relays::{Announce, Faults, LinkArrival, Relay, Relays, Service};
@@ -373,11 +373,7 @@ impl World {
         self.seed.fork(&format!("peer {}", who.0))
     }
 
-    fn admit(
-        &mut self,
-        options: PeerOptions,
-        make: impl FnOnce(Parts<Str0mEngine>) -> Body,
-    ) -> Who {
+    fn admit(&mut self, options: PeerOptions, make: impl FnOnce(Parts<SimEngine>) -> Body) -> Who {
         let (who, host) = (self.next(), self.network.add_host());
         let seed = self.peer_seed(who);
         let clock = Clock { now: self.now, unix: unix_at(self.now) };

@@ -4,13 +4,13 @@ use std::future::Future;
 
 use tristero::{NodeHandle, Parts, drive};
 use tristero_proto::{Deadline, Input, Output, PeerId, Seed, Time};
-use tristero_str0m::Str0mEngine;
 
 use super::clock::WorldClock;
 use super::port::Port;
 use super::runtime::SimRuntime;
 use super::tasks::{Tasks, Woken};
 use super::timers::Timers;
+use crate::hostile::SimEngine;
 use crate::world::Who;
 
 /// What an application finds in its world.
@@ -35,7 +35,7 @@ pub(crate) struct Process {
 impl Process {
     /// Begins one. It runs for the first time when it is asked for outputs.
     pub(crate) fn new<R>(
-        parts: Parts<Str0mEngine>,
+        parts: Parts<SimEngine>,
         surroundings: Surroundings,
         main: impl FnOnce(NodeHandle, SimRuntime) -> R,
     ) -> Self

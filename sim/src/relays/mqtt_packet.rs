@@ -61,12 +61,18 @@ fn parse(packet: &RawPacket) -> Result<Incoming, &'static str> {
         (8, 2) => {
             let subscribe = packet.parse_exact(Subscribe::parse);
             let subscribe = subscribe.map_err(|_| "a SUBSCRIBE is malformed")?;
+            if subscribe.packet_id() == 0 || subscribe.entries().is_empty() {
+                return Err("a SUBSCRIBE has an id and names topics (sections 2.3.1 and 3.8.3)");
+            }
             let filters = subscribe.entries().iter().map(|entry| entry.topic_filter().to_owned());
             Ok(Incoming::Subscribe { id: subscribe.packet_id(), filters: filters.collect() })
         }
         (10, 2) => {
             let unsubscribe = packet.parse_exact(Unsubscribe::parse);
             let unsubscribe = unsubscribe.map_err(|_| "an UNSUBSCRIBE is malformed")?;
+            if unsubscribe.packet_id() == 0 {
+                return Err("an UNSUBSCRIBE has an id (section 2.3.1)");
+            }
             let filters = unsubscribe.entries().iter().map(|entry| entry.as_str().to_owned());
             Ok(Incoming::Unsubscribe { id: unsubscribe.packet_id(), filters: filters.collect() })
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
-    ActionKind, ActionOptions, Event, PeerId, RequestOptions, Rng, RoomConfig, SendId, SendOptions,
+    ActionKind, ActionOptions, Event, HandshakeId, PeerId, RequestOptions, Rng, RoomConfig, SendId,
+    SendOptions,
 };
 
 use super::options::{Options, index, number};
@@ -17,8 +18,13 @@ use crate::world::Who;
 /// The text of a refusal.
 pub(crate) const REFUSAL: &str = "not today";
 
+/// What a peer says in a handshake that it began.
+pub(crate) fn greeting_of(id: &PeerId) -> Payload {
+    Payload::Text(format!("this is {id}"))
+}
+
 /// Messages go over one of these, so that one overtakes another.
-const MESSAGES: [&str; 3] = ["a", "b", "c"];
+pub(super) const MESSAGES: [&str; 3] = ["a", "b", "c"];
 const TRANSFERS: &str = "t";
 const REQUESTS: &str = "r";
 
@@ -82,8 +88,19 @@ impl Run {
         let manner = Manner {
             passive: is_one_of(options.passive_percent),
             is_password_right: !(options.has_password && is_one_of(options.wrong_password_percent)),
+            has_handshake: options.has_handshake(place),
         };
-        let password = match (options.has_password, manner.is_password_right) {
+        self.enter(who, place, manner).map(drop)
+    }
+
+    /// Has a peer join a room where it is not.
+    pub(super) fn enter(
+        &mut self,
+        who: Who,
+        place: Place,
+        manner: Manner,
+    ) -> Result<VisitId, String> {
+        let password = match (self.options.has_password, manner.is_password_right) {
             (true, true) => "right",
             (true, false) => "wrong",
             (false, _) => "",
@@ -92,6 +109,7 @@ impl Run {
             relays: self.relays.iter().map(|(_, config)| config.clone()).collect(),
             password: password.into(),
             passive: manner.passive,
+            handshake: manner.has_handshake,
             ..RoomConfig::new("app", format!("room {place}"))
         };
         let room = self.world.join(who, config).map_err(|error| format!("{who:?}: {error}"))?;
@@ -101,7 +119,8 @@ impl Run {
             self.register(visit, action, ActionKind::Message)?;
         }
         self.register(visit, TRANSFERS, ActionKind::Transfer)?;
-        self.register(visit, REQUESTS, ActionKind::Request { handled: true })
+        self.register(visit, REQUESTS, ActionKind::Request { handled: true })?;
+        Ok(visit)
     }
 
     fn register(&mut self, visit: VisitId, action: &str, kind: ActionKind) -> Result<(), String> {
@@ -116,7 +135,7 @@ impl Run {
         }
     }
 
-    fn leave(&mut self, visit: VisitId) -> Result<(), String> {
+    pub(super) fn leave(&mut self, visit: VisitId) -> Result<(), String> {
         // What it is told in the same moment it was told before.
         self.note(Fact::Left { visit })?;
         self.world.with(visit.who, |node, now| node.leave(visit.room, now));
@@ -127,6 +146,17 @@ impl Run {
         let action = MESSAGES[index(&mut self.apps.rng, MESSAGES.len())];
         let parcel = self.draw_parcel(None);
         let (targets, to) = self.draw_targets(visit);
+        self.send_parcel(visit, action, parcel, (targets, to))
+    }
+
+    /// Sends something to some, as an option and as a list.
+    pub(super) fn send_parcel(
+        &mut self,
+        visit: VisitId,
+        action: &'static str,
+        parcel: Parcel,
+        (targets, to): (Option<Vec<PeerId>>, Vec<PeerId>),
+    ) -> Result<(), String> {
         let options = SendOptions { targets, ..SendOptions::default() };
         let sent = self.world.with(visit.who, |node, now| {
             node.send(visit.room, &name(action), parcel.payload(), &options, now)
@@ -165,12 +195,23 @@ impl Run {
         let target = members[index(&mut self.apps.rng, members.len())].clone();
         let timeout = (self.apps.rng.below(2) == 0)
             .then(|| self.apps.rng.duration_below(Duration::from_secs(20)));
+        self.ask_parcel(visit, parcel, &target, timeout)
+    }
+
+    /// Asks somebody.
+    pub(super) fn ask_parcel(
+        &mut self,
+        visit: VisitId,
+        parcel: Parcel,
+        target: &PeerId,
+        timeout: Option<Duration>,
+    ) -> Result<(), String> {
         let options = RequestOptions { timeout, ..RequestOptions::to(target.clone()) };
         let asked = self.world.with(visit.who, |node, now| {
             node.request(visit.room, &name(REQUESTS), parcel.payload(), options, now)
         });
         match asked {
-            Some(Ok(request)) => self.note(Fact::Asked { visit, parcel, request, target: &target }),
+            Some(Ok(request)) => self.note(Fact::Asked { visit, parcel, request, target }),
             Some(Err(error)) => Err(format!("{:?} can't ask: {error}", visit.who)),
             None => Ok(()),
         }
@@ -205,6 +246,12 @@ impl Run {
                 self.world.with(who, |node, now| node.respond(*room, call, answer, now));
                 Ok(())
             }
+            Event::Handshake { room, handshake, is_initiator: true, .. } => {
+                self.greet(VisitId { who, room: *room }, *handshake)
+            }
+            Event::HandshakeData { room, handshake, .. } => {
+                self.admit(VisitId { who, room: *room }, *handshake)
+            }
             Event::SendReady { room, send } => self.feed(VisitId { who, room: *room }, *send),
             Event::Sent { room, send, .. } => {
                 self.apps.streams.remove(&(VisitId { who, room: *room }, *send));
@@ -212,6 +259,34 @@ impl Run {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Begins a handshake: says who we are, and lets the other in.
+    fn greet(&mut self, visit: VisitId, handshake: HandshakeId) -> Result<(), String> {
+        let greeting = greeting_of(self.record.id(visit.who));
+        self.world.with(visit.who, |node, now| {
+            node.handshake_send(visit.room, handshake, greeting, None, now)
+        });
+        self.accept(visit, handshake)
+    }
+
+    /// Ends a handshake that the other side began.
+    fn admit(&mut self, visit: VisitId, handshake: HandshakeId) -> Result<(), String> {
+        if self.apps.are_finishing || self.apps.rng.below(8) > 0 {
+            return self.accept(visit, handshake);
+        }
+        let refusal = REFUSAL.to_owned();
+        self.world.with(visit.who, |node, now| {
+            node.handshake_refuse(visit.room, handshake, refusal, now)
+        });
+        Ok(())
+    }
+
+    fn accept(&mut self, visit: VisitId, handshake: HandshakeId) -> Result<(), String> {
+        self.note(Fact::Accepted { visit, handshake })?;
+        // It may be over: what was told in the same moment is not yet looked at.
+        self.world.with(visit.who, |node, now| node.handshake_accept(visit.room, handshake, now));
+        Ok(())
     }
 
     fn feed(&mut self, visit: VisitId, send: SendId) -> Result<(), String> {
@@ -232,14 +307,19 @@ impl Run {
     }
 
     fn draw_parcel(&mut self, form: Option<Form>) -> Parcel {
-        let Apps { rng, parcels, .. } = &mut self.apps;
-        *parcels += 1;
+        let rng = &mut self.apps.rng;
         let form = form.unwrap_or([Form::Text, Form::Json, Form::Binary][index(rng, 3)]);
         // Each order of magnitude is as likely as any other.
         let most = self.options.message_bytes_max;
         let limit = most >> number(rng, 0, most.ilog2());
         let size = number(rng, 0, limit) as usize;
-        Parcel { number: *parcels, form, size }
+        self.parcel(form, size)
+    }
+
+    /// The next parcel.
+    pub(super) fn parcel(&mut self, form: Form, size: usize) -> Parcel {
+        self.apps.parcels += 1;
+        Parcel { number: self.apps.parcels, form, size }
     }
 
     /// Everyone or some, as an option and as a list.

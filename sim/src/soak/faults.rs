@@ -5,7 +5,7 @@ use std::time::Duration;
 use tristero_proto::{PeerId, Rng};
 
 use super::options::{FaultKind, Options, draw_conditions, index, number};
-use super::record::Fact;
+use super::record::{Character, Fact};
 use super::run::{Later, Run};
 use crate::network::{Conditions, HostId, Realm};
 use crate::relays::{Faults as RelayFaults, LinkFault, Relay};
@@ -26,6 +26,8 @@ pub(super) enum Ending {
     Wake(Who),
     /// A process begins in place of one that ended.
     Replace(Option<PeerId>),
+    /// A hostile process ends.
+    Expel(Who),
     /// A relay takes links again.
     StartRelay(Relay),
     /// Nothing is wrong with a relay any more.
@@ -85,6 +87,7 @@ impl Run {
                 self.world.stop_relay(relay);
                 self.end_later(Ending::StartRelay(relay), lasts);
             }
+            FaultKind::Intruder => return self.intrude(lasts),
             FaultKind::RelayStall
             | FaultKind::RelayLossy
             | FaultKind::RelayDoubling
@@ -116,10 +119,13 @@ impl Run {
                 self.observe()?;
             }
             Ending::Replace(id) => {
-                let who = self.begin(id.clone())?;
+                let who = self.begin(id.clone(), Character::Honest)?;
                 let place = number(&mut self.faults.rng, 0, self.options.rooms - 1);
                 self.join(who, place)?;
             }
+            Ending::Expel(who) if self.record.is_awake(*who) => self.end_process(*who)?,
+            // It has crashed before.
+            Ending::Expel(_) => {}
             Ending::StartRelay(relay) => self.world.start_relay(*relay),
             Ending::MendRelay(relay) => {
                 self.world.set_relay_faults(*relay, RelayFaults::default());
@@ -148,14 +154,41 @@ impl Run {
     fn crash(&mut self, kind: FaultKind, lasts: Duration) -> Result<(), String> {
         let Some(who) = self.any_awake() else { return Ok(()) };
         let id = (kind == FaultKind::Restart).then(|| self.record.id(who).clone());
+        let is_hostile = self.record.is_hostile(who);
+        self.end_process(who)?;
+        // Hostile peers come by themselves.
+        if !is_hostile {
+            self.end_later(Ending::Replace(id), lasts);
+        }
+        Ok(())
+    }
+
+    fn end_process(&mut self, who: Who) -> Result<(), String> {
         self.note(Fact::Crashed { who })?;
         self.world.crash(who);
-        self.end_later(Ending::Replace(id), lasts);
+        Ok(())
+    }
+
+    /// Has a hostile peer come into the rooms, for a while.
+    fn intrude(&mut self, lasts: Duration) -> Result<(), String> {
+        let is_there = |ending: &Ending| matches!(ending, Ending::Expel(_));
+        if self.faults.going_on.iter().any(is_there) {
+            return Ok(());
+        }
+        let who = self.begin(None, Character::Hostile)?;
+        self.end_later(Ending::Expel(who), lasts * INTRUSION_FACTOR);
+        for place in 0..self.options.rooms {
+            self.join(who, place)?;
+        }
         Ok(())
     }
 
     fn sleep(&mut self, lasts: Duration) -> Result<(), String> {
         let Some(who) = self.any_awake() else { return Ok(()) };
+        // What is hostile does not rest.
+        if self.record.is_hostile(who) {
+            return Ok(());
+        }
         self.note(Fact::Slept { who })?;
         self.world.sleep(who);
         self.end_later(Ending::Wake(who), lasts);
@@ -198,6 +231,7 @@ impl Run {
             | FaultKind::RelayCrash
             | FaultKind::Rebind
             | FaultKind::Move
+            | FaultKind::Intruder
             | FaultKind::Weather => return,
         };
         self.log(|| format!("{relay:?}: {faults:?}"));
@@ -230,3 +264,6 @@ impl Run {
         self.later.push(self.world.now() + lasts, Later::EndFault(ending));
     }
 }
+
+/// A hostile peer stays longer than other faults do, since it takes a while until it is let in.
+const INTRUSION_FACTOR: u32 = 2;

@@ -7,17 +7,17 @@ mod apps;
 mod checks;
 mod faults;
 mod listen;
+mod night;
 mod options;
 mod parcel;
 mod record;
 mod run;
+mod scenarios;
 
 use std::panic::{self, AssertUnwindSafe};
 
-use tristero_proto::Seed;
-
 use crate::trace::Trace;
-pub(crate) use options::Options;
+pub(crate) use night::Night;
 use run::Run;
 pub(crate) use run::{Failure, Outcome};
 
@@ -36,17 +36,10 @@ pub(crate) struct Look {
 #[derive(Clone, Debug)]
 pub(crate) struct Traced(pub(crate) tracing::Dispatch);
 
-/// The options of the run with this seed.
-pub(crate) fn options(seed: u64) -> Options {
-    Options::draw(&Seed::from_number(seed).fork("soak"))
-}
-
 /// Runs it. A panic is a failure like any other.
-pub(crate) fn run(seed: u64, look: &Look) -> Outcome {
+pub(crate) fn run(night: Night, look: &Look) -> Outcome {
     let run = || {
-        let run = || {
-            Run::new(seed, options(seed), Trace::new(look.hashes_bytes), look.keeps_log).finish()
-        };
+        let run = || Run::new(night, Trace::new(look.hashes_bytes), look.keeps_log).finish();
         match &look.traced {
             None => listen::while_listening(run),
             Some(Traced(dispatch)) => tracing::dispatcher::with_default(dispatch, run),
@@ -67,14 +60,23 @@ mod tests {
     #[test]
     fn a_few_nights_pass() {
         for seed in 0..20 {
-            let outcome = run(seed, &Look::default());
-            assert_eq!(outcome.failure, None, "seed {seed}: {}", options(seed));
+            let night = Night::Drawn(seed);
+            let outcome = run(night, &Look::default());
+            assert_eq!(outcome.failure, None, "{night}: {}", night.options());
+        }
+    }
+
+    #[test]
+    fn what_was_found_once_stays_mended() {
+        for scenario in scenarios::ALL {
+            let outcome = run(Night::Written(scenario), &Look::default());
+            assert_eq!(outcome.failure, None, "{}", scenario.name);
         }
     }
 
     #[test]
     fn a_run_is_a_function_of_its_seed() {
-        let outcome = |seed| run(seed, &Look::default());
+        let outcome = |seed| run(Night::Drawn(seed), &Look::default());
         assert_eq!(outcome(3), outcome(3));
         assert_ne!(outcome(3).digest, outcome(4).digest);
     }

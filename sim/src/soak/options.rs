@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tristero_proto::{Rng, Seed};
 
+use super::record::Place;
+use crate::hostile::Malice;
 use crate::network::{Conditions, Loss, Nat, Network, Realm};
 use crate::relays::Verdicts;
 
@@ -41,6 +43,10 @@ pub(crate) struct Options {
     pub(crate) ipv6_percent: u32,
     /// How long NATs keep a mapping that nobody uses.
     pub(crate) mapping_timeout: Duration,
+    /// How much hostile peers spoil of what they send.
+    pub(crate) malice: Malice,
+    /// Whether applications decide in every other room who comes in.
+    pub(crate) has_handshakes: bool,
 }
 
 /// A network behind a NAT, by the name of its kind.
@@ -142,6 +148,8 @@ pub(crate) enum FaultKind {
     RelayReplay,
     /// The operator of a relay is hostile.
     RelayHostile,
+    /// A hostile peer comes, who knows the password.
+    Intruder,
 }
 
 impl FaultKind {
@@ -203,8 +211,57 @@ impl Options {
             at_home_percent: 0,
             ipv6_percent: 0,
             mapping_timeout: Duration::ZERO,
+            malice: Malice::default(),
+            has_handshakes: seed.rng("handshakes").below(3) == 0,
         };
-        options.with_homes(is_calm, &mut seed.rng("homes"))
+        let options = options.with_homes(is_calm, &mut seed.rng("homes"));
+        options.with_intruders(is_calm, &mut seed.rng("intruders"))
+    }
+
+    /// One room at one relay, on a good network: nobody is there and nothing goes wrong.
+    pub(crate) fn quiet(relay: ServiceKind) -> Self {
+        Options {
+            peers: 0,
+            rooms: 1,
+            relays: vec![relay],
+            conditions: Conditions::latency(Duration::from_millis(20)),
+            trouble_lasts: Duration::ZERO,
+            act_interval: Duration::ZERO,
+            fault_interval: Duration::ZERO,
+            faults: Vec::new(),
+            passive_percent: 0,
+            wrong_password_percent: 0,
+            has_password: false,
+            message_bytes_max: 0,
+            clock_skew_millis: 0,
+            homes: Vec::new(),
+            at_home_percent: 0,
+            ipv6_percent: 0,
+            mapping_timeout: Duration::ZERO,
+            malice: Malice::default(),
+            has_handshakes: false,
+        }
+    }
+
+    /// The same, in a quarter of the nights with hostile peers.
+    fn with_intruders(mut self, is_calm: bool, rng: &mut Rng) -> Self {
+        if !is_calm && rng.below(4) == 0 {
+            // Each layer by itself: who spoils much on one is not let in to the next.
+            let mut percent = || [0, 2, 10, 50][index(rng, 4)];
+            self.malice = Malice {
+                frames: percent(),
+                signals: percent(),
+                messages: percent(),
+                datagrams: percent(),
+            };
+            self.faults.push(FaultKind::Intruder);
+        }
+        self
+    }
+
+    /// Whether applications decide who comes into a room.
+    pub(crate) fn has_handshake(&self, place: Place) -> bool {
+        self.has_handshakes && place.is_multiple_of(2)
     }
 
     /// The same, half of the time with some peers behind NATs.
@@ -267,6 +324,12 @@ impl fmt::Display for Options {
             )?;
         }
         writeln!(f, "faults every {:?}: {:?}", self.fault_interval, self.faults)?;
+        if self.malice != Malice::default() {
+            writeln!(f, "hostile peers spoil so many of a hundred: {:?}", self.malice)?;
+        }
+        if self.has_handshakes {
+            writeln!(f, "handshakes in every other room")?;
+        }
         write!(
             f,
             "acts every {:?}, messages to {} bytes, password {}, {} % wrong, {} % passive, clocks \

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tristero_proto::{Event, PeerId, PingId, RequestId, RoomKey, SendId, Time};
+use tristero_proto::{Event, HandshakeId, PeerId, PingId, RequestId, RoomKey, SendId, Time};
 
 use super::parcel::Parcel;
 use crate::world::Who;
@@ -24,6 +24,7 @@ pub(crate) enum Fact<'a> {
     Began {
         who: Who,
         id: &'a PeerId,
+        character: Character,
     },
     /// A process ended without a goodbye.
     Crashed {
@@ -53,6 +54,11 @@ pub(crate) enum Fact<'a> {
         send: SendId,
         to: &'a [PeerId],
     },
+    /// An application let a peer in.
+    Accepted {
+        visit: VisitId,
+        handshake: HandshakeId,
+    },
     /// A request was sent.
     Asked {
         visit: VisitId,
@@ -79,11 +85,21 @@ pub(crate) enum Fact<'a> {
     Healed,
 }
 
+/// What is to be expected of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Character {
+    Honest,
+    /// It spoils what it sends. Nothing of it is believed, and nothing is owed to it.
+    Hostile,
+}
+
 /// How a room is joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Manner {
     pub(crate) passive: bool,
     pub(crate) is_password_right: bool,
+    /// Whether the application decides who becomes a member.
+    pub(crate) has_handshake: bool,
 }
 
 /// What a request is answered with.
@@ -108,6 +124,7 @@ pub(crate) struct Record {
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) id: PeerId,
+    pub(crate) character: Character,
     pub(crate) state: State,
     /// Since when.
     pub(crate) since: Time,
@@ -137,8 +154,9 @@ pub(crate) struct Visit {
 impl Record {
     pub(crate) fn note(&mut self, fact: Fact<'_>) {
         match fact {
-            Fact::Began { who, id } => {
-                let known = Known { id: id.clone(), state: State::Awake, since: self.now };
+            Fact::Began { who, id, character } => {
+                let (id, state, since) = (id.clone(), State::Awake, self.now);
+                let known = Known { id, character, state, since };
                 self.peers.insert(who, known);
             }
             Fact::Crashed { who } => {
@@ -168,6 +186,7 @@ impl Record {
             }
             Fact::Told { who, event } => self.note_event(who, event),
             Fact::Sent { .. }
+            | Fact::Accepted { .. }
             | Fact::Asked { .. }
             | Fact::Answered { .. }
             | Fact::Pinged { .. }
@@ -200,6 +219,16 @@ impl Record {
     /// The id of a process.
     pub(crate) fn id(&self, who: Who) -> &PeerId {
         &self.peers[&who].id
+    }
+
+    pub(crate) fn is_hostile(&self, who: Who) -> bool {
+        self.peers[&who].character == Character::Hostile
+    }
+
+    /// Whether this is the id of an honest process. What a hostile one says may name anyone.
+    pub(crate) fn is_honest(&self, id: &PeerId) -> bool {
+        let mut with_it = self.peers.values().filter(|known| known.id == *id);
+        with_it.any(|known| known.character == Character::Honest)
     }
 
     pub(crate) fn is_awake(&self, who: Who) -> bool {

@@ -9,8 +9,9 @@ use tristero_proto::{NodeConfig, PeerId, RelayConfig, Rng, Seed, Time};
 use super::apps::Apps;
 use super::checks::{self, Check};
 use super::faults::{Ending, Faults};
+use super::night::Night;
 use super::options::{Options, ServiceKind, index};
-use super::record::{Fact, Record, State};
+use super::record::{Character, Fact, Record, State};
 use crate::network::{Family, Realm};
 use crate::peer::PeerOptions;
 use crate::queue::Queue;
@@ -21,6 +22,7 @@ use crate::world::{Told, Who, World};
 /// A run under way.
 #[derive(Debug)]
 pub(super) struct Run {
+    night: Night,
     pub(super) options: Options,
     pub(super) world: World,
     pub(super) relays: Vec<(Relay, RelayConfig)>,
@@ -71,7 +73,8 @@ pub(crate) struct Failure {
 
 impl Run {
     /// A run that has not begun.
-    pub(super) fn new(number: u64, options: Options, trace: Trace, keeps_log: bool) -> Self {
+    pub(super) fn new(night: Night, trace: Trace, keeps_log: bool) -> Self {
+        let (number, options) = (night.seed(), night.options());
         let seed = Seed::from_number(number).fork("soak");
         let mut world = World::with_trace(number, trace);
         world.network().set_conditions(options.conditions);
@@ -81,6 +84,7 @@ impl Run {
         let of_options = options.homes.iter();
         let homes = of_options.map(|home| home.add_to(world.network(), options.mapping_timeout));
         Run {
+            night,
             homes: homes.collect(),
             places: seed.rng("places"),
             world,
@@ -114,6 +118,19 @@ impl Run {
     }
 
     fn play(&mut self) -> Result<(), String> {
+        match self.night {
+            Night::Drawn(_) => self.play_drawn()?,
+            Night::Written(scenario) => {
+                (scenario.play)(self)?;
+                self.heal()?;
+                self.apps.are_finishing = true;
+            }
+        }
+        self.wait_for_all()
+    }
+
+    /// Lets peers come, act and fail until all is healed.
+    fn play_drawn(&mut self) -> Result<(), String> {
         for number in 0..self.options.peers {
             let at = Time::ZERO + self.options.act_interval * number;
             self.later.push(at, Later::Begin);
@@ -128,12 +145,12 @@ impl Run {
                 self.do_now(later)?;
             }
         }
-        self.wait_for_all()
+        Ok(())
     }
 
     fn do_now(&mut self, later: Later) -> Result<(), String> {
         match later {
-            Later::Begin => _ = self.begin(None)?,
+            Later::Begin => _ = self.begin(None, Character::Honest)?,
             Later::Act => {
                 self.act()?;
                 let pause = self.apps.pause(&self.options);
@@ -176,6 +193,11 @@ impl Run {
         })
     }
 
+    /// Runs the world for so long.
+    pub(super) fn wait(&mut self, duration: Duration) -> Result<(), String> {
+        self.advance(self.world.now() + duration)
+    }
+
     /// Runs the world until then.
     fn advance(&mut self, end: Time) -> Result<(), String> {
         while self.world.step(end) {
@@ -185,15 +207,22 @@ impl Run {
     }
 
     /// Begins a process.
-    pub(super) fn begin(&mut self, id: Option<PeerId>) -> Result<Who, String> {
+    pub(super) fn begin(
+        &mut self,
+        id: Option<PeerId>,
+        character: Character,
+    ) -> Result<Who, String> {
         let skew = i64::from(self.options.clock_skew_millis);
         let skew = if skew == 0 { 0 } else { self.draw_skew(skew) };
         let config = NodeConfig { self_id: id, ..NodeConfig::default() };
         let options = PeerOptions { config, clock_skew_millis: skew, ..PeerOptions::default() };
-        let options = self.place(options);
+        let options = match character {
+            Character::Honest => self.place(options),
+            Character::Hostile => self.place(options).with_malice(self.options.malice),
+        };
         let who = self.world.add_peer(options);
         let id = self.world.id(who);
-        self.note(Fact::Began { who, id: &id })?;
+        self.note(Fact::Began { who, id: &id, character })?;
         Ok(who)
     }
 

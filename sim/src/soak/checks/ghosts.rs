@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{Check, Verdict, ensure};
-use crate::soak::record::{Known, Record, State, Visit, VisitId};
+use crate::soak::record::{Character, Known, Record, State, Visit, VisitId};
 use crate::world::World;
 
 /// How long a peer may be a member after it is gone.
@@ -24,7 +24,8 @@ impl Check for Ghosts {
         for (visit, known) in record.open_visits() {
             let host = &record.peers[&visit.who];
             let is_settled = record.now.since(host.since) > GHOST_MAX;
-            if host.state == State::Awake && (is_settled || host.since == known.from) {
+            let is_ours = host.state == State::Awake && host.character == Character::Honest;
+            if is_ours && (is_settled || host.since == known.from) {
                 self.look_at(visit, known, record)?;
             }
         }
@@ -59,6 +60,8 @@ fn gone_since(who: crate::Who, peer: &Known, at: &Visit, record: &Record) -> tri
     let left = visits.filter_map(|(_, visit)| visit.until).max();
     match peer.state {
         State::Crashed => left.unwrap_or(peer.since).min(peer.since),
+        // Its goodbye may have been spoiled.
+        State::Awake if peer.character == Character::Hostile => record.now,
         State::Awake | State::Asleep => left.unwrap_or(record.now),
     }
 }

@@ -53,7 +53,10 @@ impl Check for Messages {
                 self.by_send.insert((visit, send), parcel.number);
                 Ok(())
             }
-            Fact::Told { who, event } => self.see_event(who, event, record),
+            // What hostile peers are told may be about what they spoiled.
+            Fact::Told { who, event } if !record.is_hostile(who) => {
+                self.see_event(who, event, record)
+            }
             _ => Ok(()),
         }
     }
@@ -68,7 +71,7 @@ impl Messages {
         let Some(room) = event.room() else { return Ok(()) };
         let visit = VisitId { who, room };
         match event {
-            Event::Message { peer, message, .. } => {
+            Event::Message { peer, message, .. } if record.is_honest(peer) => {
                 let number = number_of(&message.payload);
                 self.on_arrival(visit, peer, number, record)?;
                 let sent = number.and_then(|number| self.parcels.get(&number));
@@ -90,7 +93,9 @@ impl Messages {
             Event::TransferEnded { transfer, result, .. } => {
                 let ended = self.transfers.remove(&(visit, *transfer));
                 ensure!(ended.is_some(), "{who:?} was told the end of a transfer that never began");
-                if let (Some(ended), Ok(())) = (ended, result) {
+                if let (Some(ended), Ok(())) = (ended, result)
+                    && record.is_honest(&ended.from)
+                {
                     self.on_transfer(visit, ended, record)?;
                 }
             }
@@ -151,6 +156,9 @@ impl Messages {
     fn owed(&self, sent: &Sent, record: &Record) -> Option<String> {
         let from = record.visits.get(&sent.from).filter(|visit| visit.until.is_none())?;
         let number = sent.parcel.number;
+        if record.is_hostile(sent.from.who) {
+            return None;
+        }
         let Some(report) = &sent.report else {
             return Some(format!("{:?} was not told what became of {number}", sent.from.who));
         };
@@ -166,7 +174,7 @@ impl Messages {
                     && to.members.contains_key(sender)
                     && lost_at.is_none_or(|lost_at| lost_at <= sent.at)
             });
-            is_missing && has_kept && is_kept
+            is_missing && has_kept && is_kept && record.is_honest(target)
         });
         owed.map(|target| format!("{target} has not got {number} of {:?}", sent.from.who))
     }

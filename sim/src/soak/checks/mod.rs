@@ -7,6 +7,7 @@ mod announces;
 mod bounds;
 mod events;
 mod ghosts;
+mod handshakes;
 mod log;
 mod mesh;
 mod messages;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(events::Events::default()),
         Box::new(messages::Messages::default()),
         Box::new(requests::Requests::default()),
+        Box::new(handshakes::Handshakes::default()),
         Box::new(ghosts::Ghosts),
         Box::new(mesh::Mesh),
         Box::new(bounds::Bounds),

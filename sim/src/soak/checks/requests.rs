@@ -50,7 +50,10 @@ impl Check for Requests {
             Fact::Pinged { visit, ping } => {
                 self.pings.insert((visit, ping));
             }
-            Fact::Told { who, event } => self.see_event(who, event, record)?,
+            // What hostile peers are told may be about what they spoiled.
+            Fact::Told { who, event } if !record.is_hostile(who) => {
+                self.see_event(who, event, record)?;
+            }
             _ => {}
         }
         Ok(())
@@ -76,7 +79,7 @@ impl Requests {
         let Some(room) = event.room() else { return Ok(()) };
         let visit = VisitId { who, room };
         match event {
-            Event::Request { peer, request, .. } => {
+            Event::Request { peer, request, .. } if record.is_honest(peer) => {
                 let number = number_of(&request.payload);
                 let key = number.and_then(|number| self.by_number.get(&number));
                 let asked = key.and_then(|key| self.asked.get_mut(key));
@@ -98,6 +101,9 @@ impl Requests {
                 let number = asked.parcel.number;
                 ensure!(!asked.is_over, "{who:?} has two answers to {number}");
                 asked.is_over = true;
+                if !record.is_honest(&asked.target) {
+                    return Ok(());
+                }
                 match (result, asked.answer) {
                     (Ok(response), Some(Answer::Echo)) => {
                         let is_same = response.payload == asked.parcel.payload();
