@@ -65,6 +65,15 @@ pub(crate) const CHECKS_MAX: usize = 12;
 /// 5 s of `disconnected`, which a browser says after some 5 s of silence.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(9);
 
+/// A connection that gets nothing across for this long is given up. It is more than a path takes to
+/// heal that is worth waiting for, and with the interval below less than the 30 s after which a
+/// receiver drops a message of which the rest does not come: nothing may be lost while a connection
+/// stands.
+pub(crate) const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
+
+/// How often to look whether something got across, while something is not acknowledged.
+pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
 /// What str0m leaves between two ICE checks of one connection.
 pub(crate) const STUN_PACE: Duration = Duration::from_millis(50);
 

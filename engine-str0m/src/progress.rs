@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tristero_proto::Time;
 
+use crate::limits::{PROGRESS_INTERVAL, UNACKNOWLEDGED_MAX};
 use crate::silence::LATE;
 
 /// The clock of one connection. It runs while something is not acknowledged.
@@ -56,7 +57,7 @@ impl Progress {
         } else if now.since(watch.since) >= UNACKNOWLEDGED_MAX {
             return Going::Nowhere;
         } else {
-            self.watch = Some(Watch { look: now + LOOK_INTERVAL, ..watch });
+            self.watch = Some(Watch { look: now + PROGRESS_INTERVAL, ..watch });
         }
         Going::Well
     }
@@ -68,22 +69,13 @@ impl Progress {
 
     fn restart(&mut self, buffered: usize, now: Time) {
         let acknowledged = self.acknowledged(buffered);
-        self.watch = Some(Watch { acknowledged, since: now, look: now + LOOK_INTERVAL });
+        self.watch = Some(Watch { acknowledged, since: now, look: now + PROGRESS_INTERVAL });
     }
 
     fn acknowledged(&self, buffered: usize) -> u64 {
         self.written.saturating_sub(buffered as u64)
     }
 }
-
-/// A connection that gets nothing across for this long is given up. It is more than a path takes to
-/// heal that is worth waiting for, and with the interval below less than the 30 s after which a
-/// receiver drops a message of which the rest does not come: nothing may be lost while a connection
-/// stands.
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
-
-/// How often to look while something is not acknowledged.
-const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

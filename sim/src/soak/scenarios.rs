@@ -28,39 +28,38 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "moved",
         about: "A machine moves while it is sent much. It was heard from where it is, and what was \
                 sent to it went for ever to where it had been.",
-        options: || Options::quiet(ServiceKind::Ws),
+        options: || Options {
+            conditions: Conditions::latency(Duration::from_millis(120)),
+            ..Options::quiet(ServiceKind::Ws)
+        },
         play: |run| {
             let (a, b) = two_members(run)?;
-            for _ in 0..20 {
+            for mover in [a, b, a, b] {
+                run.world.roam(mover.who);
+                run.wait(Duration::from_millis(180))?;
+                say(run, a, 20_000)?;
                 say(run, b, 20_000)?;
-                run.wait(Duration::from_millis(50))?;
+                run.wait(Duration::from_secs(10))?;
             }
             run.world.roam(a.who);
-            run.observe()?;
-            for _ in 0..20 {
-                say(run, a, 100)?;
-                say(run, b, 20_000)?;
-                run.wait(Duration::from_millis(500))?;
-            }
-            Ok(())
+            run.wait(Duration::from_millis(180))?;
+            run.leave(b)?;
+            run.wait(Duration::from_secs(60))
         },
     },
     Scenario {
         name: "answer-behind-much",
         about: "Somebody is asked who has much to send to whoever asks. The answer waited for ten \
                 seconds and was given up, and whoever asked waited for ever.",
-        options: || Options {
-            conditions: Conditions::latency(Duration::from_millis(50))
-                .with_rate(30_000, 64 * 1_024),
-            ..Options::quiet(ServiceKind::Ws)
-        },
+        options: || Options::quiet(ServiceKind::Ws),
         play: |run| {
             let (a, b) = two_members(run)?;
+            let (host_a, host_b) = (run.world.host(a.who), run.world.host(b.who));
+            run.world.network().clog(host_a, host_b, CLOGGED);
             say(run, b, 600_000)?;
-            run.wait(Duration::from_secs(1))?;
             let (parcel, target) = (run.parcel(Form::Text, 10), run.record.id(b.who).clone());
             run.ask_parcel(a, parcel, &target, None)?;
-            run.wait(Duration::from_secs(30))
+            run.wait(CLOGGED)
         },
     },
     Scenario {
@@ -105,5 +104,8 @@ fn say(run: &mut Run, visit: VisitId, size: usize) -> Result<(), String> {
 }
 
 const ACTIVE: Manner = Manner { passive: false, is_password_right: true, has_handshake: false };
+
+/// Long enough that nothing passes for a while, and not so long that the connection ends.
+const CLOGGED: Duration = Duration::from_secs(25);
 
 const MEETING_SECONDS_MAX: u32 = 30;
