@@ -33,18 +33,16 @@ pub(crate) const ALL: &[Scenario] = &[
             ..Options::quiet(ServiceKind::Ws)
         },
         play: |run| {
-            let (a, b) = two_members(run)?;
-            for mover in [a, b, a, b] {
-                run.world.roam(mover.who);
+            for (mover, leaver) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                let (a, b) = two_members(run)?;
+                run.wait(Duration::from_secs(5))?;
+                run.world.roam([a, b][mover].who);
                 run.wait(Duration::from_millis(180))?;
-                say(run, a, 20_000)?;
-                say(run, b, 20_000)?;
-                run.wait(Duration::from_secs(10))?;
+                run.leave([a, b][leaver])?;
+                run.wait(Duration::from_secs(60))?;
+                run.leave([a, b][1 - leaver])?;
             }
-            run.world.roam(a.who);
-            run.wait(Duration::from_millis(180))?;
-            run.leave(b)?;
-            run.wait(Duration::from_secs(60))
+            Ok(())
         },
     },
     Scenario {
