@@ -1,10 +1,14 @@
 //! What is known of a run: who is there, in which rooms, and what was said and done.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tristero_proto::{Event, PeerId, PingId, RequestId, RoomKey, SendId, Time};
 
+use super::options::FaultKind;
 use super::parcel::Parcel;
+use crate::network::NatId;
+use crate::relays::Relay;
 use crate::world::Who;
 
 /// A room that some have joined: its number.
@@ -75,8 +79,34 @@ pub(crate) enum Fact<'a> {
         who: Who,
         event: &'a Event,
     },
+    /// Something goes wrong: for so long, or for a moment.
+    Failing {
+        kind: FaultKind,
+        whom: &'a Whom,
+        lasts: Option<Duration>,
+    },
+    /// A relay takes links again.
+    Started {
+        relay: Relay,
+    },
+    /// What else was wrong with a relay is over.
+    Mended {
+        relay: Relay,
+    },
     /// Nothing goes wrong from now on.
     Healed,
+}
+
+/// Whom a fault is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// Everyone.
+    All,
+    /// One, or each of several.
+    Peers(Vec<Who>),
+    /// Those who are behind this NAT.
+    Behind(NatId),
+    Relay(Relay),
 }
 
 /// How a room is joined.
@@ -84,6 +114,13 @@ pub(crate) enum Fact<'a> {
 pub(crate) struct Manner {
     pub(crate) passive: bool,
     pub(crate) is_password_right: bool,
+}
+
+impl Manner {
+    /// Whether two who join so are to become members of each other.
+    pub(crate) fn goes_with(self, other: Manner) -> bool {
+        self.is_password_right == other.is_password_right && !(self.passive && other.passive)
+    }
 }
 
 /// What a request is answered with.
@@ -171,6 +208,9 @@ impl Record {
             | Fact::Asked { .. }
             | Fact::Answered { .. }
             | Fact::Pinged { .. }
+            | Fact::Failing { .. }
+            | Fact::Started { .. }
+            | Fact::Mended { .. }
             | Fact::Healed => {}
         }
     }
@@ -224,9 +264,6 @@ impl Record {
     /// Whether two visitors are to become members of each other.
     pub(crate) fn belong_together(&self, a: VisitId, b: VisitId) -> bool {
         let (of_a, of_b) = (&self.visits[&a], &self.visits[&b]);
-        a.who != b.who
-            && of_a.place == of_b.place
-            && of_a.manner.is_password_right == of_b.manner.is_password_right
-            && !(of_a.manner.passive && of_b.manner.passive)
+        a.who != b.who && of_a.place == of_b.place && of_a.manner.goes_with(of_b.manner)
     }
 }
