@@ -11,15 +11,18 @@ mod options;
 mod parcel;
 mod record;
 mod run;
+mod watch;
 
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
 
-use tristero_proto::Seed;
+use tristero_proto::{Seed, Time};
 
 use crate::trace::Trace;
 pub(crate) use options::Options;
 use run::Run;
 pub(crate) use run::{Failure, Outcome};
+use watch::Watcher;
 
 /// How a run is looked at.
 #[derive(Clone, Debug, Default)]
@@ -43,9 +46,17 @@ pub(crate) fn options(seed: u64) -> Options {
 
 /// Runs it. A panic is a failure like any other.
 pub(crate) fn run(seed: u64, look: &Look) -> Outcome {
+    run_watched(seed, look, None)
+}
+
+/// Runs it while somebody watches.
+pub(crate) fn run_watched(seed: u64, look: &Look, watcher: Option<Watcher>) -> Outcome {
     let run = || {
         let run = || {
-            Run::new(seed, options(seed), Trace::new(look.hashes_bytes), look.keeps_log).finish()
+            let trace = Trace::new(look.hashes_bytes);
+            let mut run = Run::new(seed, options(seed), trace, look.keeps_log);
+            watcher.into_iter().for_each(|watcher| run.watch(watcher));
+            run.finish()
         };
         match &look.traced {
             None => listen::while_listening(run),
@@ -53,10 +64,8 @@ pub(crate) fn run(seed: u64, look: &Look) -> Outcome {
         }
     };
     panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let what = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
-        let failure = Failure { check: "panic", at: Default::default(), what: what.to_owned() };
-        Outcome { digest: 0, lasted: Default::default(), failure: Some(failure), log: Vec::new() }
+        let failure = Some(Failure::of_panic(Time::ZERO, &*panic));
+        Outcome { digest: 0, lasted: Duration::ZERO, failure, log: Vec::new() }
     })
 }
 
