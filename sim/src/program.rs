@@ -3,7 +3,9 @@
 //! It is in the library because runs are, and no part of what the library promises.
 
 use std::cell::Cell;
+use std::fs::{self, File};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -12,6 +14,7 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::report;
 use crate::soak::{self, Look, Outcome, Traced};
 
 /// Soaks tristero in simulated bad nights, and replays what that found
@@ -28,6 +31,8 @@ enum Task {
     Soak(SoakArguments),
     /// Runs one seed
     Run(RunArguments),
+    /// Runs one seed, and writes a page that shows what happened
+    Report(ReportArguments),
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +61,16 @@ struct RunArguments {
     trace: Option<String>,
 }
 
+#[derive(Debug, Args)]
+struct ReportArguments {
+    /// Which
+    #[arg(long)]
+    seed: u64,
+    /// Where to write the page
+    #[arg(long, value_name = "FILE")]
+    html: PathBuf,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogChoice {
     /// Nothing
@@ -71,6 +86,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Soak(arguments) => soak(&arguments),
         Task::Run(arguments) => run(&arguments),
+        Task::Report(arguments) => report(&arguments),
     }
 }
 
@@ -98,6 +114,28 @@ fn run(arguments: &RunArguments) -> ExitCode {
     outcome.log.iter().skip(skipped).for_each(|line| println!("{line}"));
     println!("{:?} of virtual time, hash {:016x}", outcome.lasted, outcome.digest);
     tell(arguments.seed, &outcome)
+}
+
+fn report(arguments: &ReportArguments) -> ExitCode {
+    let ReportArguments { seed, html } = arguments;
+    println!("seed {seed}: {}", soak::options(*seed));
+    // Before the run, since nobody wants to wait for one that goes nowhere.
+    if let Err(error) = File::create(html) {
+        eprintln!("error: can't write {}: {error}", html.display());
+        return ExitCode::FAILURE;
+    }
+    let began = Instant::now();
+    let look = Look { keeps_log: true, hashes_bytes: true, traced: None };
+    let report = alone(*seed, || report::run(*seed, &look));
+    let page = report.page(began.elapsed());
+    if let Err(error) = fs::write(html, &page) {
+        eprintln!("error: can't write {}: {error}", html.display());
+        return ExitCode::FAILURE;
+    }
+    let outcome = &report.outcome;
+    println!("{:?} of virtual time, hash {:016x}", outcome.lasted, outcome.digest);
+    println!("{}: {} kB", html.display(), page.len().div_ceil(1_000));
+    tell(*seed, outcome)
 }
 
 fn tell(seed: u64, outcome: &Outcome) -> ExitCode {
@@ -170,11 +208,15 @@ fn run_seed(seed: u64, keeps_log: bool) -> Outcome {
     run_look(seed, &Look { keeps_log, hashes_bytes: true, traced: None })
 }
 
-/// Runs it on a thread of its own: generators that a thread keeps are new there.
 fn run_look(seed: u64, look: &Look) -> Outcome {
+    alone(seed, || soak::run(seed, look))
+}
+
+/// Runs it on a thread of its own: generators that a thread keeps are new there.
+fn alone<T: Send>(seed: u64, run: impl FnOnce() -> T + Send) -> T {
     let run = || {
         ENTROPY.set(seed);
-        soak::run(seed, look)
+        run()
     };
     thread::scope(|scope| scope.spawn(run).join()).expect("runs catch panics")
 }

@@ -19,7 +19,8 @@ pub(crate) const REFUSAL: &str = "not today";
 
 /// Messages go over one of these, so that one overtakes another.
 const MESSAGES: [&str; 3] = ["a", "b", "c"];
-const TRANSFERS: &str = "t";
+/// Transfers go over this.
+pub(crate) const TRANSFERS: &str = "t";
 const REQUESTS: &str = "r";
 
 /// A stream takes pieces of this size.

@@ -19,10 +19,13 @@ use std::time::Duration;
 use tristero_proto::{Seed, Time};
 
 use crate::trace::Trace;
-pub(crate) use options::Options;
+pub(crate) use apps::TRANSFERS;
+pub(crate) use options::{FaultKind, Home, Options, ServiceKind};
+pub(crate) use parcel::{Parcel, number_in, number_of};
+pub(crate) use record::{Fact, Manner, Place, Record, VisitId, Whom};
 use run::Run;
 pub(crate) use run::{Failure, Outcome};
-use watch::Watcher;
+pub(crate) use watch::{Watch, Watcher};
 
 /// How a run is looked at.
 #[derive(Clone, Debug, Default)]
