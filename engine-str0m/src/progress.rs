@@ -5,8 +5,6 @@
 //! for ever, and a sender would be told that all was handed over. So what is written has to be
 //! acknowledged, a little of it at least, or the connection is as good as silent.
 
-use std::time::Duration;
-
 use tristero_proto::Time;
 
 use crate::limits::{PROGRESS_INTERVAL, UNACKNOWLEDGED_MAX};

@@ -85,6 +85,7 @@ mod peer;
 pub mod program;
 mod queue;
 mod relays;
+mod report;
 mod soak;
 mod trace;
 mod world;

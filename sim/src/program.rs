@@ -5,8 +5,10 @@
 mod bench;
 
 use std::cell::Cell;
+use std::fs::{self, File};
 use std::io::IsTerminal;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -16,6 +18,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::report;
 use crate::soak::{self, Look, Night, Outcome, Traced};
 
 /// Soaks tristero in simulated bad nights, and replays what that found
@@ -32,6 +35,8 @@ enum Task {
     Soak(SoakArguments),
     /// Runs one seed, or a night that is written down
     Run(RunArguments),
+    /// Runs one of them, and writes a page that shows what happened
+    Report(ReportArguments),
     /// Connects a mesh, and says what that takes
     Bench(bench::BenchArguments),
 }
@@ -49,20 +54,36 @@ struct SoakArguments {
     keep_going: bool,
 }
 
+/// Which night
 #[derive(Debug, Args)]
-struct RunArguments {
+struct Which {
     /// The seed of a drawn night
     #[arg(long, required_unless_present = "scenario", conflicts_with = "scenario")]
     seed: Option<u64>,
     /// The name of a night that is written down
     #[arg(long, value_name = "NAME", value_parser = scenario_names())]
     scenario: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    #[command(flatten)]
+    which: Which,
     /// What to print of what happened
     #[arg(long, value_enum, default_value_t = LogChoice::Tail)]
     log: LogChoice,
     /// Prints what is logged too, by a filter such as `tristero_proto=debug`
     #[arg(long, value_name = "FILTER")]
     trace: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ReportArguments {
+    #[command(flatten)]
+    which: Which,
+    /// Where to write the page
+    #[arg(long, value_name = "FILE")]
+    html: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -80,6 +101,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Soak(arguments) => soak(&arguments),
         Task::Run(arguments) => run(&arguments),
+        Task::Report(arguments) => report(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     }
 }
@@ -92,7 +114,7 @@ fn scenario_names() -> PossibleValuesParser {
     PossibleValuesParser::new(known)
 }
 
-impl RunArguments {
+impl Which {
     fn night(&self) -> Night {
         let by_name = self.scenario.as_deref().and_then(Night::by_name);
         by_name.unwrap_or(Night::Drawn(self.seed.unwrap_or_default()))
@@ -100,7 +122,7 @@ impl RunArguments {
 }
 
 fn run(arguments: &RunArguments) -> ExitCode {
-    let night = arguments.night();
+    let night = arguments.which.night();
     println!("{night}: {}", night.options());
     let keeps_log = arguments.log != LogChoice::None;
     let outcome = match &arguments.trace {
@@ -124,6 +146,28 @@ fn run(arguments: &RunArguments) -> ExitCode {
     outcome.log.iter().skip(skipped).for_each(|line| println!("{line}"));
     println!("{:?} of virtual time, hash {:016x}", outcome.lasted, outcome.digest);
     tell(night, &outcome)
+}
+
+fn report(arguments: &ReportArguments) -> ExitCode {
+    let (night, html) = (arguments.which.night(), &arguments.html);
+    println!("{night}: {}", night.options());
+    // Before the run, since nobody wants to wait for one that goes nowhere.
+    if let Err(error) = File::create(html) {
+        eprintln!("error: can't write {}: {error}", html.display());
+        return ExitCode::FAILURE;
+    }
+    let began = Instant::now();
+    let look = Look { keeps_log: true, hashes_bytes: true, traced: None };
+    let report = alone(night, || report::run(night, &look));
+    let page = report.page(began.elapsed());
+    if let Err(error) = fs::write(html, &page) {
+        eprintln!("error: can't write {}: {error}", html.display());
+        return ExitCode::FAILURE;
+    }
+    let outcome = &report.outcome;
+    println!("{:?} of virtual time, hash {:016x}", outcome.lasted, outcome.digest);
+    println!("{}: {} kB", html.display(), page.len().div_ceil(1_000));
+    tell(night, outcome)
 }
 
 fn tell(night: Night, outcome: &Outcome) -> ExitCode {
@@ -204,11 +248,15 @@ fn run_night(night: Night, keeps_log: bool) -> Outcome {
     run_look(night, &Look { keeps_log, hashes_bytes: true, traced: None })
 }
 
-/// Runs it on a thread of its own: generators that a thread keeps are new there.
 fn run_look(night: Night, look: &Look) -> Outcome {
+    alone(night, || soak::run(night, look))
+}
+
+/// Runs it on a thread of its own: generators that a thread keeps are new there.
+fn alone<T: Send>(night: Night, run: impl FnOnce() -> T + Send) -> T {
     let run = || {
         ENTROPY.set(night.seed());
-        soak::run(night, look)
+        run()
     };
     thread::scope(|scope| scope.spawn(run).join()).expect("runs catch panics")
 }

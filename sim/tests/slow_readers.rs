@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use tristero::{Action, Config, IncomingError, NodeHandle, Room, RoomEvent, Unread};
+use tristero::{Action, Config, IncomingError, NodeHandle, Room, RoomEvent};
 use tristero_sim::{PeerOptions, SimRuntime, World, WsService};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -14,10 +14,10 @@ const FILE_BYTES: usize = 1_000_000;
 
 /// A peer of which so little may wait.
 fn slow_reader() -> PeerOptions {
-    let mut unread = Unread::default();
-    unread.messages = UNREAD_MAX;
-    unread.transfer_bytes = FILE_BYTES / 4;
-    PeerOptions { unread, ..PeerOptions::default() }
+    let mut options = PeerOptions::default();
+    options.unread.messages = UNREAD_MAX;
+    options.unread.transfer_bytes = FILE_BYTES / 4;
+    options
 }
 
 async fn meet(node: &NodeHandle, config: &Config) -> Room {

@@ -244,7 +244,8 @@ impl Relay {
         Relay(u32::try_from(number).expect("nobody makes so many relays"))
     }
 
-    fn number(self) -> usize {
+    /// From 0, in the order in which they were added.
+    pub(crate) fn number(self) -> usize {
         self.0 as usize
     }
 }

@@ -25,7 +25,8 @@ pub(crate) fn greeting_of(id: &PeerId) -> Payload {
 
 /// Messages go over one of these, so that one overtakes another.
 pub(super) const MESSAGES: [&str; 3] = ["a", "b", "c"];
-const TRANSFERS: &str = "t";
+/// Transfers go over this.
+pub(crate) const TRANSFERS: &str = "t";
 const REQUESTS: &str = "r";
 
 /// A stream takes pieces of this size.

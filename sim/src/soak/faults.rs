@@ -5,7 +5,7 @@ use std::time::Duration;
 use tristero_proto::{PeerId, Rng};
 
 use super::options::{FaultKind, Options, draw_conditions, index, number};
-use super::record::{Character, Fact};
+use super::record::{Character, Fact, Whom};
 use super::run::{Later, Run};
 use crate::network::{Conditions, HostId, Realm};
 use crate::relays::{Faults as RelayFaults, LinkFault, Relay};
@@ -53,19 +53,14 @@ impl Run {
         }
         let kind = self.options.faults[index(&mut self.faults.rng, self.options.faults.len())];
         let lasts = Duration::from_millis(number(&mut self.faults.rng, 500, 30_000).into());
-        self.log(|| format!("fault: {kind:?} for {lasts:?}"));
         match kind {
-            FaultKind::Partition => self.part(lasts),
-            FaultKind::OneWay => {
-                self.with_two_hosts(|run, a, b| run.world.network().cut_way(a, b, lasts));
-            }
-            FaultKind::Clog => {
-                self.with_two_hosts(|run, a, b| run.world.network().clog(a, b, lasts));
-            }
+            FaultKind::Partition => return self.part(lasts),
+            FaultKind::OneWay | FaultKind::Clog => return self.hurt_path(kind, lasts),
             FaultKind::Crash | FaultKind::Restart => return self.crash(kind, lasts),
             FaultKind::Sleep => return self.sleep(lasts),
             FaultKind::Roam => {
                 if let Some(who) = self.any_awake() {
+                    self.note_fault(kind, &Whom::Peers(vec![who]), None)?;
                     self.world.roam(who);
                     return self.observe();
                 }
@@ -73,17 +68,20 @@ impl Run {
             FaultKind::Move => {
                 if let Some(who) = self.any_awake() {
                     let realm = self.any_realm();
+                    self.note_fault(kind, &Whom::Peers(vec![who]), None)?;
                     self.world.roam_to(who, realm);
                     return self.observe();
                 }
             }
             FaultKind::Rebind => {
                 if let Realm::Behind(nat) = self.any_realm() {
+                    self.note_fault(kind, &Whom::Behind(nat), None)?;
                     self.world.network().forget_mappings(nat);
                 }
             }
             FaultKind::RelayCrash => {
                 let relay = self.any_relay();
+                self.note_fault(kind, &Whom::Relay(relay), Some(lasts))?;
                 self.world.stop_relay(relay);
                 self.end_later(Ending::StartRelay(relay), lasts);
             }
@@ -96,9 +94,11 @@ impl Run {
             | FaultKind::RelayRefusing
             | FaultKind::RelayRateLimit
             | FaultKind::RelayReplay
-            | FaultKind::RelayHostile => self.hurt_relay(kind, lasts),
+            | FaultKind::RelayHostile => return self.hurt_relay(kind, lasts),
             FaultKind::Weather => {
                 let conditions = draw_conditions(&mut self.faults.rng);
+                self.log(|| format!("{conditions:?}"));
+                self.note_fault(kind, &Whom::All, None)?;
                 self.world.network().set_conditions(conditions);
             }
         }
@@ -111,7 +111,6 @@ impl Run {
             return Ok(());
         };
         self.faults.going_on.swap_remove(place);
-        self.log(|| format!("over: {ending:?}"));
         match ending {
             Ending::Wake(who) => {
                 self.note(Fact::Woke { who: *who })?;
@@ -126,8 +125,12 @@ impl Run {
             Ending::Expel(who) if self.record.is_awake(*who) => self.end_process(*who)?,
             // It has crashed before.
             Ending::Expel(_) => {}
-            Ending::StartRelay(relay) => self.world.start_relay(*relay),
+            Ending::StartRelay(relay) => {
+                self.note(Fact::Started { relay: *relay })?;
+                self.world.start_relay(*relay);
+            }
             Ending::MendRelay(relay) => {
+                self.note(Fact::Mended { relay: *relay })?;
                 self.world.set_relay_faults(*relay, RelayFaults::default());
             }
         }
@@ -144,16 +147,44 @@ impl Run {
         self.note(Fact::Healed)
     }
 
-    fn part(&mut self, lasts: Duration) {
-        let hosts: Vec<HostId> = self.world.everyone().map(|who| self.world.host(who)).collect();
-        let one_side: Vec<HostId> =
-            hosts.into_iter().filter(|_| self.faults.rng.below(2) == 0).collect();
-        self.world.network().partition(&one_side, lasts);
+    fn note_fault(
+        &mut self,
+        kind: FaultKind,
+        whom: &Whom,
+        lasts: Option<Duration>,
+    ) -> Result<(), String> {
+        self.note(Fact::Failing { kind, whom, lasts })
+    }
+
+    fn part(&mut self, lasts: Duration) -> Result<(), String> {
+        let rng = &mut self.faults.rng;
+        let one_side: Vec<Who> = self.world.everyone().filter(|_| rng.below(2) == 0).collect();
+        let hosts: Vec<HostId> = one_side.iter().map(|who| self.world.host(*who)).collect();
+        self.note_fault(FaultKind::Partition, &Whom::Peers(one_side), Some(lasts))?;
+        self.world.network().partition(&hosts, lasts);
+        Ok(())
+    }
+
+    /// Has one way or both between two hosts be bad, if there are two.
+    fn hurt_path(&mut self, kind: FaultKind, lasts: Duration) -> Result<(), String> {
+        let (Some(a), Some(b)) = (self.any_awake(), self.any_awake()) else { return Ok(()) };
+        if a == b {
+            return Ok(());
+        }
+        self.note_fault(kind, &Whom::Peers(vec![a, b]), Some(lasts))?;
+        let (a, b) = (self.world.host(a), self.world.host(b));
+        if kind == FaultKind::OneWay {
+            self.world.network().cut_way(a, b, lasts);
+        } else {
+            self.world.network().clog(a, b, lasts);
+        }
+        Ok(())
     }
 
     fn crash(&mut self, kind: FaultKind, lasts: Duration) -> Result<(), String> {
         let Some(who) = self.any_awake() else { return Ok(()) };
         let id = (kind == FaultKind::Restart).then(|| self.record.id(who).clone());
+        self.note_fault(kind, &Whom::Peers(vec![who]), Some(lasts))?;
         let is_hostile = self.record.is_hostile(who);
         self.end_process(who)?;
         // Hostile peers come by themselves.
@@ -175,8 +206,9 @@ impl Run {
         if self.faults.going_on.iter().any(is_there) {
             return Ok(());
         }
-        let who = self.begin(None, Character::Hostile)?;
-        self.end_later(Ending::Expel(who), lasts * INTRUSION_FACTOR);
+        let (who, lasts) = (self.begin(None, Character::Hostile)?, lasts * INTRUSION_FACTOR);
+        self.note_fault(FaultKind::Intruder, &Whom::Peers(vec![who]), Some(lasts))?;
+        self.end_later(Ending::Expel(who), lasts);
         for place in 0..self.options.rooms {
             self.join(who, place)?;
         }
@@ -189,6 +221,7 @@ impl Run {
         if self.record.is_hostile(who) {
             return Ok(());
         }
+        self.note_fault(FaultKind::Sleep, &Whom::Peers(vec![who]), Some(lasts))?;
         self.note(Fact::Slept { who })?;
         self.world.sleep(who);
         self.end_later(Ending::Wake(who), lasts);
@@ -202,10 +235,10 @@ impl Run {
     }
 
     /// Has one thing be wrong with a relay, unless something is.
-    fn hurt_relay(&mut self, kind: FaultKind, lasts: Duration) {
+    fn hurt_relay(&mut self, kind: FaultKind, lasts: Duration) -> Result<(), String> {
         let relay = self.any_relay();
         if self.faults.going_on.contains(&Ending::MendRelay(relay)) {
-            return;
+            return Ok(());
         }
         let faults = RelayFaults::default();
         let percent = u8::try_from(number(&mut self.faults.rng, 10, 60)).unwrap_or(10);
@@ -232,11 +265,13 @@ impl Run {
             | FaultKind::Rebind
             | FaultKind::Move
             | FaultKind::Intruder
-            | FaultKind::Weather => return,
+            | FaultKind::Weather => return Ok(()),
         };
         self.log(|| format!("{relay:?}: {faults:?}"));
+        self.note_fault(kind, &Whom::Relay(relay), Some(lasts))?;
         self.world.set_relay_faults(relay, faults);
         self.end_later(Ending::MendRelay(relay), lasts);
+        Ok(())
     }
 
     fn any_relay(&mut self) -> Relay {
@@ -247,16 +282,6 @@ impl Run {
         let awake: Vec<Who> = self.awake().collect();
         let picked = index(&mut self.faults.rng, awake.len().max(1));
         awake.get(picked).copied()
-    }
-
-    fn with_two_hosts(&mut self, act: impl FnOnce(&mut Run, HostId, HostId)) {
-        let (a, b) = (self.any_awake(), self.any_awake());
-        if let (Some(a), Some(b)) = (a, b)
-            && a != b
-        {
-            let (a, b) = (self.world.host(a), self.world.host(b));
-            act(self, a, b);
-        }
     }
 
     fn end_later(&mut self, ending: Ending, lasts: Duration) {

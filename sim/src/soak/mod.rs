@@ -13,13 +13,22 @@ mod parcel;
 mod record;
 mod run;
 mod scenarios;
+mod watch;
 
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
+
+use tristero_proto::Time;
 
 use crate::trace::Trace;
+pub(crate) use apps::TRANSFERS;
 pub(crate) use night::Night;
+pub(crate) use options::{FaultKind, Home, Options, ServiceKind};
+pub(crate) use parcel::{Parcel, number_in, number_of};
+pub(crate) use record::{Character, Fact, Manner, Place, Record, VisitId, Whom};
 use run::Run;
 pub(crate) use run::{Failure, Outcome};
+pub(crate) use watch::{Watch, Watcher};
 
 /// How a run is looked at.
 #[derive(Clone, Debug, Default)]
@@ -38,18 +47,25 @@ pub(crate) struct Traced(pub(crate) tracing::Dispatch);
 
 /// Runs it. A panic is a failure like any other.
 pub(crate) fn run(night: Night, look: &Look) -> Outcome {
+    run_watched(night, look, None)
+}
+
+/// Runs it while somebody watches.
+pub(crate) fn run_watched(night: Night, look: &Look, watcher: Option<Watcher>) -> Outcome {
     let run = || {
-        let run = || Run::new(night, Trace::new(look.hashes_bytes), look.keeps_log).finish();
+        let run = || {
+            let mut run = Run::new(night, Trace::new(look.hashes_bytes), look.keeps_log);
+            watcher.into_iter().for_each(|watcher| run.watch(watcher));
+            run.finish()
+        };
         match &look.traced {
             None => listen::while_listening(run),
             Some(Traced(dispatch)) => tracing::dispatcher::with_default(dispatch, run),
         }
     };
     panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let what = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
-        let failure = Failure { check: "panic", at: Default::default(), what: what.to_owned() };
-        Outcome { digest: 0, lasted: Default::default(), failure: Some(failure), log: Vec::new() }
+        let failure = Some(Failure::of_panic(Time::ZERO, &*panic));
+        Outcome { digest: 0, lasted: Duration::ZERO, failure, log: Vec::new() }
     })
 }
 

@@ -1,10 +1,14 @@
 //! What is known of a run: who is there, in which rooms, and what was said and done.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tristero_proto::{Event, HandshakeId, PeerId, PingId, RequestId, RoomKey, SendId, Time};
 
+use super::options::FaultKind;
 use super::parcel::Parcel;
+use crate::network::NatId;
+use crate::relays::Relay;
 use crate::world::Who;
 
 /// A room that some have joined: its number.
@@ -81,6 +85,20 @@ pub(crate) enum Fact<'a> {
         who: Who,
         event: &'a Event,
     },
+    /// Something goes wrong: for so long, or for a moment.
+    Failing {
+        kind: FaultKind,
+        whom: &'a Whom,
+        lasts: Option<Duration>,
+    },
+    /// A relay takes links again.
+    Started {
+        relay: Relay,
+    },
+    /// What else was wrong with a relay is over.
+    Mended {
+        relay: Relay,
+    },
     /// Nothing goes wrong from now on.
     Healed,
 }
@@ -93,6 +111,18 @@ pub(crate) enum Character {
     Hostile,
 }
 
+/// Whom a fault is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// Everyone.
+    All,
+    /// One, or each of several.
+    Peers(Vec<Who>),
+    /// Those who are behind this NAT.
+    Behind(NatId),
+    Relay(Relay),
+}
+
 /// How a room is joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Manner {
@@ -100,6 +130,13 @@ pub(crate) struct Manner {
     pub(crate) is_password_right: bool,
     /// Whether the application decides who becomes a member.
     pub(crate) has_handshake: bool,
+}
+
+impl Manner {
+    /// Whether two who join so are to become members of each other.
+    pub(crate) fn goes_with(self, other: Manner) -> bool {
+        self.is_password_right == other.is_password_right && !(self.passive && other.passive)
+    }
 }
 
 /// What a request is answered with.
@@ -190,6 +227,9 @@ impl Record {
             | Fact::Asked { .. }
             | Fact::Answered { .. }
             | Fact::Pinged { .. }
+            | Fact::Failing { .. }
+            | Fact::Started { .. }
+            | Fact::Mended { .. }
             | Fact::Healed => {}
         }
     }
@@ -253,9 +293,6 @@ impl Record {
     /// Whether two visitors are to become members of each other.
     pub(crate) fn belong_together(&self, a: VisitId, b: VisitId) -> bool {
         let (of_a, of_b) = (&self.visits[&a], &self.visits[&b]);
-        a.who != b.who
-            && of_a.place == of_b.place
-            && of_a.manner.is_password_right == of_b.manner.is_password_right
-            && !(of_a.manner.passive && of_b.manner.passive)
+        a.who != b.who && of_a.place == of_b.place && of_a.manner.goes_with(of_b.manner)
     }
 }

@@ -1,7 +1,9 @@
 //! One run: a time of trouble in which nothing may break, then a healed world in which everything
 //! has to come right.
 
+use std::any::Any;
 use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use tristero_proto::{NodeConfig, PeerId, RelayConfig, Rng, Seed, Time};
@@ -12,6 +14,7 @@ use super::faults::{Ending, Faults};
 use super::night::Night;
 use super::options::{Options, ServiceKind, index};
 use super::record::{Character, Fact, Record, State};
+use super::watch::Watcher;
 use crate::network::{Family, Realm};
 use crate::peer::PeerOptions;
 use crate::queue::Queue;
@@ -33,6 +36,7 @@ pub(super) struct Run {
     checks: Vec<Box<dyn Check>>,
     next_look: Time,
     log: Option<VecDeque<String>>,
+    watcher: Option<Watcher>,
     skew: Rng,
     /// The networks behind NATs that peers may be in.
     pub(super) homes: Vec<Realm>,
@@ -71,6 +75,15 @@ pub(crate) struct Failure {
     pub(crate) what: String,
 }
 
+impl Failure {
+    /// That of a run which panicked.
+    pub(super) fn of_panic(at: Time, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let what = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
+        Failure { check: "panic", at, what: what.to_owned() }
+    }
+}
+
 impl Run {
     /// A run that has not begun.
     pub(super) fn new(night: Night, trace: Trace, keeps_log: bool) -> Self {
@@ -96,19 +109,31 @@ impl Run {
             checks: checks::all(),
             next_look: Time::ZERO,
             log: keeps_log.then(VecDeque::new),
+            watcher: None,
             skew: seed.rng("clock skew"),
             options,
         }
     }
 
-    /// Runs it to its end.
+    /// Has somebody watch it.
+    pub(super) fn watch(&mut self, watcher: Watcher) {
+        watcher.borrow_mut().begin(&self.relays);
+        self.watcher = Some(watcher);
+    }
+
+    /// Runs it to its end. A panic is an end too, and what was logged before it is kept.
     pub(super) fn finish(mut self) -> Outcome {
-        let failure = self.play().err().map(|what| {
-            let (check, what) = what.split_once(": ").unwrap_or(("application", &what));
-            let check = self.checks.iter().map(|known| known.name()).find(|name| *name == check);
-            let (at, what) = (self.world.now(), what.to_owned());
-            Failure { check: check.unwrap_or("application"), at, what }
-        });
+        let played = panic::catch_unwind(AssertUnwindSafe(|| self.play()));
+        let at = self.world.now();
+        let failure = match played {
+            Ok(played) => played.err().map(|what| {
+                let (check, what) = what.split_once(": ").unwrap_or(("application", &what));
+                let mut checks = self.checks.iter().map(|known| known.name());
+                let check = checks.find(|name| *name == check).unwrap_or("application");
+                Failure { check, at, what: what.to_owned() }
+            }),
+            Err(panic) => Some(Failure::of_panic(at, &*panic)),
+        };
         Outcome {
             digest: self.world.digest(),
             lasted: self.world.now().since_epoch(),
@@ -266,6 +291,9 @@ impl Run {
             return Ok(());
         }
         self.next_look = self.record.now + LOOK_INTERVAL;
+        if let Some(watcher) = &self.watcher {
+            watcher.borrow_mut().look(&self.world, &self.record);
+        }
         for check in &mut self.checks {
             let name = check.name();
             check.look(&self.world, &self.record).map_err(|what| format!("{name}: {what}"))?;
@@ -278,6 +306,9 @@ impl Run {
         self.record.now = self.world.now();
         tracing::debug!(at = ?self.record.now, ?fact);
         self.log(|| format!("{fact:?}"));
+        if let Some(watcher) = &self.watcher {
+            watcher.borrow_mut().see(fact, &self.record);
+        }
         for check in &mut self.checks {
             let name = check.name();
             check.see(fact, &self.record).map_err(|what| format!("{name}: {what}"))?;
