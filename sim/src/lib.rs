@@ -77,6 +77,7 @@
 //! has to repeat leaves that to applications.
 
 mod app;
+mod js;
 mod network;
 mod null_dtls;
 mod peer;
@@ -89,6 +90,7 @@ mod trace;
 mod world;
 
 pub use app::{App, Elapsed, SimRuntime, Sleep};
+pub use js::JsPeer;
 pub use network::{
     Conditions, Counters, DISTURBANCE_MIN, Dependence, Extent, Family, HostId, Loss, Nat, NatId,
     Network, Ports, Realm,

@@ -18,9 +18,9 @@ use crate::world::Who;
 pub(crate) const REFUSAL: &str = "not today";
 
 /// Messages go over one of these, so that one overtakes another.
-const MESSAGES: [&str; 3] = ["a", "b", "c"];
-const TRANSFERS: &str = "t";
-const REQUESTS: &str = "r";
+pub(super) const MESSAGES: [&str; 3] = ["a", "b", "c"];
+pub(super) const TRANSFERS: &str = "t";
+pub(super) const REQUESTS: &str = "r";
 
 /// A stream takes pieces of this size.
 const PIECE_BYTES: usize = 30_000;
@@ -28,7 +28,7 @@ const PIECE_BYTES: usize = 30_000;
 /// The state of all applications.
 #[derive(Debug)]
 pub(super) struct Apps {
-    rng: Rng,
+    pub(super) rng: Rng,
     parcels: u64,
     /// Transfers that are fed, and how much of each was.
     streams: BTreeMap<(VisitId, SendId), (Parcel, usize)>,
@@ -62,6 +62,9 @@ impl Run {
             return self.join(who, place);
         }
         let visit = visits[index(&mut self.apps.rng, visits.len())];
+        if self.record.is_js(who) {
+            return self.act_in_js(visit);
+        }
         match self.apps.rng.below(40) {
             0 => self.leave(visit),
             1..=4 => self.ping(visit),
@@ -76,11 +79,12 @@ impl Run {
         if self.record.visit_of(place, self.record.id(who)).is_some() {
             return Ok(());
         }
+        let is_js = self.record.is_js(who);
         let rng = &mut self.apps.rng;
         let options = &self.options;
         let mut is_one_of = |percent: u32| rng.below(100) < u64::from(percent);
         let manner = Manner {
-            passive: is_one_of(options.passive_percent),
+            passive: is_one_of(options.passive_percent) && !is_js,
             is_password_right: !(options.has_password && is_one_of(options.wrong_password_percent)),
         };
         let password = match (options.has_password, manner.is_password_right) {
@@ -105,6 +109,9 @@ impl Run {
     }
 
     fn register(&mut self, visit: VisitId, action: &str, kind: ActionKind) -> Result<(), String> {
+        if self.record.is_js(visit.who) {
+            return self.register_in_js(visit, action, kind);
+        }
         let options = ActionOptions { kind, progress: false };
         let registered = self
             .world
@@ -202,6 +209,10 @@ impl Run {
                 };
                 self.note(Fact::Answered { number, with })?;
                 let call = request.call;
+                if self.record.is_js(who) {
+                    self.world.with_js(who, |js, now| js.respond(*room, call, answer, now));
+                    return Ok(());
+                }
                 self.world.with(who, |node, now| node.respond(*room, call, answer, now));
                 Ok(())
             }
@@ -231,7 +242,7 @@ impl Run {
         Ok(())
     }
 
-    fn draw_parcel(&mut self, form: Option<Form>) -> Parcel {
+    pub(super) fn draw_parcel(&mut self, form: Option<Form>) -> Parcel {
         let Apps { rng, parcels, .. } = &mut self.apps;
         *parcels += 1;
         let form = form.unwrap_or([Form::Text, Form::Json, Form::Binary][index(rng, 3)]);
@@ -243,7 +254,7 @@ impl Run {
     }
 
     /// Everyone or some, as an option and as a list.
-    fn draw_targets(&mut self, visit: VisitId) -> (Option<Vec<PeerId>>, Vec<PeerId>) {
+    pub(super) fn draw_targets(&mut self, visit: VisitId) -> (Option<Vec<PeerId>>, Vec<PeerId>) {
         let mut members: Vec<PeerId> = self.record.visits[&visit].members.keys().cloned().collect();
         if self.apps.rng.below(2) == 0 {
             return (None, members);
@@ -253,6 +264,6 @@ impl Run {
     }
 }
 
-fn name(action: &str) -> ActionName {
+pub(super) fn name(action: &str) -> ActionName {
     ActionName::new(action).expect("it is short")
 }

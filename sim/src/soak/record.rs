@@ -24,6 +24,7 @@ pub(crate) enum Fact<'a> {
     Began {
         who: Who,
         id: &'a PeerId,
+        kind: Kind,
     },
     /// A process ended without a goodbye.
     Crashed {
@@ -79,6 +80,14 @@ pub(crate) enum Fact<'a> {
     Healed,
 }
 
+/// What a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Node,
+    /// Trystero in JavaScript, to which some promises are less: each check says where.
+    Js,
+}
+
 /// How a room is joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Manner {
@@ -108,6 +117,7 @@ pub(crate) struct Record {
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) id: PeerId,
+    pub(crate) kind: Kind,
     pub(crate) state: State,
     /// Since when.
     pub(crate) since: Time,
@@ -137,8 +147,9 @@ pub(crate) struct Visit {
 impl Record {
     pub(crate) fn note(&mut self, fact: Fact<'_>) {
         match fact {
-            Fact::Began { who, id } => {
-                let known = Known { id: id.clone(), state: State::Awake, since: self.now };
+            Fact::Began { who, id, kind } => {
+                let (id, state) = (id.clone(), State::Awake);
+                let known = Known { id, kind, state, since: self.now };
                 self.peers.insert(who, known);
             }
             Fact::Crashed { who } => {
@@ -200,6 +211,10 @@ impl Record {
     /// The id of a process.
     pub(crate) fn id(&self, who: Who) -> &PeerId {
         &self.peers[&who].id
+    }
+
+    pub(crate) fn is_js(&self, who: Who) -> bool {
+        self.peers[&who].kind == Kind::Js
     }
 
     pub(crate) fn is_awake(&self, who: Who) -> bool {

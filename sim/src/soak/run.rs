@@ -10,7 +10,7 @@ use super::apps::Apps;
 use super::checks::{self, Check};
 use super::faults::{Ending, Faults};
 use super::options::{Options, ServiceKind, index};
-use super::record::{Fact, Record, State};
+use super::record::{Fact, Kind, Record, State};
 use crate::network::{Family, Realm};
 use crate::peer::PeerOptions;
 use crate::queue::Queue;
@@ -191,9 +191,13 @@ impl Run {
         let config = NodeConfig { self_id: id, ..NodeConfig::default() };
         let options = PeerOptions { config, clock_skew_millis: skew, ..PeerOptions::default() };
         let options = self.place(options);
-        let who = self.world.add_peer(options);
+        let kind = self.next_kind();
+        let who = match kind {
+            Kind::Node => self.world.add_peer(options),
+            Kind::Js => self.world.add_js_peer(options),
+        };
         let id = self.world.id(who);
-        self.note(Fact::Began { who, id: &id })?;
+        self.note(Fact::Began { who, id: &id, kind })?;
         Ok(who)
     }
 
