@@ -223,6 +223,7 @@ impl JsPeer {
             let peer = shared.peer.clone();
             for outgoing in shared.abandon() {
                 self.settle_send(&outgoing, &peer, Some(SendFailure::Stalled), now);
+                self.cut_short.insert(peer.clone());
             }
         }
     }

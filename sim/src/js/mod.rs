@@ -16,7 +16,7 @@ mod meeting;
 mod relay;
 mod room;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tristero_proto::crypto::RoomToken;
@@ -55,6 +55,8 @@ pub struct JsPeer {
     peers: BTreeMap<ConnId, Shared>,
     /// When it is said that a room was left.
     farewells: VecDeque<(Time, String, RoomToken)>,
+    /// To whom it has not sent all that it said, because a channel was full for too long.
+    cut_short: BTreeSet<PeerId>,
     outputs: VecDeque<Output>,
     ids: u64,
 }
@@ -80,6 +82,7 @@ impl JsPeer {
             early: VecDeque::new(),
             peers: BTreeMap::new(),
             farewells: VecDeque::new(),
+            cut_short: BTreeSet::new(),
             outputs: VecDeque::new(),
             ids: 0,
         }
@@ -144,6 +147,12 @@ impl JsPeer {
     pub fn has_given_up_all_relays(&self, key: RoomKey) -> bool {
         let room = self.rooms.get(&key);
         room.is_some_and(|room| room.relays.iter().all(|it| self.relays[*it].is_given_up()))
+    }
+
+    /// The peers to which it ever dropped something, because their channel was full for too long. It
+    /// drops questions, answers and goodbyes too, and tells nobody.
+    pub fn has_cut_short(&self) -> &BTreeSet<PeerId> {
+        &self.cut_short
     }
 
     pub(crate) fn handle_input(&mut self, input: Input<'_>, now: Time) {

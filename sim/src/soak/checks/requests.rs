@@ -1,4 +1,7 @@
 //! A request is answered exactly once, with what its handler said, and a ping too.
+//!
+//! JavaScript drops what waits for a channel that is full for too long. Where that was a ping or an
+//! answer, who asked may wait until one of them leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,8 +59,10 @@ impl Check for Requests {
         Ok(())
     }
 
-    fn pending(&self, _: &World, record: &Record) -> Option<String> {
-        let is_open = |visit: &VisitId| record.visits[visit].until.is_none();
+    fn pending(&self, world: &World, record: &Record) -> Option<String> {
+        let is_open = |visit: &VisitId| {
+            record.visits[visit].until.is_none() && !may_wait_in_vain(visit.who, world, record)
+        };
         let asked = self.asked.iter().find(|((visit, _), asked)| !asked.is_over && is_open(visit));
         let ping = self.pings.iter().find(|(visit, _)| is_open(visit));
         asked
@@ -69,6 +74,14 @@ impl Check for Requests {
             })
             .or_else(|| ping.map(|(visit, ping)| format!("{:?} has no end of {ping:?}", visit.who)))
     }
+}
+
+/// Whether somebody in JavaScript dropped something to this peer, or that did to others.
+fn may_wait_in_vain(who: Who, world: &World, record: &Record) -> bool {
+    let id = record.id(who);
+    record.peers.keys().filter_map(|other| Some((*other, world.js(*other)?))).any(|(other, js)| {
+        js.has_cut_short().contains(id) || other == who && !js.has_cut_short().is_empty()
+    })
 }
 
 impl Requests {
