@@ -356,7 +356,7 @@ impl<E: Engine> Node<E> {
                 if !peer.is_attached(key) {
                     return peer.hold(token, chunk);
                 }
-                peer.on_heard();
+                peer.on_said(key);
                 let id = peer.id.clone();
                 if let Some(joined) = self.rooms.get_mut(&key) {
                     joined.room.on_chunk(&id, &chunk, now);

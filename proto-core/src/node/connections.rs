@@ -187,12 +187,17 @@ impl<E: Engine> Node<E> {
         if let Some(key) = asked {
             peer.on_probed(*key, now);
             self.touched.insert(Part::Room(*key));
+        } else if let (true, Some(key)) = (peer.is_silent(), rooms.first()) {
+            // Its admission is under way, and was answered by nothing yet: it is as good as a
+            // question. Without this one that JavaScript has given up would be tried for ever,
+            // because each offer of it begins its admission anew.
+            peer.on_probed(*key, now);
         } else if rooms.is_empty() {
             debug!(peer = %id, "replaces a connection that no room uses");
             self.engine.close(conn, now);
             self.touched.insert(Part::Engine);
         }
-        // Otherwise its admission is under way, and has a time limit of its own.
+        // Otherwise it talks to us, and its admission has a time limit of its own.
         self.touched.insert(Part::Peer(conn));
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Peer {
     pub(crate) outbox: Outbox,
     remote_rooms: BTreeSet<RoomToken>,
     attached: BTreeSet<RoomKey>,
+    /// Rooms among them in which nothing of it was heard yet.
+    silent: BTreeSet<RoomKey>,
     early: EarlyFrames,
     /// Since when no room uses the connection, and how long that may be so.
     idle_since: Option<Time>,
@@ -90,6 +92,7 @@ impl Peer {
             outbox: Outbox::new(limits.outbox_transmissions),
             remote_rooms: BTreeSet::new(),
             attached: BTreeSet::new(),
+            silent: BTreeSet::new(),
             early: EarlyFrames::new(limits),
             idle_since: Some(now),
             idle_ttl,
@@ -154,9 +157,20 @@ impl Peer {
         self.probe.take().map(|probe| probe.signals).unwrap_or_default()
     }
 
-    /// It does, or talks to us in a room, which nobody does who has given us up.
+    /// It does.
     pub(crate) fn on_heard(&mut self) {
         self.probe = None;
+    }
+
+    /// It talks to us in a room, which nobody does who has given us up.
+    pub(crate) fn on_said(&mut self, room: RoomKey) {
+        self.silent.remove(&room);
+        self.on_heard();
+    }
+
+    /// Whether nothing of it was heard in any room since it was attached.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.attached.is_subset(&self.silent)
     }
 
     /// A room did not admit it.
@@ -188,7 +202,11 @@ impl Peer {
             return None;
         }
         self.idle_since = None;
-        Some(self.early.take(token))
+        let early = self.early.take(token);
+        if early.is_empty() {
+            self.silent.insert(room);
+        }
+        Some(early)
     }
 
     /// Detaches a room. The connection stays, for a while.
@@ -196,6 +214,7 @@ impl Peer {
         if self.attached.remove(&room) && self.attached.is_empty() {
             self.idle_since = Some(now);
         }
+        self.silent.remove(&room);
         // Nothing is answered there any more.
         self.probe.take_if(|probe| probe.room == room);
         self.early.take(token);
