@@ -277,6 +277,24 @@ fn a_peer_that_javascript_has_dropped_meets_it_again() {
     }
 }
 
+/// The same, where ours is about to let it into a room that it said it was in.
+#[test]
+fn a_peer_that_javascript_has_dropped_is_met_in_another_room() {
+    for ids in IDS {
+        let mut pair = Pair::met(9, Kind::Ws, ids);
+        let ((ours, room), (js, _)) = (pair.ours, pair.js);
+        let other = RoomConfig { room_id: "other".into(), ..pair.config.clone() };
+        pair.js = (js, pair.world.join(js, other.clone()).unwrap());
+        pair.world.run_for(secs(1));
+        let hosts = [ours, js].map(|who| pair.world.host(who));
+        pair.world.network().cut_way(hosts[0], hosts[1], secs(12));
+        assert!(pair.hears(js, secs(12), farewell).is_some());
+        pair.world.with(ours, |node, now| node.leave(room, now));
+        pair.ours = (ours, pair.world.join(ours, other).unwrap());
+        assert!(pair.has_met(secs(20)), "{ids:?}");
+    }
+}
+
 #[test]
 fn they_meet_again_after_a_partition() {
     for (seed, kind) in (10..).zip(KINDS) {

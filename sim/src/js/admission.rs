@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tristero_proto::crypto::password_proof;
 use tristero_proto::wire::Payload;
-use tristero_proto::{ConnId, Event, JoinFailure, LeaveReason, PeerId, RoomKey, Time};
+use tristero_proto::{ConnId, Event, JoinFailure, LeaveReason, PeerId, RoomKey, Seed, Time};
 
 use super::JsPeer;
 use super::room::{Pair, Room};
@@ -58,7 +58,7 @@ impl JsPeer {
         let is_initiator = self.self_id < peer;
         let own = match (room.password.is_empty(), is_initiator) {
             (true, _) => Step::Ready,
-            (false, true) => Step::Proof { challenge: self.rng.alphanumeric(CHALLENGE_LENGTH) },
+            (false, true) => Step::Proof { challenge: question(&self.seed, room, &peer) },
             (false, false) => Step::Challenge,
         };
         let asked = match &own {
@@ -158,6 +158,13 @@ impl JsPeer {
         let room = self.rooms.get_mut(&key)?;
         room.pairs.get_mut(peer).map(|pair| &mut pair.admission)
     }
+}
+
+/// What a peer is asked in a room. Whether JavaScript asks the same again is not known. Were it
+/// something new each time, then the answer to one question could be held until the next one is
+/// asked, and so on for ever.
+fn question(seed: &Seed, room: &Room, peer: &PeerId) -> String {
+    seed.rng(&format!("question to {peer} in {}", room.root)).alphanumeric(CHALLENGE_LENGTH)
 }
 
 fn proof(room: &Room, challenge: &str) -> String {

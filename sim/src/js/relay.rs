@@ -63,7 +63,8 @@ enum Stage {
     /// The relay has not got the subscription yet.
     Awaited,
     Begun {
-        next: Time,
+        /// When an announce was tried last, or could be for the first time.
+        last: Time,
         /// How many announces were tried, and whether one went out.
         tried: usize,
         has_succeeded: bool,
@@ -264,7 +265,7 @@ impl Relay {
         match &mut announcer.stage {
             Stage::Awaited => {
                 let (tried, has_succeeded) = (0, false);
-                announcer.stage = Stage::Begun { next: now, tried, has_succeeded, link: current };
+                announcer.stage = Stage::Begun { last: now, tried, has_succeeded, link: current };
             }
             Stage::Begun { link, .. } if *link != current => {
                 *link = current;
@@ -285,21 +286,24 @@ impl Announcer {
     fn due(&self) -> Option<Time> {
         match self.stage {
             Stage::Awaited => None,
-            Stage::Begun { next, .. } => Some(next.max(self.held_until)),
+            Stage::Begun { last, tried, has_succeeded, .. } => {
+                let pause = match tried.checked_sub(1).map(|burst| BURST.get(burst)) {
+                    None => Duration::ZERO,
+                    Some(Some(pause)) => *pause,
+                    Some(None) if !has_succeeded => RETRY,
+                    Some(None) => self.interval,
+                };
+                Some((last + pause.min(self.interval)).max(self.held_until))
+            }
         }
     }
 
     /// An announce was made, or could not be.
     fn advance(&mut self, is_made: bool, now: Time) {
-        let Stage::Begun { next, tried, has_succeeded, .. } = &mut self.stage else { return };
+        let Stage::Begun { last, tried, has_succeeded, .. } = &mut self.stage else { return };
         *has_succeeded |= is_made;
-        let pause = match BURST.get(*tried) {
-            Some(pause) => *pause,
-            None if !*has_succeeded => RETRY,
-            None => self.interval,
-        };
         *tried += 1;
-        *next = now + pause.min(self.interval);
+        *last = now;
     }
 }
 

@@ -191,7 +191,7 @@ impl Run {
         let target = &members[index(&mut self.apps.rng, members.len())];
         let pinged = self.world.with(visit.who, |node, now| node.ping(visit.room, target, now));
         match pinged {
-            Some(Ok(ping)) => self.note(Fact::Pinged { visit, ping }),
+            Some(Ok(ping)) => self.note(Fact::Pinged { visit, ping, target }),
             // So many pings at once are refused.
             Some(Err(_)) | None => Ok(()),
         }

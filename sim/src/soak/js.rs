@@ -83,7 +83,7 @@ impl Run {
         let Some(target) = self.draw_member(visit) else { return Ok(()) };
         let pinged = self.world.with_js(visit.who, |js, now| js.ping(visit.room, &target, now));
         match pinged {
-            Some(ping) => self.note(Fact::Pinged { visit, ping }),
+            Some(ping) => self.note(Fact::Pinged { visit, ping, target: &target }),
             None => Ok(()),
         }
     }

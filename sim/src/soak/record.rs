@@ -70,6 +70,7 @@ pub(crate) enum Fact<'a> {
     Pinged {
         visit: VisitId,
         ping: PingId,
+        target: &'a PeerId,
     },
     /// A peer was told something.
     Told {
@@ -215,6 +216,11 @@ impl Record {
 
     pub(crate) fn is_js(&self, who: Who) -> bool {
         self.peers[&who].kind == Kind::Js
+    }
+
+    /// Whether a process with this id was ever in JavaScript.
+    pub(crate) fn was_js(&self, id: &PeerId) -> bool {
+        self.peers.values().any(|known| known.id == *id && known.kind == Kind::Js)
     }
 
     pub(crate) fn is_awake(&self, who: Who) -> bool {

@@ -1,6 +1,6 @@
 //! When all is healed, everyone who belongs together and can connect is together.
 //!
-//! Whether two in JavaScript meet is not our affair. One in JavaScript closes a relay for good that
+//! Whether two in JavaScript meet and part is not our affair. One in JavaScript closes a relay for good that
 //! it could not reach six times in a row; without any it is met by nobody.
 
 use super::Check;
@@ -41,8 +41,8 @@ impl Check for Mesh {
             if world.members(a.who, a.room) != members {
                 return Some(format!("{:?} was told of other members than it has", a.who));
             }
-            if let Some(ghost) = members.iter().find(|id| record.visit_of(of_a.place, id).is_none())
-            {
+            let mut ghosts = members.iter().filter(|id| record.visit_of(of_a.place, id).is_none());
+            if let Some(ghost) = ghosts.find(|id| !record.is_js(a.who) || !record.was_js(id)) {
                 return Some(format!("{ghost} is still a member for {:?}", a.who));
             }
         }
