@@ -214,9 +214,11 @@ impl Peer {
         if self.attached.remove(&room) && self.attached.is_empty() {
             self.idle_since = Some(now);
         }
-        self.silent.remove(&room);
-        // Nothing is answered there any more.
-        self.probe.take_if(|probe| probe.room == room);
+        // Nothing is answered there any more. Whoever said nothing at all has not shown by that that
+        // it hears us.
+        if !self.silent.remove(&room) {
+            self.probe.take_if(|probe| probe.room == room);
+        }
         self.early.take(token);
     }
 
