@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tracing::debug;
 use tristero_proto::crypto::{OpenError, Topic};
 use tristero_proto::engine::{ConnOptions, DescriptionKind, Engine};
 use tristero_proto::signaling::{BulkOffers, Publication, SessionInput};
@@ -63,7 +64,10 @@ impl JsPeer {
             return;
         };
         let from = signal.from;
-        if let Some(conn) = self.connection_in(key, &from) {
+        let connection = self.connection_in(key, &from);
+        let body = std::mem::discriminant(&signal.body);
+        debug!(at = ?now, me = %self.self_id, %from, ?body, ?connection, "signal");
+        if let Some(conn) = connection {
             // Signals of a connected peer are ignored, but that an announce attaches it.
             if matches!(signal.body, SignalBody::Announce) {
                 self.attach(key, conn, now);
@@ -281,10 +285,9 @@ impl JsPeer {
             return;
         };
         let Some(sdp) = self.open(key, peer, sealed, JoinFailure::AnswerPassword) else { return };
-        let offer_id = match (self.bulk.remove(&conn), self.attempts.remove(&conn)) {
-            (Some(Bulk { offer_id, .. }), _) | (None, Some(Attempt { offer_id, .. })) => offer_id,
-            (None, None) => return,
-        };
+        let of_bulk = self.bulk.remove(&conn).map(|bulk| bulk.offer_id);
+        let of_attempt = self.attempts.remove(&conn).map(|attempt| attempt.offer_id);
+        let Some(offer_id) = of_bulk.or(of_attempt) else { return };
         if self.engine.accept_answer(conn, &sdp, now).is_err() {
             return self.engine.close(conn, now);
         }

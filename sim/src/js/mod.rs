@@ -19,6 +19,7 @@ mod room;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use tracing::debug;
 use tristero_proto::crypto::RoomToken;
 use tristero_proto::engine::{CloseReason, Engine, EngineEvent, EngineOutput};
 use tristero_proto::signaling::SessionTerms;
@@ -295,6 +296,7 @@ impl JsPeer {
     fn lose(&mut self, conn: ConnId, reason: CloseReason, now: Time) {
         let Some(shared) = self.peers.get_mut(&conn) else { return };
         let peer = shared.peer.clone();
+        debug!(at = ?now, me = %self.self_id, %peer, %reason, "lost a peer");
         for outgoing in shared.abandon() {
             self.settle_send(&outgoing, &peer, Some(SendFailure::Left), now);
         }
