@@ -101,6 +101,12 @@ macro_rules! number_id {
             pub const fn number(self) -> u64 {
                 self.0
             }
+
+            /// The id with this number, for what reads such a table, and for what hands out ids in a
+            /// node's place, such as the model of another implementation.
+            pub const fn from_number(number: u64) -> Self {
+                $name(number)
+            }
         }
 
         impl fmt::Debug for $name {
@@ -156,13 +162,6 @@ impl RequestId {
     /// What `Sending` events call the sending of the request.
     pub const fn send_id(self) -> SendId {
         SendId(self.0)
-    }
-}
-
-impl ConnId {
-    /// The id with this number, for engines that find it again in what comes from outside.
-    pub const fn from_number(number: u64) -> Self {
-        ConnId(number)
     }
 }
 

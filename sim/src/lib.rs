@@ -78,6 +78,7 @@
 
 mod app;
 mod hostile;
+mod js;
 mod network;
 mod null_dtls;
 mod peer;
@@ -92,6 +93,7 @@ mod world;
 
 pub use app::{App, Elapsed, SimRuntime, Sleep};
 pub use hostile::{Malice, SimEngine};
+pub use js::JsPeer;
 pub use network::{
     Conditions, Counters, DISTURBANCE_MIN, Dependence, Extent, Family, HostId, Loss, Nat, NatId,
     Network, Ports, Realm,

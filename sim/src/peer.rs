@@ -1,4 +1,5 @@
-//! A peer of the world: a node, or an application with its node, and their machine.
+//! A peer of the world: a node, an application with its node, or a model of Trystero in JavaScript,
+//! and their machine.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use tristero_str0m::Str0mEngine;
 
 use crate::app::Process;
 use crate::hostile::{FrameSpoiler, Malice, SimEngine};
+use crate::js::JsPeer;
 use crate::network::{Family, HostId, NatId, Realm};
 use crate::null_dtls;
 
@@ -111,6 +113,8 @@ pub(crate) enum Body {
     Node(Box<SimNode>),
     /// An application, which does something to its node by itself.
     App(Box<Process>),
+    /// Trystero in JavaScript, for others to do something to.
+    Js(Box<JsPeer>),
 }
 
 impl Peer {
@@ -120,6 +124,7 @@ impl Peer {
         seed: &Seed,
         zero: Instant,
         clock: Clock,
+        rtc: &tristero_str0m::Config,
         make: impl FnOnce(Parts<SimEngine>) -> Body,
     ) -> Self {
         let names = seed.rng("names that str0m draws").below(u64::MAX);
@@ -140,9 +145,7 @@ impl Peer {
             haste: 0,
         };
         let body = peer.with_names(|_| {
-            let mut rtc = tristero_str0m::Config::default();
-            rtc.crypto = null_dtls::crypto_provider();
-            let engine = Str0mEngine::with_config(&rtc, &seed.fork("engine"), zero);
+            let engine = Str0mEngine::with_config(rtc, &seed.fork("engine"), zero);
             make(Parts {
                 config,
                 engine: SimEngine::new(engine, malice, seed.rng("lies")),
@@ -159,11 +162,24 @@ impl Peer {
     ///
     /// # Panics
     ///
-    /// If it is an application.
+    /// If it is no node.
     pub(crate) fn with<T>(&mut self, act: impl FnOnce(&mut SimNode) -> T) -> Option<T> {
         self.with_body(|body| match body {
             Body::Node(node) => act(node),
             Body::App(_) => panic!("the node of an application is the application's own"),
+            Body::Js(_) => panic!("JavaScript has no node"),
+        })
+    }
+
+    /// Does something to Trystero in JavaScript, if it is awake.
+    ///
+    /// # Panics
+    ///
+    /// If it is something else.
+    pub(crate) fn with_js<T>(&mut self, act: impl FnOnce(&mut JsPeer) -> T) -> Option<T> {
+        self.with_body(|body| match body {
+            Body::Js(js) => act(js),
+            Body::Node(_) | Body::App(_) => panic!("this peer is not in JavaScript"),
         })
     }
 
@@ -177,6 +193,7 @@ impl Peer {
         self.with_body(|body| match body {
             Body::Node(node) => node.handle_input(input, now),
             Body::App(process) => process.handle_input(input),
+            Body::Js(js) => js.handle_input(input, now),
         });
     }
 
@@ -184,6 +201,7 @@ impl Peer {
         self.with_body(|body| match body {
             Body::Node(node) => node.handle_timeout(now),
             Body::App(process) => process.handle_timeout(now),
+            Body::Js(js) => js.handle_timeout(now),
         });
     }
 
@@ -191,6 +209,7 @@ impl Peer {
         let output = self.with_body(|body| match body {
             Body::Node(node) => node.poll_output(),
             Body::App(process) => process.poll_output(),
+            Body::Js(js) => js.poll_output(),
         });
         match (output.flatten(), &mut self.spoiler) {
             (Some(Output::SendLink { link, frame }), Some(spoiler)) => {
@@ -204,6 +223,7 @@ impl Peer {
         match &self.state {
             PeerState::Running(Body::Node(node)) => node.poll_timeout(),
             PeerState::Running(Body::App(process)) => process.poll_timeout(),
+            PeerState::Running(Body::Js(js)) => js.poll_timeout(),
             PeerState::Asleep(_) | PeerState::Crashed => None,
         }
     }
@@ -218,14 +238,23 @@ impl Peer {
         self.body().map(|body| match body {
             Body::Node(node) => node.self_id(),
             Body::App(process) => process.self_id(),
+            Body::Js(js) => js.self_id(),
         })
     }
 
-    /// Its node, asleep or not; `None` once it has crashed, or if it is an application.
+    /// Its node, asleep or not; `None` once it has crashed, or if it is none.
     pub(crate) fn node(&self) -> Option<&SimNode> {
         self.body().and_then(|body| match body {
             Body::Node(node) => Some(&**node),
-            Body::App(_) => None,
+            Body::App(_) | Body::Js(_) => None,
+        })
+    }
+
+    /// Trystero in JavaScript, asleep or not; `None` once it has crashed, or if it is something else.
+    pub(crate) fn js(&self) -> Option<&JsPeer> {
+        self.body().and_then(|body| match body {
+            Body::Js(js) => Some(&**js),
+            Body::Node(_) | Body::App(_) => None,
         })
     }
 
@@ -254,6 +283,13 @@ impl Peer {
         fastrand::seed(others);
         result
     }
+}
+
+/// What engines of the world have in common.
+pub(crate) fn rtc_config() -> tristero_str0m::Config {
+    let mut rtc = tristero_str0m::Config::default();
+    rtc.crypto = null_dtls::crypto_provider();
+    rtc
 }
 
 fn skewed(unix: Duration, millis: i64) -> Duration {

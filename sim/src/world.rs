@@ -19,8 +19,9 @@ use tristero_proto::{
 
 use crate::app::{App, Process, SimRuntime, Surroundings, Woken, WorldClock};
 use crate::hostile::SimEngine;
+use crate::js::{self, JsPeer};
 use crate::network::{Arrival, Family, HostId, Network, Realm, socket};
-use crate::peer::{Body, Peer, PeerOptions, PeerState, SimNode};
+use crate::peer::{self, Body, Peer, PeerOptions, PeerState, SimNode};
 use crate::relays::{Announce, Faults, LinkArrival, Relay, Relays, Service};
 use crate::trace::Trace;
 
@@ -104,9 +105,20 @@ impl World {
     /// Adds a peer: a node that [`with`](Self::with) does something to. It has a public address
     /// unless its options say otherwise.
     pub fn add_peer(&mut self, options: PeerOptions) -> Who {
-        self.admit(options, |parts| {
+        self.admit(options, &peer::rtc_config(), |parts| {
             let Parts { config, engine, seed, clock, unread: _ } = parts;
             Body::Node(Box::new(Node::new(config, engine, seed, clock)))
+        })
+    }
+
+    /// Adds a peer that behaves as Trystero in JavaScript does: one that [`with_js`](Self::with_js)
+    /// does something to. Of the configuration of a node it takes the id alone.
+    pub fn add_js_peer(&mut self, options: PeerOptions) -> Who {
+        let mut rtc = peer::rtc_config();
+        rtc.silence_max = js::FAILED_AFTER;
+        self.admit(options, &rtc, |parts| {
+            let Parts { config, engine, seed, clock, unread: _ } = parts;
+            Body::Js(Box::new(JsPeer::new(config.self_id, engine, &seed, clock)))
         })
     }
 
@@ -132,7 +144,7 @@ impl World {
             woken: self.woken.clone(),
             seed: self.peer_seed(who).fork("application"),
         };
-        self.admit(options, |parts| {
+        self.admit(options, &peer::rtc_config(), |parts| {
             let process = Process::new(parts, surroundings, |node, runtime| {
                 let (begun, main) = App::new(who, main(node, runtime));
                 app = Some(begun);
@@ -177,7 +189,12 @@ impl World {
     /// If it is an application.
     pub fn join(&mut self, who: Who, config: RoomConfig) -> Result<RoomKey, JoinError> {
         self.relays.add_root(&Topic::root(&config.app_id, &config.room_id));
-        self.with(who, |node, now| node.join(config, now)).unwrap_or(Err(JoinError::ShutDown))
+        let key = if self.js(who).is_some() {
+            self.with_js(who, |js, now| Ok(js.join(&config, now)))
+        } else {
+            self.with(who, |node, now| node.join(config, now))
+        };
+        key.unwrap_or(Err(JoinError::ShutDown))
     }
 
     /// Does something to the node of a peer, as its application would; `None` if it is asleep or has
@@ -185,10 +202,23 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If it is an application, which has its node for itself.
+    /// If it is an application, which has its node for itself, or has none.
     pub fn with<T>(&mut self, who: Who, act: impl FnOnce(&mut SimNode, Time) -> T) -> Option<T> {
         let now = self.now;
         let result = self.peers[who.index()].with(|node| act(node, now));
+        self.settle(who);
+        result
+    }
+
+    /// Does something to a peer that was added by [`add_js_peer`](Self::add_js_peer); `None` if it is
+    /// asleep or has crashed. It joins rooms by [`join`](Self::join), so that the world knows them.
+    ///
+    /// # Panics
+    ///
+    /// If it was added otherwise.
+    pub fn with_js<T>(&mut self, who: Who, act: impl FnOnce(&mut JsPeer, Time) -> T) -> Option<T> {
+        let now = self.now;
+        let result = self.peers[who.index()].with_js(|js| act(js, now));
         self.settle(who);
         result
     }
@@ -286,8 +316,10 @@ impl World {
 
     /// The members of a room, as a peer that is no application sees it.
     pub fn members(&self, who: Who, room: RoomKey) -> Vec<PeerId> {
-        let node = self.peers[who.index()].node();
-        node.map(|node| node.peers(room).cloned().collect()).unwrap_or_default()
+        if let Some(js) = self.js(who) {
+            return js.peers(room).cloned().collect();
+        }
+        self.node(who).map(|node| node.peers(room).cloned().collect()).unwrap_or_default()
     }
 
     /// The id of a peer.
@@ -302,6 +334,12 @@ impl World {
     /// The node of a peer, to look at; `None` once it has crashed, or if it is an application.
     pub fn node(&self, who: Who) -> Option<&SimNode> {
         self.peers[who.index()].node()
+    }
+
+    /// A peer that was added by [`add_js_peer`](Self::add_js_peer), to look at; `None` once it has
+    /// crashed, or if it was added otherwise.
+    pub fn js(&self, who: Who) -> Option<&JsPeer> {
+        self.peers[who.index()].js()
     }
 
     /// Everyone who was added.
@@ -373,12 +411,17 @@ impl World {
         self.seed.fork(&format!("peer {}", who.0))
     }
 
-    fn admit(&mut self, options: PeerOptions, make: impl FnOnce(Parts<SimEngine>) -> Body) -> Who {
+    fn admit(
+        &mut self,
+        options: PeerOptions,
+        rtc: &tristero_str0m::Config,
+        make: impl FnOnce(Parts<SimEngine>) -> Body,
+    ) -> Who {
         let (who, host) = (self.next(), self.network.add_host());
         let seed = self.peer_seed(who);
         let clock = Clock { now: self.now, unix: unix_at(self.now) };
         self.inhabitants.insert(host, who);
-        self.peers.push(Peer::new(options, host, &seed, self.zero, clock, make));
+        self.peers.push(Peer::new(options, host, &seed, self.zero, clock, rtc, make));
         self.add_addresses(who);
         who
     }

@@ -12,7 +12,7 @@ use crate::crypto::{RoomToken, Topic};
 use crate::engine::{Engine, EngineEvent, EngineOutput};
 use crate::event::Event;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
-use crate::peer::{OutboxEvent, Outgoing, Peer};
+use crate::peer::{OutboxEvent, Outgoing, Peer, SignalOfPeer};
 use crate::room::{LeaveReason, RoomOutput, SendFailure};
 use crate::signaling::{
     BulkOffers, Publication, RelayOutput, RoomNames, SessionInput, SignalingOutput,
@@ -162,6 +162,9 @@ impl<E: Engine> Node<E> {
             }
             if seems_lost {
                 self.probe(conn, now);
+            }
+            if let Some(peer) = self.peers.get_mut(&conn) {
+                peer.on_signal(SignalOfPeer { room: key, relay, signal });
             }
         }
     }
@@ -353,7 +356,7 @@ impl<E: Engine> Node<E> {
                 if !peer.is_attached(key) {
                     return peer.hold(token, chunk);
                 }
-                peer.on_heard();
+                peer.on_said(key);
                 let id = peer.id.clone();
                 if let Some(joined) = self.rooms.get_mut(&key) {
                     joined.room.on_chunk(&id, &chunk, now);

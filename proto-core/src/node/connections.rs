@@ -11,7 +11,7 @@ use crate::conduct::Offence;
 use crate::engine::{CloseReason, Engine};
 use crate::ids::{ConnId, PeerId, RoomKey};
 use crate::limits;
-use crate::peer::Peer;
+use crate::peer::{Peer, SignalOfPeer};
 use crate::room::LeaveReason;
 use crate::time::Time;
 use crate::wire::Capabilities;
@@ -118,7 +118,7 @@ impl<E: Engine> Node<E> {
     }
 
     fn lose_peer(&mut self, conn: ConnId, reason: CloseReason, now: Time) {
-        let Some(peer) = self.peers.remove(&conn) else { return };
+        let Some(mut peer) = self.peers.remove(&conn) else { return };
         info!(peer = %peer.id, %reason, "lost the connection to a peer");
         self.routes.unshare(&peer.app_id, &peer.id);
         let reason = peer.verdict().map_or(LeaveReason::Lost(reason), LeaveReason::Cut);
@@ -143,6 +143,18 @@ impl<E: Engine> Node<E> {
             self.adopt(conn, room, &id, peer.app_id, now);
             for message in held {
                 self.on_frame(conn, &message, now);
+            }
+        } else if !is_cut {
+            self.heed(peer.take_signals(), now);
+        }
+    }
+
+    /// Acts on what relays brought of a peer while it was asked in vain whether it hears us.
+    fn heed(&mut self, signals: Vec<SignalOfPeer>, now: Time) {
+        for SignalOfPeer { room, relay, signal } in signals {
+            if let Some(joined) = self.rooms.get_mut(&room) {
+                joined.signaling.on_signal(relay, signal, &mut self.next_conn, now);
+                self.touched.insert(Part::Signaling(room));
             }
         }
     }
@@ -175,12 +187,17 @@ impl<E: Engine> Node<E> {
         if let Some(key) = asked {
             peer.on_probed(*key, now);
             self.touched.insert(Part::Room(*key));
+        } else if let (true, Some(key)) = (peer.is_silent(), rooms.first()) {
+            // Its admission is under way, and was answered by nothing yet: it is as good as a
+            // question. Without this one that JavaScript has given up would be tried for ever,
+            // because each offer of it begins its admission anew.
+            peer.on_probed(*key, now);
         } else if rooms.is_empty() {
             debug!(peer = %id, "replaces a connection that no room uses");
             self.engine.close(conn, now);
             self.touched.insert(Part::Engine);
         }
-        // Otherwise its admission is under way, and has a time limit of its own.
+        // Otherwise it talks to us, and its admission has a time limit of its own.
         self.touched.insert(Part::Peer(conn));
     }
 }

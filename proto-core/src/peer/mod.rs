@@ -16,11 +16,11 @@ use bytes::{Bytes, BytesMut};
 
 use crate::conduct::{Conduct, Offence};
 use crate::crypto::RoomToken;
-use crate::ids::{PeerId, RoomKey};
+use crate::ids::{PeerId, RelayId, RoomKey};
 use crate::limits::{self, Limits};
 use crate::room::LEAVE;
 use crate::time::{Deadline, Time};
-use crate::wire::{Capabilities, Chunk, Frame};
+use crate::wire::{Capabilities, Chunk, Frame, Signal};
 
 use early::EarlyFrames;
 pub(crate) use outbox::{Order, Outbox, OutboxEvent, Outgoing};
@@ -44,6 +44,8 @@ pub(crate) struct Peer {
     pub(crate) outbox: Outbox,
     remote_rooms: BTreeSet<RoomToken>,
     attached: BTreeSet<RoomKey>,
+    /// Rooms among them in which nothing of it was heard yet.
+    silent: BTreeSet<RoomKey>,
     early: EarlyFrames,
     /// Since when no room uses the connection, and how long that may be so.
     idle_since: Option<Time>,
@@ -52,10 +54,28 @@ pub(crate) struct Peer {
     conduct: Conduct,
     /// What it is cut for.
     verdict: Option<Offence>,
-    /// Until when it has to have shown that it lives, and in which room it was asked.
-    probe: Option<(Time, RoomKey)>,
+    /// A question whether it still hears us, if one is open.
+    probe: Option<Probe>,
     /// Rooms that did not admit it, and when they may try again because of a relay.
     refused: BTreeMap<RoomKey, Time>,
+}
+
+/// A question whether the other side still hears us.
+#[derive(Debug)]
+struct Probe {
+    /// Until when it has to have shown that it does.
+    until: Time,
+    /// Where it was asked.
+    room: RoomKey,
+    signals: Vec<SignalOfPeer>,
+}
+
+/// What a relay brought of a connected peer.
+#[derive(Debug)]
+pub(crate) struct SignalOfPeer {
+    pub(crate) room: RoomKey,
+    pub(crate) relay: RelayId,
+    pub(crate) signal: Signal,
 }
 
 impl Peer {
@@ -72,6 +92,7 @@ impl Peer {
             outbox: Outbox::new(limits.outbox_transmissions),
             remote_rooms: BTreeSet::new(),
             attached: BTreeSet::new(),
+            silent: BTreeSet::new(),
             early: EarlyFrames::new(limits),
             idle_since: Some(now),
             idle_ttl,
@@ -118,12 +139,38 @@ impl Peer {
 
     /// It was asked in a room whether it still hears us.
     pub(crate) fn on_probed(&mut self, room: RoomKey, now: Time) {
-        self.probe = Some((now + PROBE_TIMEOUT, room));
+        self.probe = Some(Probe { until: now + PROBE_TIMEOUT, room, signals: Vec::new() });
     }
 
-    /// It does, or talks to us in a room, which nobody does who has given us up.
+    /// A relay brought a signal of it. While it is asked whether it hears us that is kept: if it
+    /// does not, it has made an offer that nobody has answered, and may not repeat it at once.
+    pub(crate) fn on_signal(&mut self, signal: SignalOfPeer) {
+        if let Some(probe) = &mut self.probe
+            && probe.signals.len() < limits::PROBED_SIGNALS_MAX
+        {
+            probe.signals.push(signal);
+        }
+    }
+
+    /// Takes what relays brought of it since it was asked in vain.
+    pub(crate) fn take_signals(&mut self) -> Vec<SignalOfPeer> {
+        self.probe.take().map(|probe| probe.signals).unwrap_or_default()
+    }
+
+    /// It does.
     pub(crate) fn on_heard(&mut self) {
         self.probe = None;
+    }
+
+    /// It talks to us in a room, which nobody does who has given us up.
+    pub(crate) fn on_said(&mut self, room: RoomKey) {
+        self.silent.remove(&room);
+        self.on_heard();
+    }
+
+    /// Whether nothing of it was heard in any room since it was attached.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.attached.is_subset(&self.silent)
     }
 
     /// A room did not admit it.
@@ -142,7 +189,7 @@ impl Peer {
 
     /// Whether the connection is of no use any more, and why.
     pub(crate) fn is_over(&self, now: Time) -> Option<&'static str> {
-        if self.probe.is_some_and(|(until, _)| until <= now) {
+        if self.probe.as_ref().is_some_and(|probe| probe.until <= now) {
             return Some("it does not hear us any more");
         }
         let is_idle = self.idle_deadline().is_some_and(|until| until <= now);
@@ -155,7 +202,11 @@ impl Peer {
             return None;
         }
         self.idle_since = None;
-        Some(self.early.take(token))
+        let early = self.early.take(token);
+        if early.is_empty() {
+            self.silent.insert(room);
+        }
+        Some(early)
     }
 
     /// Detaches a room. The connection stays, for a while.
@@ -163,8 +214,11 @@ impl Peer {
         if self.attached.remove(&room) && self.attached.is_empty() {
             self.idle_since = Some(now);
         }
-        // Nothing is answered there any more.
-        self.probe.take_if(|(_, asked_in)| *asked_in == room);
+        // Nothing is answered there any more. Whoever said nothing at all has not shown by that that
+        // it hears us.
+        if !self.silent.remove(&room) {
+            self.probe.take_if(|probe| probe.room == room);
+        }
         self.early.take(token);
     }
 
@@ -220,7 +274,8 @@ impl Peer {
     /// When [`is_over`](Self::is_over), or the outbox, has something new to say.
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
         let idle = self.idle_deadline().map(|at| Deadline::new(at, "close an idle connection"));
-        let probe = self.probe.map(|(at, _)| Deadline::new(at, "replace a connection"));
+        let probe =
+            self.probe.as_ref().map(|probe| Deadline::new(probe.until, "replace a connection"));
         Deadline::earlier(self.outbox.poll_timeout(), Deadline::earlier(idle, probe))
     }
 

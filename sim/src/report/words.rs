@@ -67,6 +67,7 @@ pub(super) fn short(id: &PeerId) -> String {
 pub(super) fn character(character: Character) -> &'static str {
     match character {
         Character::Honest => "",
+        Character::Js => ", in JavaScript",
         Character::Hostile => ", hostile",
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn greeting_of(id: &PeerId) -> Payload {
 pub(super) const MESSAGES: [&str; 3] = ["a", "b", "c"];
 /// Transfers go over this.
 pub(crate) const TRANSFERS: &str = "t";
-const REQUESTS: &str = "r";
+pub(super) const REQUESTS: &str = "r";
 
 /// A stream takes pieces of this size.
 const PIECE_BYTES: usize = 30_000;
@@ -35,7 +35,7 @@ const PIECE_BYTES: usize = 30_000;
 /// The state of all applications.
 #[derive(Debug)]
 pub(super) struct Apps {
-    rng: Rng,
+    pub(super) rng: Rng,
     parcels: u64,
     /// Transfers that are fed, and how much of each was.
     streams: BTreeMap<(VisitId, SendId), (Parcel, usize)>,
@@ -69,6 +69,9 @@ impl Run {
             return self.join(who, place);
         }
         let visit = visits[index(&mut self.apps.rng, visits.len())];
+        if self.record.is_js(who) {
+            return self.act_in_js(visit);
+        }
         match self.apps.rng.below(40) {
             0 => self.leave(visit),
             1..=4 => self.ping(visit),
@@ -83,11 +86,12 @@ impl Run {
         if self.record.visit_of(place, self.record.id(who)).is_some() {
             return Ok(());
         }
+        let is_js = self.record.is_js(who);
         let rng = &mut self.apps.rng;
         let options = &self.options;
         let mut is_one_of = |percent: u32| rng.below(100) < u64::from(percent);
         let manner = Manner {
-            passive: is_one_of(options.passive_percent),
+            passive: is_one_of(options.passive_percent) && !is_js,
             is_password_right: !(options.has_password && is_one_of(options.wrong_password_percent)),
             has_handshake: options.has_handshake(place),
         };
@@ -125,6 +129,9 @@ impl Run {
     }
 
     fn register(&mut self, visit: VisitId, action: &str, kind: ActionKind) -> Result<(), String> {
+        if self.record.is_js(visit.who) {
+            return self.register_in_js(visit, action, kind);
+        }
         let options = ActionOptions { kind, progress: false };
         let registered = self
             .world
@@ -226,7 +233,7 @@ impl Run {
         let target = &members[index(&mut self.apps.rng, members.len())];
         let pinged = self.world.with(visit.who, |node, now| node.ping(visit.room, target, now));
         match pinged {
-            Some(Ok(ping)) => self.note(Fact::Pinged { visit, ping }),
+            Some(Ok(ping)) => self.note(Fact::Pinged { visit, ping, target }),
             // So many pings at once are refused.
             Some(Err(_)) | None => Ok(()),
         }
@@ -244,6 +251,10 @@ impl Run {
                 };
                 self.note(Fact::Answered { number, with })?;
                 let call = request.call;
+                if self.record.is_js(who) {
+                    self.world.with_js(who, |js, now| js.respond(*room, call, answer, now));
+                    return Ok(());
+                }
                 self.world.with(who, |node, now| node.respond(*room, call, answer, now));
                 Ok(())
             }
@@ -307,7 +318,7 @@ impl Run {
         Ok(())
     }
 
-    fn draw_parcel(&mut self, form: Option<Form>) -> Parcel {
+    pub(super) fn draw_parcel(&mut self, form: Option<Form>) -> Parcel {
         let rng = &mut self.apps.rng;
         let form = form.unwrap_or([Form::Text, Form::Json, Form::Binary][index(rng, 3)]);
         // Each order of magnitude is as likely as any other.
@@ -324,7 +335,7 @@ impl Run {
     }
 
     /// Everyone or some, as an option and as a list.
-    fn draw_targets(&mut self, visit: VisitId) -> (Option<Vec<PeerId>>, Vec<PeerId>) {
+    pub(super) fn draw_targets(&mut self, visit: VisitId) -> (Option<Vec<PeerId>>, Vec<PeerId>) {
         let mut members: Vec<PeerId> = self.record.visits[&visit].members.keys().cloned().collect();
         if self.apps.rng.below(2) == 0 {
             return (None, members);
@@ -334,6 +345,6 @@ impl Run {
     }
 }
 
-fn name(action: &str) -> ActionName {
+pub(super) fn name(action: &str) -> ActionName {
     ActionName::new(action).expect("it is short")
 }

@@ -118,7 +118,7 @@ impl Run {
                 self.observe()?;
             }
             Ending::Replace(id) => {
-                let who = self.begin(id.clone(), Character::Honest)?;
+                let who = self.begin(id.clone(), self.next_character())?;
                 let place = number(&mut self.faults.rng, 0, self.options.rooms - 1);
                 self.join(who, place)?;
             }

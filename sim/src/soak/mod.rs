@@ -6,6 +6,7 @@
 mod apps;
 mod checks;
 mod faults;
+mod js;
 mod listen;
 mod night;
 mod options;

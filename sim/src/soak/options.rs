@@ -15,6 +15,8 @@ use crate::relays::Verdicts;
 pub(crate) struct Options {
     /// Peers that are there at the beginning; others come in place of those that crash.
     pub(crate) peers: u32,
+    /// How many of them are in JavaScript.
+    pub(crate) js_peers: u32,
     /// Rooms that they choose from.
     pub(crate) rooms: u32,
     /// What runs on each relay.
@@ -195,6 +197,7 @@ impl Options {
         faults.extend(FaultKind::OF_RELAYS.into_iter().filter(|kind| is_drawn(kind)));
         let options = Options {
             peers: number(rng, 2, 6),
+            js_peers: 0,
             rooms: number(rng, 1, 3),
             relays: (0..number(rng, 1, 3)).map(|_| ServiceKind::draw(of_relays)).collect(),
             conditions: draw_conditions(rng),
@@ -214,6 +217,7 @@ impl Options {
             malice: Malice::default(),
             has_handshakes: seed.rng("handshakes").below(3) == 0,
         };
+        let options = options.with_js(&mut seed.rng("js"));
         let options = options.with_homes(is_calm, &mut seed.rng("homes"));
         options.with_intruders(is_calm, &mut seed.rng("intruders"))
     }
@@ -222,6 +226,7 @@ impl Options {
     pub(crate) fn quiet(relay: ServiceKind) -> Self {
         Options {
             peers: 0,
+            js_peers: 0,
             rooms: 1,
             relays: vec![relay],
             conditions: Conditions::latency(Duration::from_millis(20)),
@@ -241,6 +246,16 @@ impl Options {
             malice: Malice::default(),
             has_handshakes: false,
         }
+    }
+
+    /// The same, in one of four runs with one or two peers in JavaScript, next to one of ours. The
+    /// model of those has no handshake of its application.
+    fn with_js(mut self, rng: &mut Rng) -> Self {
+        if rng.below(4) == 0 {
+            self.js_peers = number(rng, 1, 2).min(self.peers - 1);
+            self.has_handshakes &= self.js_peers == 0;
+        }
+        self
     }
 
     /// The same, in a quarter of the nights with hostile peers.
@@ -295,13 +310,22 @@ impl Options {
             ServiceKind::Nostr(_) => LIVENESS_MAX,
             ServiceKind::Tracker => LIVENESS_MAX + TRACKER_INTERVAL * TRACKER_ROUNDS,
         };
-        self.relays.iter().map(of_relay).min().unwrap_or(LIVENESS_MAX)
+        let of_relays = self.relays.iter().map(of_relay);
+        match self.js_peers {
+            0 => of_relays.min().unwrap_or(LIVENESS_MAX),
+            // It may have given up all relays but the slowest. What it lost it does not ask for, and
+            // is not told that a relay is back, so one more heartbeat may pass.
+            _ => of_relays.max().unwrap_or(LIVENESS_MAX) + HEARTBEAT,
+        }
     }
 }
 
 /// A relay is dialled again after 53 s at the latest, a heartbeat comes after 60 s, and a connection
 /// takes a while.
 const LIVENESS_MAX: Duration = Duration::from_secs(180);
+
+/// A room is announced so often.
+const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// A room is announced so often on a tracker.
 const TRACKER_INTERVAL: Duration = Duration::from_secs(120);
@@ -315,6 +339,9 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Options { peers, rooms, relays, conditions, .. } = self;
         writeln!(f, "{peers} peers, {rooms} rooms, relays {relays:?}, {:?}", self.trouble_lasts)?;
+        if self.js_peers > 0 {
+            writeln!(f, "{} of them in JavaScript", self.js_peers)?;
+        }
         writeln!(f, "network: {conditions:?}")?;
         if !self.homes.is_empty() {
             writeln!(

@@ -79,6 +79,7 @@ pub(crate) enum Fact<'a> {
     Pinged {
         visit: VisitId,
         ping: PingId,
+        target: &'a PeerId,
     },
     /// A peer was told something.
     Told {
@@ -106,7 +107,10 @@ pub(crate) enum Fact<'a> {
 /// What is to be expected of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Character {
+    /// It is a node of ours.
     Honest,
+    /// It is Trystero in JavaScript, to which some promises are less: each check says where.
+    Js,
     /// It spoils what it sends. Nothing of it is believed, and nothing is owed to it.
     Hostile,
 }
@@ -268,7 +272,17 @@ impl Record {
     /// Whether this is the id of an honest process. What a hostile one says may name anyone.
     pub(crate) fn is_honest(&self, id: &PeerId) -> bool {
         let mut with_it = self.peers.values().filter(|known| known.id == *id);
-        with_it.any(|known| known.character == Character::Honest)
+        with_it.any(|known| known.character != Character::Hostile)
+    }
+
+    pub(crate) fn is_js(&self, who: Who) -> bool {
+        self.peers[&who].character == Character::Js
+    }
+
+    /// Whether a process with this id was ever in JavaScript.
+    pub(crate) fn was_js(&self, id: &PeerId) -> bool {
+        let mut with_it = self.peers.values().filter(|known| known.id == *id);
+        with_it.any(|known| known.character == Character::Js)
     }
 
     pub(crate) fn is_awake(&self, who: Who) -> bool {

@@ -175,7 +175,7 @@ impl Run {
 
     fn do_now(&mut self, later: Later) -> Result<(), String> {
         match later {
-            Later::Begin => _ = self.begin(None, Character::Honest)?,
+            Later::Begin => _ = self.begin(None, self.next_character())?,
             Later::Act => {
                 self.act()?;
                 let pause = self.apps.pause(&self.options);
@@ -241,11 +241,12 @@ impl Run {
         let skew = if skew == 0 { 0 } else { self.draw_skew(skew) };
         let config = NodeConfig { self_id: id, ..NodeConfig::default() };
         let options = PeerOptions { config, clock_skew_millis: skew, ..PeerOptions::default() };
-        let options = match character {
-            Character::Honest => self.place(options),
-            Character::Hostile => self.place(options).with_malice(self.options.malice),
+        let options = self.place(options);
+        let who = match character {
+            Character::Honest => self.world.add_peer(options),
+            Character::Js => self.world.add_js_peer(options),
+            Character::Hostile => self.world.add_peer(options.with_malice(self.options.malice)),
         };
-        let who = self.world.add_peer(options);
         let id = self.world.id(who);
         self.note(Fact::Began { who, id: &id, character })?;
         Ok(who)

@@ -2,6 +2,9 @@
 //!
 //! Nothing is heard of it for 9 s, then its connection is closed. If it is heard and what it sends does
 //! not pass, its goodbye among it, it gives up after 20 s. Whoever sleeps notices when it wakes.
+//!
+//! Of two in JavaScript one may have dropped the other without closing the connection. When it
+//! leaves then, the other is not told, and that is not our affair.
 
 use std::time::Duration;
 
@@ -40,7 +43,9 @@ impl Ghosts {
             if is_there || record.now.since(*since) <= GHOST_MAX {
                 continue;
             }
-            let of_id = record.peers.iter().filter(|(_, known)| known.id == *id);
+            let of_id = record.peers.iter().filter(|(who, known)| {
+                known.id == *id && !(record.is_js(visit.who) && record.is_js(**who))
+            });
             let gone = of_id.map(|(who, peer)| gone_since(*who, peer, known, record)).max();
             let Some(gone) = gone else { continue };
             ensure!(

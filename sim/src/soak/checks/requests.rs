@@ -1,6 +1,10 @@
 //! A request is answered exactly once, with what its handler said, and a ping too.
+//!
+//! JavaScript drops what waits for a channel that is full for too long. Where that was a ping or an
+//! answer, who asked may wait until one of them leaves. Of two in JavaScript one may have dropped
+//! the other, which never learns of it: what becomes of their questions is not our affair.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tristero_proto::{Event, PeerId, PingId, RequestFailure, RequestId};
 
@@ -14,7 +18,7 @@ use crate::world::{Who, World};
 pub(super) struct Requests {
     asked: BTreeMap<(VisitId, RequestId), Asked>,
     by_number: BTreeMap<u64, (VisitId, RequestId)>,
-    pings: BTreeSet<(VisitId, PingId)>,
+    pings: BTreeMap<(VisitId, PingId), PeerId>,
 }
 
 #[derive(Debug)]
@@ -47,8 +51,8 @@ impl Check for Requests {
                     asked.answer = Some(with);
                 }
             }
-            Fact::Pinged { visit, ping } => {
-                self.pings.insert((visit, ping));
+            Fact::Pinged { visit, ping, target } => {
+                self.pings.insert((visit, ping), target.clone());
             }
             // What hostile peers are told may be about what they spoiled.
             Fact::Told { who, event } if !record.is_hostile(who) => {
@@ -59,10 +63,16 @@ impl Check for Requests {
         Ok(())
     }
 
-    fn pending(&self, _: &World, record: &Record) -> Option<String> {
-        let is_open = |visit: &VisitId| record.visits[visit].until.is_none();
-        let asked = self.asked.iter().find(|((visit, _), asked)| !asked.is_over && is_open(visit));
-        let ping = self.pings.iter().find(|(visit, _)| is_open(visit));
+    fn pending(&self, world: &World, record: &Record) -> Option<String> {
+        let is_open = |visit: &VisitId, target: &PeerId| {
+            record.visits[visit].until.is_none()
+                && !may_wait_in_vain(visit.who, target, world, record)
+        };
+        let asked = self
+            .asked
+            .iter()
+            .find(|((visit, _), asked)| !asked.is_over && is_open(visit, &asked.target));
+        let ping = self.pings.iter().find(|((visit, _), target)| is_open(visit, target));
         asked
             .map(|((visit, _), asked)| {
                 format!(
@@ -70,7 +80,19 @@ impl Check for Requests {
                     visit.who, asked.parcel.number, asked.target
                 )
             })
-            .or_else(|| ping.map(|(visit, ping)| format!("{:?} has no end of {ping:?}", visit.who)))
+            .or_else(|| {
+                ping.map(|((visit, ping), _)| format!("{:?} has no end of {ping:?}", visit.who))
+            })
+    }
+}
+
+/// Whether the answer to who asked this peer may never come, because of what JavaScript does.
+fn may_wait_in_vain(who: Who, target: &PeerId, world: &World, record: &Record) -> bool {
+    let of_target = record.peers.iter().filter(|(_, peer)| peer.id == *target);
+    let mut of_target = of_target.filter_map(|(other, _)| world.js(*other));
+    match world.js(who) {
+        Some(js) => of_target.next().is_some() || js.has_cut_short().contains(target),
+        None => of_target.any(|js| js.has_cut_short().contains(record.id(who))),
     }
 }
 
@@ -124,7 +146,7 @@ impl Requests {
                 }
             }
             Event::Pong { ping, .. } => {
-                let was_open = self.pings.remove(&(visit, *ping));
+                let was_open = self.pings.remove(&(visit, *ping)).is_some();
                 ensure!(was_open, "{who:?} has a second end of {ping:?}");
             }
             _ => {}
