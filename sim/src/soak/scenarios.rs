@@ -34,7 +34,7 @@ pub(crate) const ALL: &[Scenario] = &[
         },
         play: |run| {
             for (mover, leaver) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                let (a, b) = two_members(run)?;
+                let (a, b) = two_members(run, Character::Honest)?;
                 run.wait(Duration::from_secs(5))?;
                 run.world.roam([a, b][mover].who);
                 run.wait(Duration::from_millis(180))?;
@@ -51,7 +51,7 @@ pub(crate) const ALL: &[Scenario] = &[
                 seconds and was given up, and whoever asked waited for ever.",
         options: || Options::quiet(ServiceKind::Ws),
         play: |run| {
-            let (a, b) = two_members(run)?;
+            let (a, b) = two_members(run, Character::Honest)?;
             let (host_a, host_b) = (run.world.host(a.who), run.world.host(b.who));
             run.world.network().clog(host_a, host_b, CLOGGED);
             say(run, b, 600_000)?;
@@ -79,19 +79,61 @@ pub(crate) const ALL: &[Scenario] = &[
             Ok(())
         },
     },
+    Scenario {
+        name: "dropped-unheard",
+        about: "A peer in JavaScript drops ours and tells nobody. Its next offer was forgotten while \
+                it was asked whether that is so, and it met ours a minute later than it could.",
+        options: || Options { rooms: 2, js_peers: 1, ..Options::quiet(ServiceKind::Ws) },
+        play: |run| {
+            let (ours, js) = two_members(run, Character::Js)?;
+            drop_unheard(run, ours, js)?;
+            meet(run, [ours, js], MEETING_AGAIN_MAX)
+        },
+    },
+    Scenario {
+        name: "dropped-on-the-way",
+        about: "A peer in JavaScript drops ours and tells nobody, while ours goes to another room, \
+                where it is. Each of its offers began its admission anew, over a connection that it \
+                did not hear.",
+        options: || Options { rooms: 2, js_peers: 1, ..Options::quiet(ServiceKind::Ws) },
+        play: |run| {
+            let (ours, js) = two_members(run, Character::Js)?;
+            let elsewhere = run.enter(js.who, 1, ACTIVE)?;
+            run.wait(Duration::from_secs(1))?;
+            drop_unheard(run, ours, js)?;
+            run.leave(ours)?;
+            let ours = run.enter(ours.who, 1, ACTIVE)?;
+            meet(run, [ours, elsewhere], MEETING_AGAIN_MAX)
+        },
+    },
 ];
 
-/// Two peers who have met in a room.
-fn two_members(run: &mut Run) -> Result<(VisitId, VisitId), String> {
-    let (a, b) = (run.begin(None, Character::Honest)?, run.begin(None, Character::Honest)?);
+/// One of ours and another who have met in a room.
+fn two_members(run: &mut Run, other: Character) -> Result<(VisitId, VisitId), String> {
+    let (a, b) = (run.begin(None, Character::Honest)?, run.begin(None, other)?);
     let (a, b) = (run.enter(a, 0, ACTIVE)?, run.enter(b, 0, ACTIVE)?);
-    for _ in 0..MEETING_SECONDS_MAX {
-        run.wait(Duration::from_secs(1))?;
-        if [a, b].iter().all(|visit| !run.record.visits[visit].members.is_empty()) {
-            return Ok((a, b));
+    meet(run, [a, b], MEETING_MAX)?;
+    Ok((a, b))
+}
+
+/// Runs until two are members of each other, for so long at most.
+fn meet(run: &mut Run, both: [VisitId; 2], within: Duration) -> Result<(), String> {
+    let end = run.world.now() + within;
+    while both.iter().any(|visit| run.record.visits[visit].members.is_empty()) {
+        if run.world.now() >= end {
+            return Err(format!("scenario: two peers have not met within {within:?}"));
         }
+        run.wait(Duration::from_secs(1))?;
     }
-    Err("scenario: two peers have not met".to_owned())
+    Ok(())
+}
+
+/// Has a peer in JavaScript hear nothing of ours until it drops it. It goes on to answer the checks
+/// of the connection, so ours is told nothing.
+fn drop_unheard(run: &mut Run, ours: VisitId, js: VisitId) -> Result<(), String> {
+    let (from, to) = (run.world.host(ours.who), run.world.host(js.who));
+    run.world.network().cut_way(from, to, DROPPED_AFTER);
+    run.wait(DROPPED_AFTER)
 }
 
 /// Sends a message to everyone.
@@ -106,4 +148,12 @@ const ACTIVE: Manner = Manner { passive: false, is_password_right: true, has_han
 /// Long enough that nothing passes for a while, and not so long that the connection ends.
 const CLOGGED: Duration = Duration::from_secs(25);
 
-const MEETING_SECONDS_MAX: u32 = 30;
+/// Two of a room that is begun meet within it.
+const MEETING_MAX: Duration = Duration::from_secs(30);
+
+/// A browser needs 5 s to say that a connection is broken, and Trystero 5 s more to drop it.
+const DROPPED_AFTER: Duration = Duration::from_secs(12);
+
+/// A heartbeat of JavaScript says after a minute that it has lost a peer. Then ours asks for 3 s
+/// whether that is so, and a connection takes a while.
+const MEETING_AGAIN_MAX: Duration = Duration::from_secs(75);
