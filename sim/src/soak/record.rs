@@ -279,6 +279,18 @@ impl Record {
         self.peers[&who].character == Character::Js
     }
 
+    /// Whether one in JavaScript with this id has dropped a visitor. It does not close the
+    /// connection, and if it leaves the room before it comes back the visitor is told by nothing.
+    pub(crate) fn was_dropped_by(&self, js: &PeerId, visit: VisitId) -> bool {
+        let (place, id) = (self.visits[&visit].place, self.id(visit.who));
+        self.visits.iter().any(|(other, of_js)| {
+            self.is_js(other.who)
+                && self.id(other.who) == js
+                && of_js.place == place
+                && of_js.goodbyes.contains_key(id)
+        })
+    }
+
     /// Whether a process with this id was ever in JavaScript.
     pub(crate) fn was_js(&self, id: &PeerId) -> bool {
         let mut with_it = self.peers.values().filter(|known| known.id == *id);

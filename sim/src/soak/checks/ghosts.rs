@@ -3,14 +3,16 @@
 //! Nothing is heard of it for 9 s, then its connection is closed. If it is heard and what it sends does
 //! not pass, its goodbye among it, it gives up after 20 s. Whoever sleeps notices when it wakes.
 //!
-//! Of two in JavaScript one may have dropped the other without closing the connection. When it
-//! leaves then, the other is not told, and that is not our affair.
+//! One in JavaScript drops a peer without closing the connection. If it leaves then, the other is not
+//! told, and it is a member until its process ends. Between two in JavaScript that is not our affair.
 
 use std::time::Duration;
 
+use tristero_proto::Time;
+
 use super::{Check, Verdict, ensure};
 use crate::soak::record::{Character, Known, Record, State, Visit, VisitId};
-use crate::world::World;
+use crate::world::{Who, World};
 
 /// How long a peer may be a member after it is gone.
 const GHOST_MAX: Duration = Duration::from_secs(35);
@@ -46,7 +48,7 @@ impl Ghosts {
             let of_id = record.peers.iter().filter(|(who, known)| {
                 known.id == *id && !(record.is_js(visit.who) && record.is_js(**who))
             });
-            let gone = of_id.map(|(who, peer)| gone_since(*who, peer, known, record)).max();
+            let gone = of_id.map(|(who, peer)| gone_since(*who, peer, visit, record)).max();
             let Some(gone) = gone else { continue };
             ensure!(
                 record.now.since(gone) <= GHOST_MAX,
@@ -59,7 +61,8 @@ impl Ghosts {
 }
 
 /// When a process left this place last.
-fn gone_since(who: crate::Who, peer: &Known, at: &Visit, record: &Record) -> tristero_proto::Time {
+fn gone_since(who: Who, peer: &Known, as_seen_by: VisitId, record: &Record) -> Time {
+    let at = &record.visits[&as_seen_by];
     let visits =
         record.visits.iter().filter(|(id, visit)| id.who == who && visit.place == at.place);
     let left = visits.filter_map(|(_, visit)| visit.until).max();
@@ -67,6 +70,7 @@ fn gone_since(who: crate::Who, peer: &Known, at: &Visit, record: &Record) -> tri
         State::Crashed => left.unwrap_or(peer.since).min(peer.since),
         // Its goodbye may have been spoiled.
         State::Awake if peer.character == Character::Hostile => record.now,
+        State::Awake | State::Asleep if record.was_dropped_by(&peer.id, as_seen_by) => record.now,
         State::Awake | State::Asleep => left.unwrap_or(record.now),
     }
 }

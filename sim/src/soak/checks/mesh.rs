@@ -3,6 +3,8 @@
 //! Whether two in JavaScript meet and part is not our affair. One in JavaScript closes a relay for good that
 //! it could not reach six times in a row; without any it is met by nobody.
 
+use tristero_proto::PeerId;
+
 use super::Check;
 use crate::soak::record::{Record, VisitId};
 use crate::world::World;
@@ -41,8 +43,11 @@ impl Check for Mesh {
             if world.members(a.who, a.room) != members {
                 return Some(format!("{:?} was told of other members than it has", a.who));
             }
+            let is_known_to_stay = |id: &PeerId| {
+                record.is_js(a.who) && record.was_js(id) || record.was_dropped_by(id, a)
+            };
             let mut ghosts = members.iter().filter(|id| record.visit_of(of_a.place, id).is_none());
-            if let Some(ghost) = ghosts.find(|id| !record.is_js(a.who) || !record.was_js(id)) {
+            if let Some(ghost) = ghosts.find(|id| !is_known_to_stay(id)) {
                 return Some(format!("{ghost} is still a member for {:?}", a.who));
             }
         }
