@@ -5,6 +5,7 @@
 
 mod announces;
 mod bounds;
+mod dials;
 mod events;
 mod ghosts;
 mod handshakes;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(mesh::Mesh),
         Box::new(bounds::Bounds),
         Box::new(announces::Announces::default()),
+        Box::new(dials::Dials::default()),
     ]
 }
 
