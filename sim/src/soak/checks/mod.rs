@@ -12,6 +12,7 @@ mod handshakes;
 mod log;
 mod mesh;
 mod messages;
+mod passwords;
 mod requests;
 
 use std::fmt;
@@ -56,6 +57,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(bounds::Bounds),
         Box::new(announces::Announces::default()),
         Box::new(dials::Dials::default()),
+        Box::new(passwords::Passwords),
     ]
 }
 
