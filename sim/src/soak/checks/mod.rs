@@ -14,6 +14,7 @@ mod mesh;
 mod messages;
 mod passwords;
 mod requests;
+mod timeouts;
 
 use std::fmt;
 
@@ -58,6 +59,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(announces::Announces::default()),
         Box::new(dials::Dials::default()),
         Box::new(passwords::Passwords),
+        Box::new(timeouts::Timeouts::default()),
     ]
 }
 
