@@ -7,6 +7,8 @@ use std::io::{self, BufRead, BufReader};
 use std::iter;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +80,51 @@ pub(crate) fn read_errors(command: &mut Command) -> (Result<(), RunError>, Strin
     }
 }
 
+/// How a program ended that had so much time.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// It did its work.
+    Well,
+    /// It failed, or could not be run.
+    Badly(RunError),
+    /// It was ended when its time was over.
+    Late,
+}
+
+/// Runs a program silently for so long at most, and returns its stdout, whatever came of it.
+pub(crate) fn read_within(command: &mut Command, patience: Duration) -> (Ending, String) {
+    let program = describe(command);
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = match quiet.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            return (Ending::Badly(RunError::NotStarted { program, error }), String::new());
+        }
+    };
+    let stdout = child.stdout.take().expect("it is piped");
+    let reader = thread::spawn(move || io::read_to_string(stdout).unwrap_or_default());
+    let ending = match end_within(&mut child, patience) {
+        Ok(Some(status)) if status.success() => Ending::Well,
+        Ok(Some(status)) => Ending::Badly(RunError::Failed { program, status }),
+        Ok(None) => Ending::Late,
+        Err(error) => Ending::Badly(RunError::Lost { program, error }),
+    };
+    (ending, reader.join().expect("reading does not panic"))
+}
+
+/// Waits for the end of a program, or brings it about; `None` if it was brought about.
+fn end_within(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
+    let began = Instant::now();
+    while began.elapsed() < patience {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(LOOK_INTERVAL);
+    }
+    child.kill()?;
+    child.wait().map(|_| None)
+}
+
 fn announce(command: &Command) {
     println!("$ {}", describe(command));
 }
@@ -116,6 +163,9 @@ fn describe(command: &Command) -> String {
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
+/// How often to look whether a program has ended, where that can't just be waited for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +199,16 @@ mod tests {
         let (outcome, printed) = read_errors(&mut rustc(&["--no-such-option"]));
         assert!(outcome.is_err() && printed.contains("no-such-option"), "{printed}");
         assert!(read_errors(&mut rustc(&["--version"])).0.is_ok());
+    }
+
+    #[test]
+    fn a_program_that_takes_too_long_is_ended() {
+        let (ended, printed) = read_within(&mut rustc(&["--version"]), Duration::from_secs(60));
+        assert!(matches!(ended, Ending::Well) && printed.starts_with("rustc "), "{printed}");
+        let (ended, _) = read_within(&mut rustc(&["--no-such"]), Duration::from_secs(60));
+        assert!(matches!(ended, Ending::Badly(RunError::Failed { .. })), "{ended:?}");
+        let (ended, _) = read_within(&mut rustc(&["--version"]), Duration::ZERO);
+        assert!(matches!(ended, Ending::Late), "{ended:?}");
     }
 
     #[test]

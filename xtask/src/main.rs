@@ -12,6 +12,7 @@ mod command;
 mod counting;
 mod fuzz;
 mod libtest;
+mod mutations;
 mod project;
 mod report;
 mod setup;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::fuzz::FuzzArguments;
+use crate::mutations::MutationsArguments;
 use crate::project::Project;
 use crate::report::{Report, SkipPolicy};
 use crate::step::Step;
@@ -47,6 +49,8 @@ enum Task {
     Web,
     /// Fuzzes the targets of fuzz/
     Fuzz(FuzzArguments),
+    /// Puts bugs into a copy of the project, one after another, and says which the soak finds
+    Mutations(MutationsArguments),
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Task::Setup => setup(&project),
         Task::Web => end(step::build_web(&project)),
         Task::Fuzz(arguments) => fuzz(&project, &arguments),
+        Task::Mutations(arguments) => end(mutations::mutations(&project, &arguments)),
     }
 }
 

@@ -145,7 +145,7 @@ impl Watch for Recording {
                     self.mark(visit.who, now, |process| &mut process.sent);
                 }
             }
-            Fact::Asked { visit, parcel, request, target: _ } => {
+            Fact::Asked { visit, parcel, request, target: _, timeout: _ } => {
                 self.traffic.on_asked(visit, request, parcel, now);
                 self.mark(visit.who, now, |process| &mut process.sent);
             }

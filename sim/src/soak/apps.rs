@@ -214,12 +214,14 @@ impl Run {
         target: &PeerId,
         timeout: Option<Duration>,
     ) -> Result<(), String> {
-        let options = RequestOptions { timeout, ..RequestOptions::to(target.clone()) };
+        // Its progress says when its time begins.
+        let progress = timeout.is_some();
+        let options = RequestOptions { timeout, progress, ..RequestOptions::to(target.clone()) };
         let asked = self.world.with(visit.who, |node, now| {
             node.request(visit.room, &name(REQUESTS), parcel.payload(), options, now)
         });
         match asked {
-            Some(Ok(request)) => self.note(Fact::Asked { visit, parcel, request, target }),
+            Some(Ok(request)) => self.note(Fact::Asked { visit, parcel, request, target, timeout }),
             Some(Err(error)) => Err(format!("{:?} can't ask: {error}", visit.who)),
             None => Ok(()),
         }

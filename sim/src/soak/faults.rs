@@ -61,7 +61,7 @@ impl Run {
             FaultKind::Roam => {
                 if let Some(who) = self.any_awake() {
                     self.note_fault(kind, &Whom::Peers(vec![who]), None)?;
-                    self.world.roam(who);
+                    (0..self.options.roams_at_once).for_each(|_| self.world.roam(who));
                     return self.observe();
                 }
             }

@@ -74,7 +74,10 @@ impl Run {
             js.request(visit.room, &name(REQUESTS), parcel.payload(), (&target, None), now)
         });
         match asked {
-            Some(request) => self.note(Fact::Asked { visit, parcel, request, target: &target }),
+            Some(request) => {
+                let (target, timeout) = (&target, None);
+                self.note(Fact::Asked { visit, parcel, request, target, timeout })
+            }
             None => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tristero_proto::{Rng, Seed};
+use tristero_proto::{IDLE_TTL, Rng, Seed};
 
 use super::record::Place;
 use crate::hostile::Malice;
@@ -49,6 +49,10 @@ pub(crate) struct Options {
     pub(crate) malice: Malice,
     /// Whether applications decide in every other room who comes in.
     pub(crate) has_handshakes: bool,
+    /// How long a connection is kept that no room uses.
+    pub(crate) idle_ttl: Duration,
+    /// How many addresses a machine that roams has had until it stays at one.
+    pub(crate) roams_at_once: u32,
 }
 
 /// A network behind a NAT, by the name of its kind.
@@ -216,6 +220,9 @@ impl Options {
             mapping_timeout: Duration::ZERO,
             malice: Malice::default(),
             has_handshakes: seed.rng("handshakes").below(3) == 0,
+            idle_ttl: [IDLE_TTL, Duration::from_secs(20), Duration::from_secs(5)]
+                [index(&mut seed.rng("idle"), 3)],
+            roams_at_once: [1, 1, 1, 20][index(&mut seed.rng("roams"), 4)],
         };
         let options = options.with_js(&mut seed.rng("js"));
         let options = options.with_homes(is_calm, &mut seed.rng("homes"));
@@ -245,6 +252,8 @@ impl Options {
             mapping_timeout: Duration::ZERO,
             malice: Malice::default(),
             has_handshakes: false,
+            idle_ttl: IDLE_TTL,
+            roams_at_once: 1,
         }
     }
 
@@ -360,13 +369,15 @@ impl fmt::Display for Options {
         write!(
             f,
             "acts every {:?}, messages to {} bytes, password {}, {} % wrong, {} % passive, clocks \
-             off by up to {} ms",
+             off by up to {} ms, idle connections kept for {:?}, {} moves at once",
             self.act_interval,
             self.message_bytes_max,
             if self.has_password { "yes" } else { "no" },
             self.wrong_password_percent,
             self.passive_percent,
             self.clock_skew_millis,
+            self.idle_ttl,
+            self.roams_at_once,
         )
     }
 }

@@ -69,6 +69,7 @@ pub(crate) enum Fact<'a> {
         parcel: Parcel,
         request: RequestId,
         target: &'a PeerId,
+        timeout: Option<Duration>,
     },
     /// A request was answered.
     Answered {

@@ -239,7 +239,8 @@ impl Run {
     ) -> Result<Who, String> {
         let skew = i64::from(self.options.clock_skew_millis);
         let skew = if skew == 0 { 0 } else { self.draw_skew(skew) };
-        let config = NodeConfig { self_id: id, ..NodeConfig::default() };
+        let idle_ttl = self.options.idle_ttl;
+        let config = NodeConfig { self_id: id, idle_ttl, ..NodeConfig::default() };
         let options = PeerOptions { config, clock_skew_millis: skew, ..PeerOptions::default() };
         let options = self.place(options);
         let who = match character {

@@ -1,7 +1,9 @@
 //! A node holds no more than its rooms and peers account for, and after the trouble one connection
-//! for each peer.
+//! for each peer that is in a room with it.
 
-use tristero_proto::limits;
+use std::collections::BTreeSet;
+
+use tristero_proto::{PeerId, limits};
 
 use super::{Check, Verdict, ensure};
 use crate::soak::record::Record;
@@ -48,8 +50,16 @@ impl Check for Bounds {
         let is_out_of_reach = |a: &Who| record.peers.keys().any(|b| !world.can_reach(*a, *b));
         record.peers.keys().filter(|who| !has_strangers && !is_out_of_reach(who)).find_map(|who| {
             let load = world.node(*who)?.load();
-            let is_double = load.connections > load.peers;
-            is_double.then(|| format!("{who:?} has connections that lead nowhere: {load:?}"))
+            let open = record.open_visits().filter(|(visit, _)| visit.who == *who);
+            let members: BTreeSet<&PeerId> =
+                open.flat_map(|(_, visit)| visit.members.keys()).collect();
+            if load.connections > load.peers {
+                Some(format!("{who:?} has connections that lead nowhere: {load:?}"))
+            } else if load.peers > members.len() {
+                Some(format!("{who:?} has connections that no room uses: {load:?}"))
+            } else {
+                None
+            }
         })
     }
 }

@@ -5,13 +5,16 @@
 
 mod announces;
 mod bounds;
+mod dials;
 mod events;
 mod ghosts;
 mod handshakes;
 mod log;
 mod mesh;
 mod messages;
+mod passwords;
 mod requests;
+mod timeouts;
 
 use std::fmt;
 
@@ -54,6 +57,9 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(mesh::Mesh),
         Box::new(bounds::Bounds),
         Box::new(announces::Announces::default()),
+        Box::new(dials::Dials::default()),
+        Box::new(passwords::Passwords),
+        Box::new(timeouts::Timeouts::default()),
     ]
 }
 

@@ -38,7 +38,7 @@ impl Check for Requests {
 
     fn see(&mut self, fact: Fact<'_>, record: &Record) -> Verdict {
         match fact {
-            Fact::Asked { visit, parcel, request, target } => {
+            Fact::Asked { visit, parcel, request, target, timeout: _ } => {
                 let (has_arrived, answer, is_over) = (false, None, false);
                 let target = target.clone();
                 let asked = Asked { parcel, target, has_arrived, answer, is_over };
