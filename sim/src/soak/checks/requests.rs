@@ -67,6 +67,8 @@ impl Check for Requests {
         let is_open = |visit: &VisitId, target: &PeerId| {
             record.visits[visit].until.is_none()
                 && !may_wait_in_vain(visit.who, target, world, record)
+                // Whoever is not told that one has gone asks it in vain.
+                && !record.was_dropped_by(target, *visit)
         };
         let asked = self
             .asked
