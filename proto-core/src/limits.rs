@@ -108,8 +108,8 @@ pub const PEERS_MAX: usize = 4096;
 pub const HELD_CANDIDATES_MAX: usize = 64;
 
 /// Signals that are kept of a peer while it is asked whether it still hears us: an offer, and the
-/// candidates that come after it. More are dropped.
-pub const PROBED_SIGNALS_MAX: usize = 64;
+/// candidates that come after it, of up to [`SIGNAL_BYTES_MAX`] each. More are dropped.
+pub const PROBED_SIGNALS_MAX: usize = 32;
 
 /// Remote candidates given to one connection. Later ones are dropped: no honest peer has so many.
 pub const REMOTE_CANDIDATES_MAX: usize = 128;

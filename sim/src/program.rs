@@ -56,9 +56,10 @@ struct SoakArguments {
 
 /// Which night
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
 struct Which {
     /// The seed of a drawn night
-    #[arg(long, required_unless_present = "scenario", conflicts_with = "scenario")]
+    #[arg(long)]
     seed: Option<u64>,
     /// The name of a night that is written down
     #[arg(long, value_name = "NAME", value_parser = scenario_names())]
@@ -208,8 +209,9 @@ fn soak(arguments: &SoakArguments) -> ExitCode {
     });
     progress.finish_and_clear();
     failures.sort_by_key(|(number, _)| *number);
-    let written = Night::written().count();
-    let drawn = next.into_inner().min(nights.len()).saturating_sub(written);
+    let tried = next.into_inner().min(nights.len());
+    let written = Night::written().count().min(tried);
+    let drawn = tried - written;
     println!("{drawn} seeds and {written} scenarios in {:.1?}", began.elapsed());
     match failures.first() {
         None => ExitCode::SUCCESS,

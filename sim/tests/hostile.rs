@@ -7,7 +7,7 @@ use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{ActionKind, ActionOptions, Event, PeerId, RoomConfig, SendOptions};
 use tristero_sim::{Malice, NostrService, PeerOptions, SimNode, Verdicts, Who, World, WsService};
 
-/// What each layer is tried with, all of it spoiled on one and nothing on the others.
+/// What each layer is tried with: half of it spoiled on one, and nothing on the others.
 fn one_layer_each() -> [Malice; 4] {
     let each = |change: fn(&mut Malice)| {
         let mut malice = Malice::default();

@@ -18,7 +18,7 @@ use crate::signaling::{
     BulkOffers, Publication, RelayOutput, RoomNames, SessionInput, SignalingOutput,
 };
 use crate::time::Time;
-use crate::wire::{Frame, OfferId, Signal};
+use crate::wire::{Frame, OfferId, Signal, SignalBody};
 
 impl<E: Engine> Node<E> {
     /// Drains what was touched, until nothing is.
@@ -163,7 +163,12 @@ impl<E: Engine> Node<E> {
             if seems_lost {
                 self.probe(conn, now);
             }
-            if let Some(peer) = self.peers.get_mut(&conn) {
+            let is_kept = match &signal.body {
+                SignalBody::Offer { .. } => seems_lost,
+                SignalBody::Candidate { .. } => true,
+                SignalBody::Announce | SignalBody::Answer { .. } => false,
+            };
+            if let Some(peer) = self.peers.get_mut(&conn).filter(|_| is_kept) {
                 peer.on_signal(SignalOfPeer { room: key, relay, signal });
             }
         }

@@ -152,9 +152,11 @@ impl<E: Engine> Node<E> {
     /// Acts on what relays brought of a peer while it was asked in vain whether it hears us.
     fn heed(&mut self, signals: Vec<SignalOfPeer>, now: Time) {
         for SignalOfPeer { room, relay, signal } in signals {
-            if let Some(joined) = self.rooms.get_mut(&room) {
+            let Some(joined) = self.rooms.get_mut(&room) else { continue };
+            self.touched.insert(Part::Signaling(room));
+            // A passive room may have fallen silent without this peer.
+            if joined.signaling.wake(relay, &signal, now) {
                 joined.signaling.on_signal(relay, signal, &mut self.next_conn, now);
-                self.touched.insert(Part::Signaling(room));
             }
         }
     }
@@ -183,21 +185,24 @@ impl<E: Engine> Node<E> {
         let asked = rooms
             .iter()
             .find(|key| self.rooms.get_mut(key).is_some_and(|joined| joined.room.probe(&id, now)));
+        // In a room with a handshake nothing is said until the applications speak.
+        let is_shaking = rooms.iter().any(|key| self.has_handshake(*key));
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         if let Some(key) = asked {
             peer.on_probed(*key, now);
             self.touched.insert(Part::Room(*key));
-        } else if let (true, Some(key)) = (peer.is_silent(), rooms.first()) {
+        } else if let (true, Some(key)) = (peer.is_silent() && !is_shaking, rooms.first()) {
             // Its admission is under way, and was answered by nothing yet: it is as good as a
             // question. Without this one that JavaScript has given up would be tried for ever,
-            // because each offer of it begins its admission anew.
+            // because each offer of it begins its admission anew. One of ours closes what it gives
+            // up.
             peer.on_probed(*key, now);
         } else if rooms.is_empty() {
             debug!(peer = %id, "replaces a connection that no room uses");
             self.engine.close(conn, now);
             self.touched.insert(Part::Engine);
         }
-        // Otherwise it talks to us, and its admission has a time limit of its own.
+        // Otherwise its admission has a time limit of its own.
         self.touched.insert(Part::Peer(conn));
     }
 }

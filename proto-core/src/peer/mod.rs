@@ -157,7 +157,7 @@ impl Peer {
         self.probe.take().map(|probe| probe.signals).unwrap_or_default()
     }
 
-    /// It does.
+    /// It hears us.
     pub(crate) fn on_heard(&mut self) {
         self.probe = None;
     }
@@ -168,9 +168,10 @@ impl Peer {
         self.on_heard();
     }
 
-    /// Whether nothing of it was heard in any room since it was attached.
+    /// Whether it is none of ours, and nothing of it was heard in any room since it was attached
+    /// there; so it is also where no room is attached.
     pub(crate) fn is_silent(&self) -> bool {
-        self.attached.is_subset(&self.silent)
+        self.capabilities == Capabilities::default() && self.attached.is_subset(&self.silent)
     }
 
     /// A room did not admit it.
@@ -196,7 +197,7 @@ impl Peer {
         is_idle.then_some("no room uses it")
     }
 
-    /// Attaches a room, and gives what came for it before. False if it is attached already.
+    /// Attaches a room, and gives what came for it before; `None` if it is attached already.
     pub(crate) fn attach(&mut self, room: RoomKey, token: &RoomToken) -> Option<Vec<Bytes>> {
         if !self.attached.insert(room) {
             return None;
@@ -214,8 +215,8 @@ impl Peer {
         if self.attached.remove(&room) && self.attached.is_empty() {
             self.idle_since = Some(now);
         }
-        // Nothing is answered there any more. Whoever said nothing at all has not shown by that that
-        // it hears us.
+        // Nothing is answered there any more. A peer that never spoke has not answered by this
+        // either.
         if !self.silent.remove(&room) {
             self.probe.take_if(|probe| probe.room == room);
         }

@@ -279,16 +279,19 @@ impl Signaling {
     }
 
     /// Whether a connected peer sends what one does that is looking for a connection. Root
-    /// announces are made by connected peers too, and so are offers for anyone; those are rare.
+    /// announces are made by connected peers too, and so are offers for anyone; those are rare. A
+    /// copy of an offer that was heard before only took another relay, or is replayed.
     pub(crate) fn seems_to_have_lost_us(
         &self,
         relay: RelayId,
         topic: &Topic,
         signal: &Signal,
     ) -> bool {
-        match signal.body {
+        match &signal.body {
             SignalBody::Announce => *topic == self.names.self_topic,
-            SignalBody::Offer { .. } => true,
+            SignalBody::Offer { offer_id, .. } => {
+                !self.heard_offers.contains(&(signal.from.clone(), offer_id.clone()))
+            }
             // Nobody answers an offer for anyone who is connected.
             SignalBody::Answer { .. } => self.trades_offers(relay),
             SignalBody::Candidate { .. } => false,

@@ -1,9 +1,9 @@
 //! A peer that behaves as Trystero in JavaScript does, as far as others can tell.
 //!
-//! It is no node with switches but a small model of its own, on the wire codecs and the engine that
-//! nodes have too: whoever breaks a rule of the protocol on both sides of a node breaks it on one
-//! side here. It knows what `docs/protocol.md` says of JavaScript, quirks above all, and leaves out
-//! what the simulator has no use for: passive peers, media and handshakes of applications.
+//! It is no node with switches but a small model of its own, on the wire codecs, the sessions of strategies
+//! and the engine that nodes have too: whoever breaks a rule of the protocol on both sides of a node
+//! breaks it on one side here. It knows what `docs/protocol.md` says of JavaScript, quirks above all, and
+//! leaves out what the simulator has no use for: passive peers, media and handshakes of applications.
 //!
 //! - `relay` dials and says when to announce, `meeting` negotiates
 //! - `connection` is what rooms share: frames, backpressure, and when a peer is dropped

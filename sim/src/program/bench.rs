@@ -18,11 +18,11 @@ pub(super) struct BenchArguments {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=512))]
     peers: u32,
     /// The latency of the network in each direction, in milliseconds
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(..=10_000))]
     latency: u64,
     /// How many of a hundred datagrams are lost
-    #[arg(long, default_value_t = 1.0)]
-    loss: f32,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(..=99))]
+    loss: u8,
     /// What the world comes from
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -31,7 +31,7 @@ pub(super) struct BenchArguments {
 pub(super) fn run(arguments: &BenchArguments) -> ExitCode {
     let mut world = World::new(arguments.seed);
     let conditions = Conditions::latency(Duration::from_millis(arguments.latency));
-    world.network().set_conditions(conditions.with_random_loss(arguments.loss));
+    world.network().set_conditions(conditions.with_random_loss(arguments.loss.into()));
     let (_, relay) = world.add_relay(WsService::new());
     let config = RoomConfig { relays: vec![relay], ..RoomConfig::new("app", "mesh") };
     let began = Instant::now();

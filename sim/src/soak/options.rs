@@ -278,6 +278,9 @@ impl Options {
                 messages: percent(),
                 datagrams: percent(),
             };
+            if self.malice.is_none() {
+                self.malice = Malice::everywhere(2);
+            }
             self.faults.push(FaultKind::Intruder);
         }
         self
@@ -360,7 +363,7 @@ impl fmt::Display for Options {
             )?;
         }
         writeln!(f, "faults every {:?}: {:?}", self.fault_interval, self.faults)?;
-        if self.malice != Malice::default() {
+        if !self.malice.is_none() {
             writeln!(f, "hostile peers spoil so many of a hundred: {:?}", self.malice)?;
         }
         if self.has_handshakes {

@@ -1,9 +1,11 @@
 //! What is known of a run: who is there, in which rooms, and what was said and done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tristero_proto::{Event, HandshakeId, PeerId, PingId, RequestId, RoomKey, SendId, Time};
+use tristero_proto::{
+    Event, HandshakeId, LeaveReason, PeerId, PingId, RequestId, RoomKey, SendId, Time,
+};
 
 use super::options::FaultKind;
 use super::parcel::Parcel;
@@ -191,6 +193,8 @@ pub(crate) struct Visit {
     pub(crate) members: BTreeMap<PeerId, Time>,
     /// When it was told last that they left.
     pub(crate) goodbyes: BTreeMap<PeerId, Time>,
+    /// Those of which it lost the connection, and has not met since.
+    pub(crate) dropped: BTreeSet<PeerId>,
 }
 
 impl Record {
@@ -218,6 +222,7 @@ impl Record {
                     until: None,
                     members: BTreeMap::new(),
                     goodbyes: BTreeMap::new(),
+                    dropped: BTreeSet::new(),
                 };
                 self.visits.insert(visit, begun);
             }
@@ -245,9 +250,13 @@ impl Record {
         match event {
             Event::PeerJoined { peer, .. } => {
                 visit.members.insert(peer.clone(), self.now);
+                visit.dropped.remove(peer);
             }
-            Event::PeerLeft { peer, .. } => {
+            Event::PeerLeft { peer, reason, .. } => {
                 visit.members.remove(peer);
+                if matches!(reason, LeaveReason::Lost(_)) {
+                    visit.dropped.insert(peer.clone());
+                }
                 visit.goodbyes.insert(peer.clone(), self.now);
             }
             _ => {}
@@ -280,15 +289,15 @@ impl Record {
         self.peers[&who].character == Character::Js
     }
 
-    /// Whether one in JavaScript with this id has dropped a visitor. It does not close the
-    /// connection, and if it leaves the room before it comes back the visitor is told by nothing.
+    /// Whether one in JavaScript with this id has dropped a visitor, and has not met it since. It does
+    /// not close the connection, and if it leaves the room then, the visitor is told by nothing.
     pub(crate) fn was_dropped_by(&self, js: &PeerId, visit: VisitId) -> bool {
         let (place, id) = (self.visits[&visit].place, self.id(visit.who));
         self.visits.iter().any(|(other, of_js)| {
             self.is_js(other.who)
                 && self.id(other.who) == js
                 && of_js.place == place
-                && of_js.goodbyes.contains_key(id)
+                && of_js.dropped.contains(id)
         })
     }
 

@@ -64,7 +64,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The check in `seed 7 failed after 12.5s: mesh: somebody is missing`.
+/// The check in `--seed 7 failed after 12.5s: mesh: somebody is missing`.
 fn check(said: &str) -> Option<&str> {
     said.lines().rev().find(|line| line.contains(" failed after "))?.split(": ").nth(1)
 }
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn what_failed_and_when_is_read_from_what_the_soak_prints() {
         let said = "9 seeds in 1.2s\n2 peers, 1 rooms\n   1.5 Healed\n\
-                    seed 7 failed after 12.5s: mesh: Who(1): alone\nreplay it: cargo run\n";
+                    --seed 7 failed after 12.5s: mesh: Who(1): alone\nreplay it: cargo run\n";
         let error = || command::read(Command::new("rustc").arg("--no-such-option")).unwrap_err();
         let found = Finding::read(Ending::Badly(error()), said).unwrap();
         assert_eq!(found, Finding::Check { name: "mesh".to_owned(), nights: 9 });
