@@ -5,10 +5,10 @@
 mod bench;
 
 use std::cell::Cell;
-use std::fs::{self, File};
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -138,13 +138,12 @@ fn run(arguments: &RunArguments) -> ExitCode {
             run_look(night, &Look { keeps_log, traced: Some(traced), hashes_bytes: true })
         }
     };
-    let skipped = match arguments.log {
-        LogChoice::None => outcome.log.len(),
-        LogChoice::Tail if outcome.failure.is_none() => outcome.log.len(),
-        LogChoice::Tail => outcome.log.len().saturating_sub(TAIL_LINES),
-        LogChoice::Full => 0,
+    let lines = match arguments.log {
+        LogChoice::Tail if outcome.failure.is_some() => outcome.tail(),
+        LogChoice::None | LogChoice::Tail => &[],
+        LogChoice::Full => &outcome.log,
     };
-    outcome.log.iter().skip(skipped).for_each(|line| println!("{line}"));
+    lines.iter().for_each(|line| println!("{line}"));
     println!("{:?} of virtual time, hash {:016x}", outcome.lasted, outcome.digest);
     tell(night, &outcome)
 }
@@ -152,23 +151,24 @@ fn run(arguments: &RunArguments) -> ExitCode {
 fn report(arguments: &ReportArguments) -> ExitCode {
     let (night, html) = (arguments.which.night(), &arguments.html);
     println!("{night}: {}", night.options());
-    // Before the run, since nobody wants to wait for one that goes nowhere.
-    if let Err(error) = File::create(html) {
+    write_report(night, html).unwrap_or_else(|error| {
         eprintln!("error: can't write {}: {error}", html.display());
-        return ExitCode::FAILURE;
-    }
+        ExitCode::FAILURE
+    })
+}
+
+fn write_report(night: Night, html: &Path) -> io::Result<ExitCode> {
+    // Before the run, since nobody wants to wait for one that goes nowhere.
+    let mut file = File::create(html)?;
     let began = Instant::now();
     let look = Look { keeps_log: true, hashes_bytes: true, traced: None };
     let report = alone(night, || report::run(night, &look));
     let page = report.page(began.elapsed());
-    if let Err(error) = fs::write(html, &page) {
-        eprintln!("error: can't write {}: {error}", html.display());
-        return ExitCode::FAILURE;
-    }
+    file.write_all(page.as_bytes())?;
     let outcome = &report.outcome;
     println!("{:?} of virtual time, hash {:016x}", outcome.lasted, outcome.digest);
     println!("{}: {} kB", html.display(), page.len().div_ceil(1_000));
-    tell(night, outcome)
+    Ok(tell(night, outcome))
 }
 
 fn tell(night: Night, outcome: &Outcome) -> ExitCode {
@@ -219,8 +219,7 @@ fn soak(arguments: &SoakArguments) -> ExitCode {
             let night = nights[*number];
             println!("{}", night.options());
             let replayed = run_night(night, true);
-            let skipped = replayed.log.len().saturating_sub(TAIL_LINES);
-            replayed.log.iter().skip(skipped).for_each(|line| println!("{line}"));
+            replayed.tail().iter().for_each(|line| println!("{line}"));
             tell(night, outcome)
         }
         Some(_) => {
@@ -294,6 +293,3 @@ pub fn fill_with_entropy(bytes: &mut [u8]) {
 
 /// One run in so many is done twice, and has to give the same.
 const REPEATED_EVERY: usize = 50;
-
-/// So much is printed of a run that failed.
-const TAIL_LINES: usize = 60;

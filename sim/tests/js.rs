@@ -2,26 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
+mod common;
+
 use std::time::Duration;
 
+use common::{KINDS, Kind};
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
     ActionKind, ActionOptions, Event, LeaveReason, RequestFailure, RequestOptions, RoomConfig,
     RoomKey, SendOptions,
 };
-use tristero_sim::{
-    MqttService, NostrService, PeerOptions, Relay, TrackerService, Verdicts, Who, World, WsService,
-};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Ws,
-    Nostr,
-    Mqtt,
-    Tracker,
-}
-
-const KINDS: [Kind; 4] = [Kind::Ws, Kind::Nostr, Kind::Mqtt, Kind::Tracker];
+use tristero_sim::{PeerOptions, Relay, Who, World};
 
 /// Who has the smaller id, and so leads: in JavaScript's order digits come before letters.
 const IDS: [[&str; 2]; 2] = [
@@ -41,12 +32,7 @@ struct Pair {
 impl Pair {
     fn new(seed: u64, kind: Kind, ids: [&str; 2], password: &str) -> Self {
         let mut world = World::new(seed);
-        let (relay, relay_config) = match kind {
-            Kind::Ws => world.add_relay(WsService::new()),
-            Kind::Nostr => world.add_relay(NostrService::new(Verdicts::First)),
-            Kind::Mqtt => world.add_relay(MqttService::new()),
-            Kind::Tracker => world.add_relay(TrackerService::new(seed)),
-        };
+        let (relay, relay_config) = kind.add_to(&mut world, seed);
         let config = RoomConfig {
             relays: vec![relay_config],
             password: password.into(),

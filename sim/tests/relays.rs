@@ -2,24 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
+mod common;
+
 use std::time::Duration;
 
+use common::{KINDS, Kind};
 use tristero_proto::signaling::RelayState;
 use tristero_proto::{Event, RelayConfig, RoomConfig, RoomKey, Time};
-use tristero_sim::{
-    Faults, LinkFault, MqttService, NostrService, PeerOptions, Relay, TrackerService, Verdicts,
-    Who, World, WsService,
-};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Ws,
-    Nostr,
-    Mqtt,
-    Tracker,
-}
-
-const KINDS: [Kind; 4] = [Kind::Ws, Kind::Nostr, Kind::Mqtt, Kind::Tracker];
+use tristero_sim::{Faults, LinkFault, NostrService, PeerOptions, Relay, Verdicts, Who, World};
 
 /// A room, its relays and who joined it.
 struct Party {
@@ -33,15 +23,8 @@ impl Party {
     /// Nobody, and relays of these kinds.
     fn new(seed: u64, kinds: &[Kind]) -> Self {
         let mut world = World::new(seed);
-        let added: Vec<(Relay, RelayConfig)> = kinds
-            .iter()
-            .map(|kind| match kind {
-                Kind::Ws => world.add_relay(WsService::new()),
-                Kind::Nostr => world.add_relay(NostrService::new(Verdicts::First)),
-                Kind::Mqtt => world.add_relay(MqttService::new()),
-                Kind::Tracker => world.add_relay(TrackerService::new(seed)),
-            })
-            .collect();
+        let added: Vec<(Relay, RelayConfig)> =
+            kinds.iter().map(|kind| kind.add_to(&mut world, seed)).collect();
         let (relays, configs) = added.into_iter().unzip();
         let config = RoomConfig { relays: configs, ..RoomConfig::new("app", "room") };
         Party { world, relays, config, peers: Vec::new() }

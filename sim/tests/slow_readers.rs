@@ -12,6 +12,12 @@ const MESSAGES: u32 = 100;
 const UNREAD_MAX: usize = 10;
 const FILE_BYTES: usize = 1_000_000;
 
+fn world(seed: u64) -> (World, Config) {
+    let mut world = World::new(seed);
+    let (_, relay) = world.add_relay(WsService::new());
+    (world, Config::new("app").relays([relay]))
+}
+
 /// A peer of which so little may wait.
 fn slow_reader() -> PeerOptions {
     let mut options = PeerOptions::default();
@@ -29,9 +35,7 @@ async fn meet(node: &NodeHandle, config: &Config) -> Room {
 
 #[test]
 fn whoever_reads_slowly_gets_the_newest_messages_and_the_count_of_the_others() {
-    let mut world = World::new(1);
-    let (_, relay) = world.add_relay(WsService::new());
-    let config = Config::new("app").relays([relay]);
+    let (mut world, config) = world(1);
     let other = config.clone();
     let reader =
         world.add_app(slow_reader(), async move |node: NodeHandle, runtime: SimRuntime| {
@@ -66,9 +70,7 @@ fn whoever_reads_slowly_gets_the_newest_messages_and_the_count_of_the_others() {
 
 #[test]
 fn a_transfer_that_nobody_reads_ends_with_an_error_and_the_next_is_read() {
-    let mut world = World::new(2);
-    let (_, relay) = world.add_relay(WsService::new());
-    let config = Config::new("app").relays([relay]);
+    let (mut world, config) = world(2);
     let other = config.clone();
     let reader =
         world.add_app(slow_reader(), async move |node: NodeHandle, runtime: SimRuntime| {

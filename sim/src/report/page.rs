@@ -194,16 +194,12 @@ fn write_replay(page: &mut Markup, report: &Report) {
     if report.outcome.failure.is_none() {
         return;
     }
-    let log = &report.outcome.log;
-    let skipped = log.len().saturating_sub(TAIL_LINES);
     page.words("p", &[], "The end of the log:");
     page.element("pre", &[("class", &"log"), ("tabindex", &0)], |page| {
-        log.iter().skip(skipped).for_each(|line| page.text(format_args!("{line}\n")));
+        let lines = report.outcome.tail().iter();
+        lines.for_each(|line| page.text(format_args!("{line}\n")));
     });
 }
-
-/// So much is shown of the log of a run that failed, as the program prints it.
-const TAIL_LINES: usize = 60;
 
 const INTRODUCTION: &str = "Peers find each other over relays, connect directly and talk, in a \
     world that is simulated. For a while something may go wrong at any time. Then all is healed, \

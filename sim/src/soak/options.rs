@@ -201,7 +201,6 @@ impl Options {
         faults.extend(FaultKind::OF_RELAYS.into_iter().filter(|kind| is_drawn(kind)));
         let options = Options {
             peers: number(rng, 2, 6),
-            js_peers: 0,
             rooms: number(rng, 1, 3),
             relays: (0..number(rng, 1, 3)).map(|_| ServiceKind::draw(of_relays)).collect(),
             conditions: draw_conditions(rng),
@@ -214,15 +213,12 @@ impl Options {
             has_password: rng.below(2) == 0,
             message_bytes_max: [100, 20_000, 200_000, 1_000_000][index(rng, 4)],
             clock_skew_millis: [0, 0, 30_000][index(rng, 3)],
-            homes: Vec::new(),
-            at_home_percent: 0,
-            ipv6_percent: 0,
-            mapping_timeout: Duration::ZERO,
-            malice: Malice::default(),
             has_handshakes: seed.rng("handshakes").below(3) == 0,
             idle_ttl: [IDLE_TTL, Duration::from_secs(20), Duration::from_secs(5)]
                 [index(&mut seed.rng("idle"), 3)],
             roams_at_once: [1, 1, 1, 20][index(&mut seed.rng("roams"), 4)],
+            // The rest is drawn below.
+            ..Options::quiet(ServiceKind::Ws)
         };
         let options = options.with_js(&mut seed.rng("js"));
         let options = options.with_homes(is_calm, &mut seed.rng("homes"));

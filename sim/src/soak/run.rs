@@ -67,6 +67,13 @@ pub(crate) struct Outcome {
     pub(crate) log: Vec<String>,
 }
 
+impl Outcome {
+    /// The end of the log: so much is shown of a run that failed.
+    pub(crate) fn tail(&self) -> &[String] {
+        &self.log[self.log.len().saturating_sub(TAIL_LINES)..]
+    }
+}
+
 /// What was wrong with a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -347,6 +354,8 @@ fn add_relay(world: &mut World, kind: ServiceKind, run: u64, place: usize) -> (R
         }
     }
 }
+
+const TAIL_LINES: usize = 60;
 
 /// When the first thing is done, and the first goes wrong.
 const FIRST_ACT: Duration = Duration::from_millis(10);
