@@ -1,8 +1,8 @@
 /**
  * The public internet: one segment that every site has an interface on, and the servers.
  *
- * It forwards nothing, so a packet to a private address, or to one that nobody has, is lost.
- * Addresses are of the ranges for documentation (RFC 5737, RFC 3849).
+ * It forwards nothing, so a packet to a private address, or to one that nobody has, is lost; and
+ * silently, as it is there: a TURN server gives up an allocation that has no route. Addresses are of the ranges for documentation (RFC 5737, RFC 3849).
  */
 
 /** Where the servers are, and where the proof listens. */
@@ -37,8 +37,14 @@ export class Internet {
     await internet.namespace.ip(
       `link add net address ${MAC} type bridge forward_delay 0`,
       'link set net up',
+      // Nobody is asked for a neighbour there, and what comes out of its other end is for nobody.
+      'link add nowhere type veth peer name void',
+      'link set void up',
+      'link set nowhere arp off up',
       ...flat(ADDRESSES[4]).map((address) => `addr add ${address}/24 dev net`),
       ...flat(ADDRESSES[6]).map((address) => `addr add ${address}/64 dev net nodad`),
+      'route add default dev nowhere',
+      'route add ::/0 dev nowhere',
     );
     for (let slot = SLOTS.first; slot <= SLOTS.last; slot += 1) {
       internet.#free.push(slot);

@@ -144,15 +144,15 @@ const learn = (peer, candidate) => {
 
 /**
  * What a side may tell of a path: `mapped` is how the other sees it, `end` where it sends to. Some
- * tell the base of a local candidate, others the candidate that the other side sees. A remote
- * candidate is peer-reflexive for as long as its check was quicker than its signal.
+ * tell the base of a local candidate, others the candidate that the other side sees. A candidate is
+ * peer-reflexive if a check was quicker than the server, or than the signal.
  */
 const sideOf = (base, mapped, end) => {
   const { peer } = base;
   const known = peer.candidates.find((candidate) => keyOf(candidate.end) === keyOf(mapped));
   return {
     base,
-    local: new Set([base.type, known?.type ?? 'prflx']),
+    local: new Set([base.type, ...(known?.type === base.type ? [] : [known?.type ?? 'prflx', 'prflx'])]),
     remote: new Set([peer.remotes.get(keyOf(end)).type, 'prflx']),
   };
 };

@@ -145,7 +145,7 @@ describe('the theory', () => {
 
   test('tells the types of candidates that each side may have', () => {
     const { sides } = of('port-restricted × port-restricted', 'STUN');
-    assert.deepEqual(sides[0].local, new Set(['host', 'srflx']));
+    assert.deepEqual(sides[0].local, new Set(['host', 'srflx', 'prflx']));
     assert.deepEqual(sides[0].remote, new Set(['srflx', 'prflx']));
     const [, symmetric] = of('public × symmetric', 'STUN').sides;
     assert.deepEqual(symmetric.local, new Set(['host', 'prflx']));
