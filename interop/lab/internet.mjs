@@ -81,7 +81,8 @@ export class Internet {
   }
 }
 
-const publicAddress = (slot, family) =>
+/** The public address that goes with a slot. */
+export const publicAddress = (slot, family) =>
   family === 4 ? `203.0.113.${slot}` : `2001:db8::${slot.toString(16)}`;
 
 const flat = ({ targets, ...others }) => [...Object.values(others), ...targets];

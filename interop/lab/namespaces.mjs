@@ -5,7 +5,7 @@
  * removed by the next.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -24,7 +24,7 @@ export class Namespaces {
 
   constructor() {
     removeStale();
-    this.folder = mkdtempSync(join(tmpdir(), `${PREFIX}-`));
+    this.folder = mkdtempSync(join(tmpdir(), `${PREFIX}-${process.pid}-`));
     process.on('exit', this.#close);
     Object.entries(SIGNALS).forEach(([signal, status]) =>
       process.once(signal, () => process.exit(status)),
@@ -161,15 +161,16 @@ const killAnyhow = (pid) => {
   }
 };
 
-/** Removes the namespaces of runs that are no more. */
+/** Removes what is left of runs that are no more. */
 const removeStale = () => {
+  const isStale = (name) => {
+    const [, pid] = name.match(`^${PREFIX}-(\\d+)-`) ?? [];
+    return pid && !existsSync(`/proc/${pid}`);
+  };
   const list = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8', timeout: TOOL_MS });
-  list
-    .split('\n')
-    .map((line) => line.split(' ')[0])
-    .filter((name) => {
-      const [, pid] = name.match(`^${PREFIX}-(\\d+)-`) ?? [];
-      return pid && !existsSync(`/proc/${pid}`);
-    })
-    .forEach(removeAnyhow);
+  const names = list.split('\n').map((line) => line.split(' ')[0]);
+  names.filter(isStale).forEach(removeAnyhow);
+  readdirSync(tmpdir())
+    .filter(isStale)
+    .forEach((name) => rmSync(join(tmpdir(), name), { recursive: true, force: true }));
 };

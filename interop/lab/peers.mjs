@@ -87,3 +87,27 @@ export const startPeers = async (kind, hosts) => {
     names.forEach((name) => delete KINDS[name]);
   }
 };
+
+let rooms = 0;
+
+/** Joins both to a room of their own, each with what its config adds, and gives their replies. */
+export const join = (peers, configs) => {
+  rooms += 1;
+  const room = { ...ROOM, appId: `lab-${process.pid}`, roomId: `${rooms}` };
+  return Promise.all(peers.map((peer, side) => peer.do('join', { ...room, ...configs[side] })));
+};
+
+/** What peers call the room that they were joined to. */
+export const ROOM = { room: 'lab' };
+
+/** The events by which both have seen the other join. */
+export const met = (peers, deadlineMs) =>
+  Promise.all(
+    peers.map((peer, side) =>
+      peer.waitFor('peerJoin', { peer: peers[1 - side].selfId }, { deadlineMs }),
+    ),
+  );
+
+/** The time from when both had joined until both have met. */
+export const elapsed = (joins, events) =>
+  Math.max(...events.map(({ t }) => t)) - Math.max(...joins.map(({ t0 }) => t0));

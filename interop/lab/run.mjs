@@ -7,14 +7,14 @@
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { CELLS, runCell } from './cells.mjs';
+import { CELLS, isSelected, runCell } from './cells.mjs';
 import { Internet } from './internet.mjs';
 import { Namespaces, whyNotPermitted } from './namespaces.mjs';
 import { PEERS, PROGRAM, Relay } from './peers.mjs';
 import { whyPending } from './pending.mjs';
 import { Proof } from './prove.mjs';
 import { line, table, words, writeDocument } from './report.mjs';
-import { isSelected } from './selection.mjs';
+import { SCENES } from './scenes/index.mjs';
 import { TurnServer } from './turn.mjs';
 
 const SKIPPED = 77;
@@ -56,7 +56,7 @@ const main = async () => {
     const internet = await Internet.open(namespaces);
     const results = [...(await prove(internet, options))];
     if (!options.prove && results.every(isAsExpected)) {
-      results.push(...(await runCells(internet, options)));
+      results.push(...(await runPeers(internet, options)));
     }
     return conclude(results, options);
   } finally {
@@ -96,7 +96,7 @@ const prove = async (internet, options) => {
   }
 };
 
-const runCells = async (internet, options) => {
+const runPeers = async (internet, options) => {
   const turn = await TurnServer.start(internet);
   // What the agents take for roots of certificates, beside those of the system.
   Object.assign(process.env, { SSL_CERT_FILE: turn.roots, NODE_EXTRA_CA_CERTS: turn.roots });
@@ -107,20 +107,29 @@ const runCells = async (internet, options) => {
     const cells = CELLS.filter(
       (cell) => options.only.test(cell.name) && (options.all || isSelected(cell)),
     );
-    const steps = cells.map((cell) => ({
-      name: cell.name,
-      fields: { pair: cell.pair.name, servers: cell.servers },
-      run: async () => {
-        const result = await runCell(lab, cell);
-        return { ...result, said: words(result) };
-      },
-    }));
-    return await runAll(steps, options);
+    const scenes = SCENES.filter(({ name }) => options.only.test(name));
+    // The scenes first: they take longest.
+    return await runAll(
+      [
+        ...scenes.map(({ name, run }) => ({ name, run: () => run(lab) })),
+        ...cells.map((cell) => stepOfCell(lab, cell)),
+      ],
+      options,
+    );
   } finally {
     await relay.stop();
     await turn.stop();
   }
 };
+
+const stepOfCell = (lab, cell) => ({
+  name: cell.name,
+  fields: { pair: cell.pair.name, servers: cell.servers },
+  run: async () => {
+    const result = await runCell(lab, cell);
+    return { ...result, said: words(result) };
+  },
+});
 
 /** Runs all steps, several at once, and tells of each when it has ended. */
 const runAll = async (steps, { jobs, json, peers }) => {
@@ -144,7 +153,13 @@ const attempt = async ({ run }) => {
   try {
     return await run();
   } catch (error) {
-    return { said: 'error', differences: [{ what: 'error', text: error.message }] };
+    // A failure of peers goes on with all that they said.
+    const [text, ...transcript] = error.message.split('\n');
+    return {
+      said: 'error',
+      differences: [{ what: 'error', text }],
+      transcript: transcript.join('\n'),
+    };
   }
 };
 

@@ -1,6 +1,7 @@
 /** Sites as `kinds.mjs` describes them: hosts in namespaces, behind the routers that they have. */
-import { MAC } from './internet.mjs';
+import { MAC, publicAddress } from './internet.mjs';
 import { KINDS, SHARED } from './kinds.mjs';
+import { SlowLine } from './line.mjs';
 import { natRuleset } from './rules.mjs';
 
 /** Ports that the first and the second host behind one NAT choose from: never the same. */
@@ -11,6 +12,7 @@ export class Sites {
   #internet;
   #namespaces = [];
   #slots = [];
+  #line;
 
   /** Builds the sites of one of `PAIRS`: `hosts` are two `{namespace, family, address, external}`. */
   static async build(internet, { kinds, shared }) {
@@ -27,7 +29,28 @@ export class Sites {
     return sites;
   }
 
+  /** A host with a public address behind a line that delays and loses, and one behind a NAT. */
+  static async buildSlow(internet, kind, line) {
+    const sites = new Sites();
+    sites.#internet = internet;
+    try {
+      sites.hosts = [await sites.#buildSlow(line), await sites.#buildOne(KINDS[kind], 1)];
+    } catch (error) {
+      await sites.remove();
+      throw error;
+    }
+    return sites;
+  }
+
+  /** Takes the interface of a public host away, and gives it another with another address. */
+  async move(host) {
+    await host.namespace.ip('link del wan');
+    host.address = await this.#internet.attach(host.namespace, this.#takeSlot(), host.family);
+    host.external = host.address;
+  }
+
   async remove() {
+    await this.#line?.stop();
     await Promise.all(this.#namespaces.map((namespace) => namespace.remove()));
     this.#slots.forEach((slot) => this.#internet.giveBack(slot));
   }
@@ -54,6 +77,16 @@ export class Sites {
     }
     const namespace = await this.#addHost(slot, 'host', family, index);
     return { namespace, family, address: await place.attach(namespace), external };
+  }
+
+  async #buildSlow(options) {
+    const slots = [this.#takeSlot(), this.#takeSlot()];
+    const router = await this.#addRouter(slots[0], 'line');
+    await this.#internet.attach(router, slots[0]);
+    const namespace = await this.#addHost(slots[1], 'host', 4, 0);
+    const address = publicAddress(slots[1], 4);
+    this.#line = await SlowLine.lay(router, namespace, { address, ...options });
+    return { namespace, family: 4, address, external: address };
   }
 
   async #buildShared(nat) {

@@ -1,0 +1,10 @@
+/** What happens between peers beside NATs. Each gives `{said, differences}`. */
+import { runMoved } from './moved.mjs';
+import { SERVER_SCENES } from './servers.mjs';
+import { runSlow } from './slow.mjs';
+
+export const SCENES = [
+  { name: 'slow', run: runSlow },
+  { name: 'moved', run: runMoved },
+  ...SERVER_SCENES,
+];

@@ -1,2 +1,0 @@
-/** Which cells are run without `--all`. */
-export const isSelected = () => true;
