@@ -93,12 +93,13 @@ const compare = (expected, outcome) => {
     const text = outcome.connects ? 'connects, which it can’t' : 'does not connect';
     return [{ what: 'outcome', text }];
   }
+  const reasons = expected.sides.map((side) => side.reasons);
   return expected.connects
     ? compareTypes(expected, outcome.sides)
     : outcome.sides.flatMap(({ reason }, side) =>
-        expected.sides[side].reasons.has(reason)
+        reasons[side].has(reason)
           ? []
-          : [{ what: 'reason', text: differs(side, 'reason', expected.sides[side].reasons, reason) }],
+          : [{ what: 'reason', text: differs(side, 'reason', reasons[side], reason) }],
       );
 };
 

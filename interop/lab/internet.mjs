@@ -2,7 +2,8 @@
  * The public internet: one segment that every site has an interface on, and the servers.
  *
  * It forwards nothing, so a packet to a private address, or to one that nobody has, is lost; and
- * silently, as it is there: a TURN server gives up an allocation that has no route. Addresses are of the ranges for documentation (RFC 5737, RFC 3849).
+ * silently, as it is there: a TURN server gives up an allocation that has no route. Addresses are
+ * of the ranges for documentation (RFC 5737, RFC 3849).
  */
 
 /** Where the servers are, and where the proof listens. */

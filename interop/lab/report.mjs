@@ -21,7 +21,7 @@ export const words = ({ connects, ms, sides }) => {
     const reasons = new Set(sides.map(({ reason }) => reason ?? 'no reason told'));
     return `no: ${[...reasons].join(', ')}`;
   }
-  return `${sides.map(pathOf).join(', ')}, ${(ms / 1000).toFixed(1)} s`;
+  return `${sides.map(pathOf).join(', ')}, ${(ms / 1000).toFixed(2)} s`;
 };
 
 /** The cells that have been run, as a table in Markdown. */

@@ -48,7 +48,7 @@ table ip lab {
   chain prerouting {
     type nat hook prerouting priority dstnat;
     ${letIn[nat.filtering](inside)}
-    ${nat.hairpin ? `iifname "lan*" ip daddr ${external} meta l4proto udp dnat to udp dport map @owners` : ''}
+    ${nat.hairpin ? meetAt(external) : ''}
   }
   chain postrouting {
     type nat hook postrouting priority srcnat;
@@ -58,6 +58,9 @@ table ip lab {
   }
 }
 `;
+
+const meetAt = (external) =>
+  `iifname "lan*" ip daddr ${external} meta l4proto udp dnat to udp dport map @owners`;
 
 const letIn = {
   [INDEPENDENT]: (inside) => `iifname "wan" meta l4proto udp dnat to ${inside}`,

@@ -14,7 +14,7 @@ export class Sites {
   #slots = [];
   #line;
 
-  /** Builds the sites of one of `PAIRS`: `hosts` are two `{namespace, family, address, external}`. */
+  /** Builds one of `PAIRS`: its `hosts` are two `{namespace, family, address, external}`. */
   static async build(internet, { kinds, shared }) {
     const sites = new Sites();
     sites.#internet = internet;

@@ -66,7 +66,8 @@ const place = ({ kinds, shared }) => {
     const innermost = [...nats]
       .reverse()
       .reduce(
-        (outside, nat, level) => new Nat(nat, outside, level === 0 ? external : `100.64.${index}.2`),
+        (outside, nat, level) =>
+          new Nat(nat, outside, level === 0 ? external : `100.64.${index}.2`),
         internet,
       );
     return withServers(new Host(innermost, nats.length > 0 ? `192.168.${index}.2` : external));
@@ -150,9 +151,10 @@ const learn = (peer, candidate) => {
 const sideOf = (base, mapped, end) => {
   const { peer } = base;
   const known = peer.candidates.find((candidate) => keyOf(candidate.end) === keyOf(mapped));
+  const reflexive = [known?.type ?? 'prflx', 'prflx'];
   return {
     base,
-    local: new Set([base.type, ...(known?.type === base.type ? [] : [known?.type ?? 'prflx', 'prflx'])]),
+    local: known?.type === base.type ? new Set([base.type]) : new Set([base.type, ...reflexive]),
     remote: new Set([peer.remotes.get(keyOf(end)).type, 'prflx']),
   };
 };

@@ -85,7 +85,7 @@ const LISTENING = [
   ...['--log-file', 'stdout', '--simple-log'],
 ];
 
-/** A root and a certificate by it, for the server's addresses: clients refuse a root as a server's. */
+/** A certificate for the server's addresses, and its root: clients refuse a root as a server's. */
 const makeCertificates = async (namespace, folder) => {
   const [rootKey, roots, key, request, certificate, extensions] = [
     ...['root.key', 'root.pem', 'turn.key', 'turn.csr', 'turn.pem', 'turn.ext'],
@@ -96,7 +96,8 @@ const makeCertificates = async (namespace, folder) => {
   const openssl = (...args) => namespace.run('openssl', args);
   const names = [4, 6].map((family) => `IP:${ADDRESSES[family].turn}`);
   writeFileSync(extensions, `subjectAltName=${names}\nbasicConstraints=CA:FALSE\n`);
-  await openssl('req', '-x509', ...newKey(rootKey), '-out', roots, '-days', '2', '-subj', '/CN=lab');
+  const root = ['-out', roots, '-days', '2', '-subj', '/CN=lab'];
+  await openssl('req', '-x509', ...newKey(rootKey), ...root);
   await openssl('req', '-new', ...newKey(key), '-out', request, '-subj', '/CN=turn.lab');
   await openssl(
     ...['x509', '-req', '-in', request, '-CA', roots, '-CAkey', rootKey, '-CAcreateserial'],
