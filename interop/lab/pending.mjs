@@ -4,13 +4,9 @@
  */
 const PENDING = [
   {
-    why: 'the engine has no ICE servers yet',
-    concerns: ({ servers }) => servers !== undefined && servers !== 'no STUN',
-  },
-  {
     why: 'peers do not tell reasons yet',
-    concerns: ({ differences }) =>
-      differences.length > 0 && differences.every(({ what }) => what === 'reason'),
+    concerns: ({ connects, differences }) =>
+      connects === false && differences.every(({ what }) => what === 'reason'),
   },
   {
     why: 'a connection does not survive a change of interface yet',
