@@ -176,9 +176,9 @@ impl<E: Engine> Node<E> {
         self.shunned.iter().any(|(_, app, id)| app == app_id && id == peer)
     }
 
-    /// Asks a connected peer that looks for a connection whether it still hears us. One that
-    /// JavaScript has given up looks open and discards everything.
-    pub(super) fn probe(&mut self, conn: ConnId, now: Time) {
+    /// Asks a connected peer that looks for a connection, in this room, whether it still hears us.
+    /// One that JavaScript has given up looks open and discards everything.
+    pub(super) fn probe(&mut self, conn: ConnId, room: RoomKey, now: Time) {
         let Some(peer) = self.peers.get_mut(&conn).filter(|peer| !peer.is_probed()) else { return };
         let rooms: Vec<RoomKey> = peer.attached().collect();
         let id = peer.id.clone();
@@ -199,6 +199,8 @@ impl<E: Engine> Node<E> {
             peer.on_probed(*key, now);
         } else if rooms.is_empty() {
             debug!(peer = %id, "replaces a connection that no room uses");
+            // What it looks for a connection with is kept until this one is gone.
+            peer.on_probed(room, now);
             self.engine.close(conn, now);
             self.touched.insert(Part::Engine);
         }

@@ -11,6 +11,7 @@ use super::parcel::Form;
 use super::record::{Character, Manner, VisitId};
 use super::run::Run;
 use crate::network::Conditions;
+use crate::relays::Faults;
 
 /// A night that is written down.
 #[derive(Debug)]
@@ -106,6 +107,60 @@ pub(crate) const ALL: &[Scenario] = &[
             meet(run, [ours, elsewhere], MEETING_AGAIN_MAX)
         },
     },
+    Scenario {
+        name: "asked-too-late",
+        about: "A peer in JavaScript that has dropped ours offers a connection when its admission to \
+                another room is almost over. The question whether it hears ours was forgotten with \
+                the admission.",
+        options: || Options { rooms: 2, js_peers: 1, ..Options::quiet(ServiceKind::Ws) },
+        play: |run| {
+            let (ours, js) = two_members(run, Character::Js)?;
+            let elsewhere = run.enter(js.who, 1, ACTIVE)?;
+            run.wait(Duration::from_secs(1))?;
+            drop_unheard(run, ours, js)?;
+            run.leave(ours)?;
+            let relay = run.relays[0].0;
+            run.world.set_relay_faults(relay, Faults::default().with_delay(DELAY));
+            let ours = run.enter(ours.who, 1, ACTIVE)?;
+            run.wait(OFFERED_AFTER)?;
+            run.world.set_relay_faults(relay, Faults::default());
+            meet(run, [ours, elsewhere], MEETING_MAX)
+        },
+    },
+    Scenario {
+        name: "asked-in-no-room",
+        about: "A peer in JavaScript that has dropped ours comes to a room where ours waits. The \
+                connection that no room used was replaced, and its offer forgotten with it.",
+        options: || Options { rooms: 2, js_peers: 1, ..Options::quiet(ServiceKind::Ws) },
+        play: |run| {
+            let (ours, js) = two_members(run, Character::Js)?;
+            drop_unheard(run, ours, js)?;
+            run.leave(ours)?;
+            let ours = run.enter(ours.who, 1, ACTIVE)?;
+            run.wait(NEXT_ANNOUNCE - BEFORE_IT)?;
+            let js = run.enter(js.who, 1, ACTIVE)?;
+            meet(run, [ours, js], BEFORE_IT + MEETING_MAX)
+        },
+    },
+    Scenario {
+        name: "stuck-amid-a-message",
+        about: "Of a message no part arrives for half a minute while the path lives, as where large \
+                datagrams are lost. Whoever received it gave it up, and the connection went on \
+                without it.",
+        options: || Options::quiet(ServiceKind::Ws),
+        play: |run| {
+            let usual = Conditions::latency(Duration::from_millis(120));
+            let (a, b) = two_members(run, Character::Honest)?;
+            let (host_a, host_b) = (run.world.host(a.who), run.world.host(b.who));
+            run.world.network().set_between(host_a, host_b, usual);
+            say(run, a, 100_000)?;
+            run.wait(Duration::from_millis(750))?;
+            run.world.network().set_between(host_a, host_b, usual.with_mtu(600));
+            run.wait(HOLE)?;
+            run.world.network().set_between(host_a, host_b, usual);
+            run.wait(Duration::from_secs(60))
+        },
+    },
 ];
 
 /// One of ours and another who have met in a room.
@@ -147,6 +202,20 @@ const ACTIVE: Manner = Manner { passive: false, is_password_right: true, has_han
 
 /// Long enough that nothing passes for a while, and not so long that the connection ends.
 const CLOGGED: Duration = Duration::from_secs(25);
+
+/// When a room on its own announces itself again: a minute after the last of its first announces.
+const NEXT_ANNOUNCE: Duration = Duration::from_millis(62_099);
+
+/// Long after what a newcomer says at first.
+const BEFORE_IT: Duration = Duration::from_secs(8);
+
+/// What a relay needs for an announce or an offer, so that of the 10 s that an admission may take
+/// less than the 3 s are left in which a peer can answer.
+const DELAY: Duration = Duration::from_millis(4_250);
+const OFFERED_AFTER: Duration = Duration::from_secs(9);
+
+/// Longer than a receiver waits for the rest of a message, and over when SCTP tries for the sixth time.
+const HOLE: Duration = Duration::from_millis(30_250);
 
 /// Two of a room that is begun meet within it.
 const MEETING_MAX: Duration = Duration::from_secs(30);
