@@ -14,7 +14,7 @@ use tristero_tokio::PeerId;
 use self::help::{
     AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, EXAMPLES, RELAY_EXAMPLES, RELAYS_EXAMPLES,
 };
-pub(crate) use self::meeting::MeetingArguments;
+pub(crate) use self::meeting::{IceArguments, MeetingArguments};
 use self::values::{at_least_one, parse_listen, parse_patience, parse_seconds};
 
 /// Trystero rooms on the command line: peers meet, connect directly by WebRTC, and talk
@@ -86,6 +86,9 @@ pub(crate) struct ChatArguments {
     /// Asks for the password, without showing it
     #[arg(long, conflicts_with = "password")]
     pub(crate) ask_password: bool,
+
+    #[command(flatten)]
+    pub(crate) ice: IceArguments,
 
     /// Where accepted files are saved
     #[arg(long, value_name = "DIR", default_value = ".")]

@@ -15,12 +15,13 @@ pub(crate) fn start(verbose: u8) {
         .init();
 }
 
-/// What each `-v` shows more of. Every crate of ours begins with `tristero`.
+/// What each `-v` shows more of. Every crate of ours begins with `tristero`. Those that speak STUN
+/// call it an error if somebody sends them nonsense, and are heard only by who wants all.
 fn directives(verbose: u8) -> &'static str {
     match verbose {
-        0 => "warn",
-        1 => "warn,tristero=info",
-        2 => "warn,tristero=debug",
+        0 => "warn,stun_proto=off,turn_client_proto=off",
+        1 => "warn,stun_proto=off,turn_client_proto=off,tristero=info",
+        2 => "warn,stun_proto=off,turn_client_proto=off,tristero=debug",
         _ => "debug,tristero=trace",
     }
 }

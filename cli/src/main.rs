@@ -14,6 +14,7 @@ mod args;
 mod chat;
 mod demo;
 mod exit;
+mod ice;
 mod lines;
 mod logging;
 mod node;

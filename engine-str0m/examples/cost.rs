@@ -18,7 +18,10 @@ use tristero_proto::engine::{
 use tristero_proto::{ConnId, Seed, Time};
 use tristero_str0m::Str0mEngine;
 
-const TRICKLE: ConnOptions = ConnOptions { trickle: true };
+fn trickle() -> ConnOptions {
+    ConnOptions::direct(true)
+}
+
 const LATENCY: Duration = Duration::from_millis(5);
 
 struct World {
@@ -69,10 +72,10 @@ impl World {
 
     fn negotiate(&mut self, (a, id_a): (usize, ConnId), (b, id_b): (usize, ConnId)) {
         let now = self.now;
-        self.engines[a].offer(id_a, TRICKLE, now);
+        self.engines[a].offer(id_a, trickle(), now);
         self.drain(a);
         let offer = self.description.take().unwrap();
-        self.engines[b].answer(id_b, &offer, TRICKLE, now).unwrap();
+        self.engines[b].answer(id_b, &offer, trickle(), now).unwrap();
         self.drain(b);
         let answer = self.description.take().unwrap();
         self.engines[a].accept_answer(id_a, &answer, now).unwrap();
@@ -97,7 +100,7 @@ impl World {
                 EngineOutput::Event(EngineEvent::Message { bytes, .. }) => {
                     self.received += bytes.len();
                 }
-                EngineOutput::Event(_) => {}
+                EngineOutput::Event(_) | EngineOutput::Network(_) => {}
             }
         }
         let due = self.engines[engine].poll_timeout().map(|due| due.at);

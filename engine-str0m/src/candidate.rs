@@ -10,6 +10,8 @@ use str0m::{Candidate, CandidateKind};
 use tristero_proto::limits::CANDIDATE_BYTES_MAX;
 use tristero_proto::wire::CandidateInit;
 
+use crate::gather::Gathered;
+
 /// A candidate of the other side that a datagram can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RemoteCandidate {
@@ -106,6 +108,19 @@ impl RemoteCandidate {
 /// The candidate of a socket of ours; `None` if nobody could send to that address.
 pub(crate) fn host_candidate(address: SocketAddr) -> Option<Candidate> {
     is_reachable(address).then(|| Candidate::host(address, Protocol::Udp).ok()).flatten()
+}
+
+/// The candidate of an address that a server gave us; `None` if nobody could send there.
+pub(crate) fn gathered_candidate(gathered: Gathered) -> Option<Candidate> {
+    let candidate = match gathered {
+        Gathered::Reflexive { mapped, base } => {
+            is_reachable(mapped).then(|| Candidate::server_reflexive(mapped, base, Protocol::Udp))
+        }
+        Gathered::Relayed { relayed, base } => {
+            is_reachable(relayed).then(|| Candidate::relayed(relayed, base, Protocol::Udp))
+        }
+    };
+    candidate?.ok()
 }
 
 /// Writes a candidate of ours as browsers exchange them.

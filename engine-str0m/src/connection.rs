@@ -7,16 +7,18 @@
 mod negotiate;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use str0m::Rtc;
 use str0m::channel::{ChannelData, ChannelId};
 use str0m::ice::StunMessage;
 use str0m::net::{Protocol, Receive};
+use str0m::{CandidateKind, Rtc};
 use tristero_proto::engine::{
     CloseReason, ConnectionInfo, Datagram, EngineEvent, EngineOutput, Lane, Path, SendOutcome,
     Transmit,
 };
+use tristero_proto::ice::IceConfig;
 use tristero_proto::{ConnId, Deadline, Time};
 
 use crate::candidate::kind_name;
@@ -41,6 +43,7 @@ pub(crate) struct Connection {
     driven: Driven,
     credentials: Credentials,
     trickle: bool,
+    ice: Arc<IceConfig>,
     /// The name of the one media section.
     mid: String,
     ours: Ours,
@@ -52,6 +55,10 @@ pub(crate) struct Connection {
     dtls_version: Option<&'static str>,
     /// Addresses at which the peer says it sees us.
     mapped: Vec<SocketAddr>,
+    /// Addresses at which servers say they see us.
+    reflexive: Vec<SocketAddr>,
+    /// The last at which the peer does, and the path that it was said on.
+    seen: Option<(Path, SocketAddr)>,
     surplus_channels: usize,
     ended: Option<CloseReason>,
 }
@@ -72,6 +79,7 @@ impl Connection {
         }
         if message.is_successful_binding_response() {
             self.traffic.on_answer(datagram.bytes, now);
+            self.seen = message.mapped_address().map(|mapped| (datagram.path, mapped));
         }
         self.silence.hear(now);
         self.on_datagram(datagram, now, shared);
@@ -102,6 +110,7 @@ impl Connection {
             self.end(CloseReason::Silent, now, shared);
             self.heed(now, shared);
         }
+        self.describe_if_complete(now, shared);
     }
 
     /// Sends a message.
@@ -183,7 +192,8 @@ impl Connection {
     pub(crate) fn due(&self) -> Option<Deadline> {
         let silence = self.silence.due().map(|at| Deadline::new(at, "silence"));
         let progress = self.progress.due().map(|at| Deadline::new(at, "acknowledgement"));
-        Deadline::earlier(self.driven.due(), Deadline::earlier(silence, progress))
+        let own = Deadline::earlier(silence, progress);
+        Deadline::earlier(self.driven.due(), Deadline::earlier(own, self.description_due()))
     }
 
     /// Why it ended, if it did. Then all is said and it can be dropped.
@@ -192,18 +202,34 @@ impl Connection {
     }
 
     /// What is known of it, once it is open.
-    pub(crate) fn info(&self) -> Option<ConnectionInfo> {
+    pub(crate) fn info(&self, shared: &Shared) -> Option<ConnectionInfo> {
         let remote = self.remote().filter(|_| self.channel.is_open())?;
         let mut info = ConnectionInfo::default();
         info.path = self.traffic.path;
         if let Some(path) = info.path {
-            info.candidate_kinds = ("host", kind_name(remote.kind_of(path.remote)));
+            let ours = self.local_kind(path, shared);
+            info.candidate_kinds = (kind_name(ours), kind_name(remote.kind_of(path.remote)));
         }
         info.rtt = self.traffic.rtt;
         info.dtls_version = self.dtls_version;
         info.bytes_received = self.traffic.bytes_received;
         info.bytes_sent = self.traffic.bytes_sent;
         Some(info)
+    }
+
+    /// What the address is that the peer sees at the other end of a path.
+    fn local_kind(&self, path: Path, shared: &Shared) -> CandidateKind {
+        if shared.gatherer.is_relayed(path.local) {
+            return CandidateKind::Relayed;
+        }
+        let seen = self.seen.filter(|(on, _)| *on == path).map_or(path.local, |(_, mapped)| mapped);
+        if seen == path.local {
+            CandidateKind::Host
+        } else if self.reflexive.contains(&seen) {
+            CandidateKind::ServerReflexive
+        } else {
+            CandidateKind::PeerReflexive
+        }
     }
 
     fn remote(&self) -> Option<&Remote> {
@@ -282,6 +308,10 @@ impl Connection {
             shared.paths.try_out(path, self.id);
         }
         let bytes = Bytes::from(Vec::<u8>::from(transmit.contents));
+        if shared.gatherer.is_relayed(path.local) {
+            shared.gatherer.relay(path, bytes, now, &mut shared.outputs);
+            return;
+        }
         let transmit = Transmit { path, bytes, segment_size: None, ecn: None };
         shared.outputs.push_back(EngineOutput::Transmit(transmit));
     }
@@ -335,6 +365,7 @@ impl Connection {
         self.silence.start(now);
         self.driven.settle();
         self.dtls_version = self.driven.dtls_version();
+        shared.gatherer.on_open(self.id, now);
         shared.event(EngineEvent::Open { conn: self.id });
     }
 

@@ -23,6 +23,7 @@ use crate::counters::Counters;
 use crate::credentials::{Credentials, conn_of};
 use crate::datagram::{handshake_sender, is_dtls, is_stun};
 use crate::epoch::Epoch;
+use crate::gather::{Found, Gatherer};
 use crate::limits::{DATAGRAM_BYTES_MAX, LOCAL_ADDRESSES_MAX};
 use crate::paths::{Paths, Standing};
 use crate::shared::Shared;
@@ -61,6 +62,7 @@ impl Str0mEngine {
                 hmac: config.crypto.sha1_hmac_provider,
                 addresses: Vec::new(),
                 paths: Paths::default(),
+                gatherer: Gatherer::default(),
                 counters: Counters::default(),
                 outputs: VecDeque::new(),
                 said: VecDeque::new(),
@@ -73,33 +75,37 @@ impl Str0mEngine {
         &self.shared.counters
     }
 
-    fn start(&mut self, id: ConnId, options: ConnOptions) -> Start {
+    fn start(&mut self, id: ConnId, options: ConnOptions, now: Time) -> Start {
         assert!(!self.conns.contains_key(&id), "{id:?} was used before");
+        let ConnOptions { trickle, ice } = options;
+        let Shared { gatherer, addresses, outputs, .. } = &mut self.shared;
+        gatherer.attach(id, &ice, addresses, now, outputs);
         let credentials = Credentials::generate(id, &mut self.rng);
         let config = self.rtc_config.clone();
-        Start { id, config, credentials, trickle: options.trickle }
+        Start { id, config, credentials, trickle, ice }
     }
 
-    fn insert(&mut self, id: ConnId, connection: Connection) {
+    fn insert(&mut self, id: ConnId, connection: Connection, now: Time) {
         self.conns.insert(id, Box::new(connection));
-        self.settle(id, None);
+        self.settle(id, None, now);
     }
 
     /// Does something to a connection, and then what its new state asks for.
     fn drive<R>(
         &mut self,
         id: ConnId,
+        now: Time,
         act: impl FnOnce(&mut Connection, &mut Shared) -> R,
     ) -> Option<R> {
         let connection = self.conns.get_mut(&id)?;
         let was_due = connection.due();
         let result = act(connection, &mut self.shared);
-        self.settle(id, was_due);
+        self.settle(id, was_due, now);
         Some(result)
     }
 
     /// Forgets a connection that ended, or notes when it is due next.
-    fn settle(&mut self, id: ConnId, was_due: Option<Deadline>) {
+    fn settle(&mut self, id: ConnId, was_due: Option<Deadline>, now: Time) {
         let Some(connection) = self.conns.get(&id) else { return };
         let (due, ended) = (connection.due(), connection.ended());
         let (was_at, at) = (was_due.map(|due| due.at), due.map(|due| due.at));
@@ -109,6 +115,7 @@ impl Str0mEngine {
         if let Some(reason) = ended {
             self.conns.remove(&id);
             self.shared.paths.forget(id);
+            self.shared.gatherer.release(id, now);
             self.shared.event(EngineEvent::Closed { conn: id, reason });
         } else if let Some(at) = at.filter(|_| was_at != at) {
             self.due.insert((at, id));
@@ -116,14 +123,63 @@ impl Str0mEngine {
     }
 
     /// Each connection in turn, by id.
-    fn drive_all(&mut self, mut act: impl FnMut(&mut Connection, &mut Shared)) {
+    fn drive_all(&mut self, now: Time, act: impl FnMut(&mut Connection, &mut Shared)) {
         let ids: Vec<ConnId> = self.conns.keys().copied().collect();
+        self.drive_each(ids, now, act);
+    }
+
+    fn drive_each(
+        &mut self,
+        ids: Vec<ConnId>,
+        now: Time,
+        mut act: impl FnMut(&mut Connection, &mut Shared),
+    ) {
         for id in ids {
-            self.drive(id, &mut act);
+            self.drive(id, now, &mut act);
+        }
+    }
+
+    /// Carries what servers said to the connections that it concerns.
+    fn heed_servers(&mut self, now: Time) {
+        while let Some(found) = self.shared.gatherer.poll_found() {
+            let server = match found {
+                Found::Datagram { path, bytes } => {
+                    self.on_peer_datagram(Datagram { path, ecn: None, bytes: &bytes }, now);
+                    continue;
+                }
+                Found::Address(server, gathered) => {
+                    let users = self.shared.gatherer.users(&server);
+                    self.drive_each(users, now, |conn, shared| {
+                        conn.on_gathered(gathered, now, shared);
+                    });
+                    server
+                }
+                Found::Lost(server, gathered) => {
+                    // Those that stand are no users of a STUN server any more, and use its address.
+                    self.drive_all(now, |conn, shared| conn.on_lost(gathered, now, shared));
+                    server
+                }
+                Found::Settled(server) => server,
+                Found::Failed(server, failure) => {
+                    let url = server.url.clone();
+                    self.shared.event(EngineEvent::ServerFailed { url, failure });
+                    server
+                }
+            };
+            let users = self.shared.gatherer.users(&server);
+            self.drive_each(users, now, |conn, shared| conn.describe_if_complete(now, shared));
         }
     }
 
     fn on_datagram(&mut self, datagram: Datagram<'_>, now: Time) {
+        let Shared { gatherer, outputs, .. } = &mut self.shared;
+        if !gatherer.on_datagram(datagram, now, outputs) {
+            self.on_peer_datagram(datagram, now);
+        }
+    }
+
+    /// Takes a datagram that no server made, over whatever it came.
+    fn on_peer_datagram(&mut self, datagram: Datagram<'_>, now: Time) {
         let is_known = datagram.bytes.len() <= DATAGRAM_BYTES_MAX
             && if is_stun(datagram.bytes) {
                 self.on_stun(datagram, now)
@@ -151,7 +207,7 @@ impl Str0mEngine {
             let Some(connection) = self.conns.get(&id) else { continue };
             is_known = true;
             if connection.is_authentic(&message, &self.shared) {
-                self.drive(id, |conn, shared| conn.on_stun(datagram, &message, now, shared));
+                self.drive(id, now, |conn, shared| conn.on_stun(datagram, &message, now, shared));
                 return true;
             }
         }
@@ -168,7 +224,7 @@ impl Str0mEngine {
         let conns = self.shared.paths.conns_on(datagram.path, Standing::Heard);
         let is_shared = conns[1].is_some();
         for id in conns.into_iter().flatten() {
-            self.drive(id, |conn, shared| {
+            self.drive(id, now, |conn, shared| {
                 if !is_shared || conn.can_hear(handshake_sender(datagram.bytes)) {
                     conn.on_datagram(datagram, now, shared);
                 }
@@ -187,12 +243,15 @@ impl Str0mEngine {
             return;
         }
         addresses.push(address);
-        self.drive_all(|conn, shared| conn.add_address(address, now, shared));
+        let Shared { gatherer, outputs, .. } = &mut self.shared;
+        gatherer.on_address_added(address, now, outputs);
+        self.drive_all(now, |conn, shared| conn.add_address(address, now, shared));
     }
 
     fn on_address_removed(&mut self, address: SocketAddr, now: Time) {
         self.shared.addresses.retain(|known| *known != address);
-        self.drive_all(|conn, shared| conn.remove_address(address, now, shared));
+        self.shared.gatherer.on_address_removed(address, now);
+        self.drive_all(now, |conn, shared| conn.remove_address(address, now, shared));
     }
 }
 
@@ -202,7 +261,12 @@ impl Engine for Str0mEngine {
             EngineInput::Datagram(datagram) => self.on_datagram(datagram, now),
             EngineInput::AddressAdded(address) => self.on_address_added(address, now),
             EngineInput::AddressRemoved(address) => self.on_address_removed(address, now),
+            EngineInput::Network(event) => {
+                let Shared { gatherer, addresses, outputs, .. } = &mut self.shared;
+                gatherer.on_network(event, addresses, now, outputs);
+            }
         }
+        self.heed_servers(now);
     }
 
     fn handle_timeout(&mut self, now: Time) {
@@ -210,8 +274,11 @@ impl Engine for Str0mEngine {
         let due: Vec<ConnId> =
             self.due.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
         for id in due {
-            self.drive(id, |conn, shared| conn.wake(now, shared));
+            self.drive(id, now, |conn, shared| conn.wake(now, shared));
         }
+        let Shared { gatherer, outputs, .. } = &mut self.shared;
+        gatherer.handle_timeout(now, outputs);
+        self.heed_servers(now);
     }
 
     fn poll_output(&mut self) -> Option<EngineOutput> {
@@ -219,14 +286,15 @@ impl Engine for Str0mEngine {
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
-        let (_, id) = self.due.first()?;
-        self.conns.get(id)?.due()
+        let first = self.due.first().and_then(|(_, id)| self.conns.get(id)?.due());
+        Deadline::earlier(first, self.shared.gatherer.poll_timeout())
     }
 
     fn offer(&mut self, conn: ConnId, options: ConnOptions, now: Time) {
-        let start = self.start(conn, options);
+        let start = self.start(conn, options, now);
         let connection = Connection::offer(start, now, &mut self.shared);
-        self.insert(conn, connection);
+        self.insert(conn, connection, now);
+        self.heed_servers(now);
     }
 
     fn answer(
@@ -236,9 +304,15 @@ impl Engine for Str0mEngine {
         options: ConnOptions,
         now: Time,
     ) -> Result<(), DescriptionError> {
-        let start = self.start(conn, options);
-        let connection = Connection::answer(start, offer, now, &mut self.shared)?;
-        self.insert(conn, connection);
+        let start = self.start(conn, options, now);
+        match Connection::answer(start, offer, now, &mut self.shared) {
+            Ok(connection) => self.insert(conn, connection, now),
+            Err(error) => {
+                self.shared.gatherer.release(conn, now);
+                return Err(error);
+            }
+        }
+        self.heed_servers(now);
         Ok(())
     }
 
@@ -248,28 +322,33 @@ impl Engine for Str0mEngine {
         answer: &str,
         now: Time,
     ) -> Result<(), DescriptionError> {
-        self.drive(conn, |conn, shared| conn.accept_answer(answer, now, shared))
-            .unwrap_or(Err(DescriptionError::Unexpected))
+        let accepted =
+            self.drive(conn, now, |conn, shared| conn.accept_answer(answer, now, shared));
+        self.heed_servers(now);
+        accepted.unwrap_or(Err(DescriptionError::Unexpected))
     }
 
     fn add_remote_candidate(&mut self, conn: ConnId, candidate: &CandidateInit, now: Time) {
-        self.drive(conn, |conn, shared| conn.add_remote_candidate(candidate, now, shared));
+        self.drive(conn, now, |conn, shared| conn.add_remote_candidate(candidate, now, shared));
+        self.heed_servers(now);
     }
 
     fn send(&mut self, conn: ConnId, lane: Lane, message: &[u8], now: Time) -> SendOutcome {
-        match lane {
-            Lane::Control => self.drive(conn, |conn, shared| conn.send(message, now, shared)),
+        let sent = match lane {
+            Lane::Control => self.drive(conn, now, |conn, shared| conn.send(message, now, shared)),
             // Lanes that this engine does not know.
             _ => None,
-        }
-        .unwrap_or(SendOutcome::Refused)
+        };
+        self.heed_servers(now);
+        sent.unwrap_or(SendOutcome::Refused)
     }
 
     fn close(&mut self, conn: ConnId, now: Time) {
-        self.drive(conn, |conn, shared| conn.close(now, shared));
+        self.drive(conn, now, |conn, shared| conn.close(now, shared));
+        self.heed_servers(now);
     }
 
     fn connection_info(&self, conn: ConnId) -> Option<ConnectionInfo> {
-        self.conns.get(&conn)?.info()
+        self.conns.get(&conn)?.info(&self.shared)
     }
 }

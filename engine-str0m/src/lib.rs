@@ -33,12 +33,12 @@
 //! let mut engine = Str0mEngine::new(&Seed::from_number(1), Instant::now());
 //! let now = Time::ZERO;
 //! engine.handle_input(EngineInput::AddressAdded("192.0.2.1:5000".parse()?), now);
-//! engine.offer(ConnId::from_number(1), ConnOptions { trickle: true }, now);
+//! engine.offer(ConnId::from_number(1), ConnOptions::direct(true), now);
 //! while let Some(output) = engine.poll_output() {
 //!     match output {
 //!         EngineOutput::Transmit(transmit) => println!("send to {}", transmit.path.remote),
 //!         EngineOutput::Event(EngineEvent::Description { sdp, .. }) => println!("{sdp}"),
-//!         EngineOutput::Event(_) => {}
+//!         EngineOutput::Event(_) | EngineOutput::Network(_) => {}
 //!     }
 //! }
 //! println!("sleep until {:?}", engine.poll_timeout());
@@ -61,6 +61,7 @@ mod driven;
 mod dtls;
 mod engine;
 mod epoch;
+mod gather;
 mod limits;
 mod negotiation;
 mod paths;

@@ -79,3 +79,38 @@ pub(crate) const STUN_PACE: Duration = Duration::from_millis(50);
 
 /// The least that RFC 8445, section 14.2, allows between two ICE checks.
 pub(crate) const STUN_PACE_MIN: Duration = Duration::from_millis(5);
+
+/// STUN and TURN servers that an engine speaks to at once. Later ones are not asked.
+pub(crate) const SERVERS_MAX: usize = 32;
+
+/// A server that helped no connection for this long is forgotten, and its allocation given back.
+pub(crate) const SERVER_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// A server that was of no help is not asked again for this long.
+pub(crate) const SERVER_RETRY_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a description that no candidate may follow waits for servers. Trystero waits 15 s; who
+/// needs the servers has heard of them long before, and nobody else is to wait for those that are
+/// not there.
+pub(crate) const GATHERING_MAX: Duration = Duration::from_secs(3);
+
+/// The first repetition of a request to a server comes after this long, and each later one after
+/// twice as long as the one before. RFC 8489, section 6.2.1, has 500 ms as the default for who knows
+/// nothing of the path.
+pub(crate) const REQUEST_RTO: Duration = Duration::from_millis(250);
+pub(crate) const REQUEST_RTO_MAX: Duration = Duration::from_secs(2);
+/// A request is sent so often, and given up this long after the last time: 8.75 s in all.
+pub(crate) const REQUEST_TRIES: u32 = 6;
+pub(crate) const REQUEST_LAST: Duration = Duration::from_secs(3);
+
+/// A NAT is kept from forgetting a socket that peers may call at by a request this often. The least
+/// that RFC 4787 asks of a NAT is two minutes, and many keep to 30 s.
+pub(crate) const MAPPING_KEPT_ALIVE_EVERY: Duration = Duration::from_secs(25);
+
+/// Peers that one allocation lets through. RFC 8656 has no limit, but each is kept alive by a request
+/// every four minutes. What goes to more is lost.
+pub(crate) const PERMISSIONS_MAX: usize = 512;
+
+/// Datagrams that wait for a TURN server to let a peer through. Of more, the oldest is lost, as on
+/// any path.
+pub(crate) const AWAITING_PERMISSION_MAX: usize = 64;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use str0m::CandidateKind;
 use str0m::change::SdpPendingOffer;
+use tristero_proto::Time;
 use tristero_proto::engine::DescriptionKind;
 use tristero_proto::limits::REMOTE_CANDIDATES_MAX;
 use tristero_proto::wire::CandidateInit;
@@ -17,8 +18,9 @@ use crate::sdp::{RemoteDescription, Setup};
 /// Our description.
 #[derive(Debug)]
 pub(crate) enum Ours {
-    /// It waits for an address, because no candidates may follow it.
-    Held { kind: DescriptionKind, sdp: String },
+    /// It waits for an address, and until then for what servers say, because no candidates may follow
+    /// it.
+    Held { kind: DescriptionKind, sdp: String, until: Time },
     /// It was said.
     Said,
 }

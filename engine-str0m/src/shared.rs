@@ -10,6 +10,7 @@ use tristero_proto::engine::{EngineEvent, EngineOutput};
 use crate::counters::Counters;
 use crate::driven::Said;
 use crate::epoch::Epoch;
+use crate::gather::Gatherer;
 use crate::paths::Paths;
 
 /// What all connections of an engine share.
@@ -19,9 +20,10 @@ pub(crate) struct Shared {
     pub(crate) silence_max: Duration,
     /// The key check of STUN messages.
     pub(crate) hmac: &'static dyn Sha1HmacProvider,
-    /// Our sockets' addresses. Each is a candidate of every connection.
+    /// Our sockets' addresses. Each is a candidate of every connection that may show them.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) paths: Paths,
+    pub(crate) gatherer: Gatherer,
     pub(crate) counters: Counters,
     pub(crate) outputs: VecDeque<EngineOutput>,
     /// What the connection at work said and did not heed yet; empty between two calls.

@@ -7,11 +7,13 @@ mod harness;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use harness::{TRICKLE, World, conn};
+use harness::{World, conn, trickle};
 use tristero_proto::ConnId;
 use tristero_proto::engine::{CloseReason, ConnOptions, Engine, EngineInput};
 
-const ALL_AT_ONCE: ConnOptions = ConnOptions { trickle: false };
+fn all_at_once() -> ConnOptions {
+    ConnOptions::direct(false)
+}
 
 fn candidates(sdp: &str) -> Vec<&str> {
     sdp.lines().filter(|line| line.starts_with("a=candidate")).collect()
@@ -24,7 +26,7 @@ fn value<'a>(sdp: &'a str, attribute: &str) -> &'a str {
 #[test]
 fn an_address_that_comes_late_is_trickled_in_a_browsers_form() {
     let mut world = World::without_addresses(1);
-    let offer = world.offer(0, conn(1), TRICKLE).expect("trickle does not wait");
+    let offer = world.offer(0, conn(1), trickle()).expect("trickle does not wait");
     assert!(candidates(&offer).is_empty());
     world.add_address(0);
     let [candidate] = &world.hosts[0].log(conn(1)).candidates[..] else { panic!("there is one") };
@@ -39,7 +41,7 @@ fn an_address_that_comes_late_is_trickled_in_a_browsers_form() {
 #[test]
 fn a_known_address_is_in_the_description_and_not_trickled() {
     let mut world = World::new(1);
-    let offer = world.offer(0, conn(1), TRICKLE).unwrap();
+    let offer = world.offer(0, conn(1), trickle()).unwrap();
     assert_eq!(candidates(&offer).len(), 1);
     world.add_address(0);
     assert!(world.hosts[0].log(conn(1)).candidates.is_empty(), "it was known already");
@@ -49,9 +51,9 @@ fn a_known_address_is_in_the_description_and_not_trickled() {
 fn without_trickle_an_answer_waits_for_an_address_too() {
     let mut world = World::without_addresses(2);
     world.add_address(0);
-    let offer = world.offer(0, conn(1), ALL_AT_ONCE).unwrap();
+    let offer = world.offer(0, conn(1), all_at_once()).unwrap();
     let now = world.now;
-    world.hosts[1].engine.answer(conn(2), &offer, ALL_AT_ONCE, now).unwrap();
+    world.hosts[1].engine.answer(conn(2), &offer, all_at_once(), now).unwrap();
     world.drain();
     assert!(world.hosts[1].log(conn(2)).descriptions.is_empty());
     world.add_address(1);
@@ -68,9 +70,9 @@ fn an_address_that_is_gone_is_offered_no_more() {
     let mut world = World::new(1);
     let other: SocketAddr = "10.0.0.9:4000".parse().unwrap();
     world.input(0, EngineInput::AddressAdded(other));
-    assert_eq!(candidates(&world.offer(0, conn(1), TRICKLE).unwrap()).len(), 2);
+    assert_eq!(candidates(&world.offer(0, conn(1), trickle()).unwrap()).len(), 2);
     world.input(0, EngineInput::AddressRemoved(other));
-    assert_eq!(candidates(&world.offer(0, conn(2), TRICKLE).unwrap()).len(), 1);
+    assert_eq!(candidates(&world.offer(0, conn(2), trickle()).unwrap()).len(), 1);
 }
 
 /// Gives host 0 another address in place of the one it has, and tells the other host of it.
@@ -116,10 +118,10 @@ fn addresses_that_nobody_could_send_to_are_not_offered() {
     {
         world.input(0, EngineInput::AddressAdded(useless.parse().unwrap()));
     }
-    assert_eq!(world.offer(0, conn(1), ALL_AT_ONCE), None);
+    assert_eq!(world.offer(0, conn(1), all_at_once()), None);
     for n in 0..100 {
         world.input(0, EngineInput::AddressAdded(([10, 0, 1, n], 4_000).into()));
     }
-    let sdp = world.offer(0, conn(2), ALL_AT_ONCE).unwrap();
+    let sdp = world.offer(0, conn(2), all_at_once()).unwrap();
     assert_eq!(candidates(&sdp).len(), 16, "there is a limit");
 }

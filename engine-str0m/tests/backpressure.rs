@@ -4,7 +4,7 @@
 
 mod harness;
 
-use harness::{TRICKLE, World};
+use harness::{World, trickle};
 use tristero_proto::ConnId;
 use tristero_proto::engine::SendOutcome;
 
@@ -65,7 +65,7 @@ fn a_flood_arrives_whole_and_in_order() {
 #[test]
 fn a_message_that_the_peer_would_not_take_is_refused() {
     let mut world = World::new(2);
-    let offer = world.offer(0, A.1, TRICKLE).unwrap();
+    let offer = world.offer(0, A.1, trickle()).unwrap();
     let answer = world.answer(1, B.1, &offer);
     assert!(answer.contains("a=max-message-size:262144\r\n"), "{answer}");
     let smaller = answer.replace("a=max-message-size:262144", "a=max-message-size:1000");

@@ -4,7 +4,7 @@
 
 mod harness;
 
-use harness::{TRICKLE, World, conn};
+use harness::{World, conn, trickle};
 use tristero_proto::engine::Engine;
 use tristero_proto::wire::CandidateInit;
 
@@ -24,7 +24,7 @@ fn ufrag_of(sdp: &str) -> &str {
 /// Two hosts that agreed on descriptions without any candidates.
 fn agreed() -> (World, String) {
     let mut world = World::new(2);
-    let offer = world.offer(0, conn(1), TRICKLE).unwrap();
+    let offer = world.offer(0, conn(1), trickle()).unwrap();
     let answer = world.answer(1, conn(2), &without_candidates(&offer));
     (world, answer)
 }
@@ -95,7 +95,7 @@ fn candidates_beyond_the_limit_are_counted_before_and_after_the_answer() {
 #[test]
 fn candidates_in_a_description_pass_the_same_rules() {
     let mut world = World::new(2);
-    let offer = world.offer(0, conn(1), TRICKLE).unwrap();
+    let offer = world.offer(0, conn(1), trickle()).unwrap();
     let useless = "a=candidate:2 1 tcp 1 10.0.0.2 9 typ host tcptype active generation 0\r\n\
                    a=candidate:3 1 udp 1 0a1b.local 5 typ host generation 0 network-cost 999\r\n\
                    a=candidate:nonsense\r\na=end-of-candidates\r\n";
@@ -109,7 +109,7 @@ fn candidates_in_a_description_pass_the_same_rules() {
 #[test]
 fn a_peer_whose_addresses_are_unknown_is_reached_once_it_reaches_us() {
     let mut world = World::new(2);
-    let offer = world.offer(0, conn(1), TRICKLE).unwrap();
+    let offer = world.offer(0, conn(1), trickle()).unwrap();
     let answer = world.answer(1, conn(2), &offer);
     world.accept(0, conn(1), &without_candidates(&answer));
     world.run_until(|world| world.is_open((0, conn(1))) && world.is_open((1, conn(2))));

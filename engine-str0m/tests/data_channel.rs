@@ -136,7 +136,7 @@ fn a_peer_that_closes_is_heard_and_hears_us() {
 #[test]
 fn a_certificate_that_was_not_announced_ends_the_connection() {
     let mut world = World::new(2);
-    let offer = world.offer(0, A.1, harness::TRICKLE).unwrap();
+    let offer = world.offer(0, A.1, harness::trickle()).unwrap();
     let at = offer.find("a=fingerprint:sha-256 ").unwrap() + "a=fingerprint:sha-256 ".len();
     let mut other = offer.clone();
     let byte = if offer[at..].starts_with("00") { "11" } else { "00" };

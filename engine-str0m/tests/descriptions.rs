@@ -4,7 +4,7 @@
 
 mod harness;
 
-use harness::{TRICKLE, World, conn};
+use harness::{World, conn, trickle};
 use tristero_proto::engine::{CloseReason, DescriptionError, Engine};
 
 /// What JavaScript peers sent, by field.
@@ -46,7 +46,7 @@ fn every_captured_answer_is_taken() {
     assert!(answers.len() > 3);
     let mut world = World::new(1);
     for (number, answer) in (1..).zip(&answers) {
-        let offer = world.offer(0, conn(number), TRICKLE).unwrap();
+        let offer = world.offer(0, conn(number), trickle()).unwrap();
         let mid = value(&offer, "a=mid:").to_owned();
         let answer = answer.replace("a=mid:0", &format!("a=mid:{mid}"));
         world.accept(0, conn(number), &answer);
@@ -58,7 +58,7 @@ fn every_captured_answer_is_taken() {
 #[test]
 fn an_offer_of_ours_is_what_browsers_take() {
     let mut world = World::new(1);
-    let offer = world.offer(0, conn(1), TRICKLE).unwrap();
+    let offer = world.offer(0, conn(1), trickle()).unwrap();
     for line in [
         "v=0\r\n",
         "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
@@ -72,7 +72,7 @@ fn an_offer_of_ours_is_what_browsers_take() {
     assert!(offer.contains("a=fingerprint:sha-256 "));
     assert_eq!(value(&offer, "a=group:BUNDLE "), value(&offer, "a=mid:"));
     assert!(value(&offer, "a=ice-ufrag:").len() >= 4 && value(&offer, "a=ice-pwd:").len() >= 22);
-    let other = world.offer(0, conn(2), TRICKLE).unwrap();
+    let other = world.offer(0, conn(2), trickle()).unwrap();
     assert_ne!(value(&offer, "a=ice-ufrag:"), value(&other, "a=ice-ufrag:"));
     assert_eq!(value(&offer, "a=fingerprint:"), value(&other, "a=fingerprint:"));
 }
@@ -93,7 +93,7 @@ fn an_answer_is_taken_once_and_only_by_who_offered() {
 #[test]
 fn an_answer_that_does_not_fit_the_offer_is_invalid_and_a_better_one_is_taken() {
     let mut world = World::new(2);
-    let offer = world.offer(0, conn(1), TRICKLE).unwrap();
+    let offer = world.offer(0, conn(1), trickle()).unwrap();
     let answer = world.answer(1, conn(2), &offer);
     let mid = value(&answer, "a=mid:").to_owned();
     let now = world.now;
@@ -114,7 +114,7 @@ fn an_answer_that_does_not_fit_the_offer_is_invalid_and_a_better_one_is_taken() 
 #[test]
 fn an_offer_that_is_refused_leaves_its_id_free() {
     let mut world = World::new(2);
-    let offer = world.offer(0, conn(1), TRICKLE).unwrap();
+    let offer = world.offer(0, conn(1), trickle()).unwrap();
     let now = world.now;
     let engine = &mut world.hosts[1].engine;
     for wrong in [
@@ -123,7 +123,7 @@ fn an_offer_that_is_refused_leaves_its_id_free() {
         offer.replace("a=ice-ufrag:", &format!("a=ice-ufrag:{}", "x".repeat(2_000))),
         offer.replace("webrtc-datachannel\r\n", &"a=x\r\n".repeat(20_000)),
     ] {
-        let refused = engine.answer(conn(2), &wrong, TRICKLE, now);
+        let refused = engine.answer(conn(2), &wrong, trickle(), now);
         assert!(matches!(refused, Err(DescriptionError::Invalid(_))), "{refused:?}");
     }
     assert_eq!(engine.poll_timeout(), None);
@@ -136,7 +136,7 @@ fn an_offer_that_is_refused_leaves_its_id_free() {
 #[test]
 fn an_offer_that_nobody_answers_can_be_closed() {
     let mut world = World::new(1);
-    world.offer(0, conn(1), TRICKLE);
+    world.offer(0, conn(1), trickle());
     world.run_for(std::time::Duration::from_secs(120));
     assert!(world.closed((0, conn(1))).is_empty(), "its owner decides how long to wait");
     world.close((0, conn(1)));
@@ -147,7 +147,7 @@ fn an_offer_that_nobody_answers_can_be_closed() {
 #[test]
 fn the_longest_credentials_that_are_taken_are_no_trouble() {
     let mut world = World::new(2);
-    let offer = world.offer(0, conn(1), TRICKLE).unwrap();
+    let offer = world.offer(0, conn(1), trickle()).unwrap();
     let ufrag = value(&offer, "a=ice-ufrag:").to_owned();
     let long = offer.replace(&ufrag, &"x".repeat(100));
     let password = value(&offer, "a=ice-pwd:").to_owned();

@@ -6,7 +6,7 @@ mod harness;
 
 use std::time::Duration;
 
-use harness::{TRICKLE, World, conn};
+use harness::{World, conn, trickle};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -130,10 +130,10 @@ proptest! {
     fn any_offer_is_answered_or_refused(sample: Index, edits in edits()) {
         let mut world = World::new(2);
         let mut samples = captured();
-        samples.push(world.offer(0, conn(7), TRICKLE).unwrap());
+        samples.push(world.offer(0, conn(7), trickle()).unwrap());
         let offer = apply(&samples[sample.index(samples.len())], &edits);
         let now = world.now;
-        if world.hosts[1].engine.answer(conn(2), &offer, TRICKLE, now).is_ok() {
+        if world.hosts[1].engine.answer(conn(2), &offer, trickle(), now).is_ok() {
             world.run_for(Duration::from_secs(3));
             world.close(B);
         }
@@ -143,7 +143,7 @@ proptest! {
     #[test]
     fn any_answer_is_taken_or_refused(edits in edits()) {
         let mut world = World::new(2);
-        let offer = world.offer(0, A.1, TRICKLE).unwrap();
+        let offer = world.offer(0, A.1, trickle()).unwrap();
         let answer = apply(&world.answer(1, B.1, &offer), &edits);
         let now = world.now;
         let _ = world.hosts[0].engine.accept_answer(A.1, &answer, now);
@@ -159,7 +159,7 @@ proptest! {
         ufrag in proptest::option::of(".{0,9}"),
     ) {
         let mut world = World::new(1);
-        let offer = world.offer(0, A.1, TRICKLE).unwrap();
+        let offer = world.offer(0, A.1, trickle()).unwrap();
         world.answer(0, B.1, &offer);
         let now = world.now;
         for candidate in candidates {
@@ -244,7 +244,7 @@ fn a_peer_that_forges_its_address_again_and_again_is_ignored_at_last() {
 #[test]
 fn a_peer_that_sees_us_at_ever_new_addresses_is_ignored_at_last() {
     let mut world = World::new(2);
-    let offer = world.offer(0, A.1, TRICKLE).unwrap();
+    let offer = world.offer(0, A.1, trickle()).unwrap();
     let answer = world.answer(1, B.1, &offer);
     let password = answer.lines().find_map(|line| line.strip_prefix("a=ice-pwd:")).unwrap();
     let password = password.to_owned();

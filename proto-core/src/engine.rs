@@ -16,16 +16,21 @@
 //!   all candidates are known, and none follow; with trickle on it comes at once, and candidates
 //!   that are found later come as [`EngineEvent::Candidate`].
 //! - [`EngineEvent::Open`] comes at most once, before any [`EngineEvent::Message`].
+//! - What an engine wants of the network beside datagrams it asks for by [`EngineOutput::Network`],
+//!   and takes no answer for a failure: servers that can't be reached never keep two peers apart
+//!   that reach each other without.
 //! - Messages arrive whole, in order and at most once. They are all lost or none: a connection
 //!   that can't deliver one closes.
 //! - Whatever a remote sends, an engine neither panics nor grows without bound.
 //!
 //! [`tristero-str0m`]: https://docs.rs/tristero-str0m
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::ice::{IceConfig, IceUrl};
 use crate::ids::ConnId;
 use crate::time::{Deadline, Time};
 use crate::wire::CandidateInit;
@@ -84,6 +89,85 @@ pub enum EngineInput<'a> {
     AddressAdded(SocketAddr),
     /// That socket is gone.
     AddressRemoved(SocketAddr),
+    /// What came of a [`NetworkRequest`].
+    Network(&'a NetworkEvent),
+}
+
+/// A byte stream to a server, by a number that the engine chose and never uses again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// What an engine wants of the network beside datagrams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NetworkRequest {
+    /// The addresses of a host; [`NetworkEvent::Resolved`] follows.
+    Resolve {
+        /// The name.
+        name: String,
+    },
+    /// A byte stream. [`NetworkEvent::StreamOpened`] or [`NetworkEvent::StreamClosed`] follows.
+    OpenStream {
+        /// The stream.
+        stream: StreamId,
+        /// Where it leads.
+        target: StreamTarget,
+    },
+    /// Bytes for an open stream, after those before them.
+    SendStream {
+        /// The stream.
+        stream: StreamId,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// The end of a stream, once what was sent over it is on its way. Nothing more is said of it.
+    CloseStream {
+        /// The stream.
+        stream: StreamId,
+    },
+}
+
+/// Where a byte stream leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamTarget {
+    /// The name or the address of the host.
+    pub host: String,
+    /// The port of TCP.
+    pub port: u16,
+    /// Whether TLS protects it, with a certificate for that host.
+    pub is_secure: bool,
+}
+
+/// What came of a [`NetworkRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NetworkEvent {
+    /// The addresses of a host; none if it has none, or if nobody knows.
+    Resolved {
+        /// The name.
+        name: String,
+        /// The addresses, the best first.
+        addresses: Vec<IpAddr>,
+    },
+    /// A stream stands.
+    StreamOpened {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Bytes came over a stream.
+    StreamBytes {
+        /// The stream.
+        stream: StreamId,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// A stream could not be opened, or is gone.
+    StreamClosed {
+        /// The stream.
+        stream: StreamId,
+        /// Why, in words.
+        why: String,
+    },
 }
 
 /// Which of a connection's channels carries a message.
@@ -95,10 +179,19 @@ pub enum Lane {
 }
 
 /// How a connection is to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnOptions {
     /// Whether candidates may follow the description.
     pub trickle: bool,
+    /// The servers that help.
+    pub ice: Arc<IceConfig>,
+}
+
+impl ConnOptions {
+    /// Without servers.
+    pub fn direct(trickle: bool) -> Self {
+        ConnOptions { trickle, ice: Arc::new(IceConfig::none()) }
+    }
 }
 
 /// Which half of an exchange a description is.
@@ -115,11 +208,13 @@ pub enum DescriptionKind {
 pub enum EngineOutput {
     /// Send these datagrams.
     Transmit(Transmit),
-    /// Something happened to a connection.
+    /// Something happened.
     Event(EngineEvent),
+    /// Do this, and say what came of it.
+    Network(NetworkRequest),
 }
 
-/// What happened to a connection.
+/// What happened to a connection, or to a server.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EngineEvent {
@@ -167,6 +262,39 @@ pub enum EngineEvent {
         /// Why.
         reason: CloseReason,
     },
+    /// A server is of no help. It is asked again for a later connection.
+    ServerFailed {
+        /// The server.
+        url: IceUrl,
+        /// Why.
+        failure: ServerFailure,
+    },
+}
+
+/// Why a STUN or TURN server is of no help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerFailure {
+    /// Its name has no address.
+    #[error("its name can't be resolved")]
+    Unresolved,
+    /// It did not answer, or no stream to it can be opened.
+    #[error("it can't be reached: {0}")]
+    Unreachable(
+        /// What was tried in vain.
+        String,
+    ),
+    /// A TURN server refuses to relay.
+    #[error("it refuses: {code} {reason}")]
+    Refused {
+        /// The STUN error code, such as 401 where the credentials are wrong (RFC 8656, section 18).
+        code: u16,
+        /// What the server says.
+        reason: String,
+    },
+    /// It answers what no such server would.
+    #[error("what it answers makes no sense")]
+    Nonsense,
 }
 
 /// Why a connection ended.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::engine::ServerFailure;
+use crate::ice::IceUrl;
 use crate::ids::{CallId, HandshakeId, PeerId, PingId, RequestId, RoomKey, SendId, TransferId};
 use crate::join_failure::JoinFailure;
 use crate::room::{
@@ -210,6 +212,15 @@ pub enum Event {
         /// How it is doing now.
         status: RelayStatus,
     },
+    /// A STUN or TURN server of a room is of no help. Peers that reach each other without it connect.
+    IceServerFailed {
+        /// The room.
+        room: RoomKey,
+        /// The server.
+        url: IceUrl,
+        /// Why.
+        failure: ServerFailure,
+    },
     /// A relay of a room said something for whoever looks after the application.
     RelayNotice {
         /// The room.
@@ -246,6 +257,7 @@ impl Event {
             | Event::TransferPiece { room, .. }
             | Event::TransferEnded { room, .. }
             | Event::Relay { room, .. }
+            | Event::IceServerFailed { room, .. }
             | Event::RelayNotice { room, .. } => Some(*room),
             Event::ShutDown => None,
         }

@@ -38,6 +38,7 @@ mod conduct;
 pub mod crypto;
 pub mod engine;
 mod event;
+pub mod ice;
 mod ids;
 mod join_failure;
 pub mod limits;

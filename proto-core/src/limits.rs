@@ -243,3 +243,7 @@ pub const RELAY_TEXT_BYTES_MAX: usize = 1_024;
 /// Offers for anyone that a room has at once: enough for a burst over the three trackers that it uses
 /// by default. A room with more announces the oldest again.
 pub const POOLED_OFFERS_MAX: usize = 36;
+
+/// STUN and TURN servers of a room that are asked. Each costs datagrams to every address of it, and a
+/// candidate of its own in every description.
+pub const ICE_SERVERS_MAX: usize = 8;

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Sleep;
 use tristero::{Io, IoEvent, ReadClock};
-use tristero_proto::engine::Transmit;
+use tristero_proto::engine::{NetworkRequest, Transmit};
 use tristero_proto::signaling::{LinkFrame, LinkTarget};
 use tristero_proto::{LinkId, Time};
 
 use crate::addresses::local_addresses;
 use crate::links::{LinkEvent, Links, Network};
+use crate::servers::Servers;
 use crate::udp::Sockets;
 
 /// Links may take this long to close when the node is shut down.
@@ -27,6 +28,7 @@ pub(crate) struct TokioIo {
     epoch: Instant,
     sockets: Sockets,
     links: Links,
+    servers: Servers,
     new_addresses: VecDeque<SocketAddr>,
     timer: Pin<Box<Sleep>>,
     is_shutting_down: bool,
@@ -39,11 +41,13 @@ impl TokioIo {
         network: Network,
     ) -> std::io::Result<Self> {
         let sockets = Sockets::bind(&local_addresses(with_loopback)?)?;
+        let network = Arc::new(network);
         Ok(TokioIo {
             epoch,
             new_addresses: sockets.addresses().collect(),
             sockets,
-            links: Links::new(network),
+            links: Links::new(network.clone()),
+            servers: Servers::new(network),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             is_shutting_down: false,
         })
@@ -92,6 +96,10 @@ impl Io for TokioIo {
         self.sockets.transmit(transmit);
     }
 
+    fn request(&mut self, request: NetworkRequest) {
+        self.servers.request(request);
+    }
+
     fn poll_event(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<IoEvent<'_>> {
         if let Some(address) = self.new_addresses.pop_front() {
             return Poll::Ready(IoEvent::AddressAdded(address));
@@ -102,6 +110,9 @@ impl Io for TokioIo {
             if self.timer.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(IoEvent::Deadline);
             }
+        }
+        if let Poll::Ready(event) = self.servers.poll_event(cx) {
+            return Poll::Ready(IoEvent::Network(event));
         }
         // Links have little to say, and tokio's budget for a task keeps even that in bounds, so
         // they don't starve the sockets.

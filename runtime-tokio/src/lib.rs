@@ -224,6 +224,7 @@ mod files;
 mod io;
 mod links;
 mod proxy;
+mod servers;
 mod tls;
 mod udp;
 mod web_socket;

@@ -66,11 +66,10 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn new(network: Network) -> Self {
+    pub(crate) fn new(network: Arc<Network>) -> Self {
         let (sender, events) = mpsc::channel(INBOUND_MAX);
         let (task, tasks) = mpsc::channel(1);
         let (links, overrun) = (HashMap::new(), Vec::new());
-        let network = Arc::new(network);
         Links { network, links, events, sender, overrun, tasks, task: Some(task) }
     }
 

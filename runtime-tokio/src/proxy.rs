@@ -81,16 +81,39 @@ impl fmt::Debug for Proxies {
 }
 
 /// Connects to the host of a WebSocket's URL, through the proxy that there is for it.
-pub(crate) async fn connect(uri: &Uri, network: &Network) -> io::Result<MaybeTlsStream<TcpStream>> {
+pub(crate) async fn connect_to(
+    uri: &Uri,
+    network: &Network,
+) -> io::Result<MaybeTlsStream<TcpStream>> {
     let no_host = || io::Error::new(io::ErrorKind::InvalidInput, "the URL names no host");
     let host = uri.host().ok_or_else(no_host)?;
     let is_secure = uri.scheme_str() == Some("wss");
     let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+    connect(host, port, is_secure, network).await
+}
+
+/// Connects to a host, through the proxy that there is for it. An address of IPv6 may be in
+/// brackets.
+pub(crate) async fn connect(
+    host: &str,
+    port: u16,
+    is_secure: bool,
+    network: &Network,
+) -> io::Result<MaybeTlsStream<TcpStream>> {
     match network.proxies.between(host, port, is_secure) {
         None => Ok(MaybeTlsStream::Plain(connect_tcp(host, port).await?)),
-        Some(proxy) => tunnel(&proxy, &format!("{host}:{port}"), &network.tls)
+        Some(proxy) => tunnel(&proxy, &target(host, port), &network.tls)
             .await
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", named(&proxy)))),
+    }
+}
+
+/// A host and a port as HTTP has them.
+fn target(host: &str, port: u16) -> String {
+    if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 
@@ -100,7 +123,7 @@ fn named(proxy: &Intercept) -> String {
 }
 
 async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(format!("{host}:{port}")).await?;
+    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

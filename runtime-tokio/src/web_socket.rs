@@ -61,7 +61,7 @@ pub(crate) async fn dial(
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let stream = proxy::connect(request.uri(), network).await?;
+    let stream = proxy::connect_to(request.uri(), network).await?;
     let is_secure = request.uri().scheme_str() == Some("wss");
     let connector = match is_secure {
         true => Connector::Rustls(network.tls.config()),

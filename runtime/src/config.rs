@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tristero_proto::crypto::Password;
+use tristero_proto::ice::IceConfig;
 use tristero_proto::signaling::{InvalidRelayUrl, RelayUrl, Strategy};
 use tristero_proto::strategies::WsRelay;
 use tristero_proto::{HANDSHAKE_TIMEOUT, RelayConfig, RoomConfig};
@@ -22,6 +23,7 @@ pub struct Config {
     meeting: Vec<Meeting>,
     redundancy: Option<usize>,
     trickle: Option<bool>,
+    ice: IceConfig,
     passive: bool,
     handshake: bool,
     handshake_timeout: Duration,
@@ -65,6 +67,7 @@ impl Config {
             meeting: Vec::new(),
             redundancy: None,
             trickle: None,
+            ice: IceConfig::default(),
             passive: false,
             handshake: false,
             handshake_timeout: HANDSHAKE_TIMEOUT,
@@ -124,6 +127,23 @@ impl Config {
         self
     }
 
+    /// The STUN and TURN servers that help to connect, in place of Trystero's STUN servers:
+    /// `rtcConfig` there.
+    ///
+    /// ```
+    /// use tristero::{Config, IceConfig, IceServer};
+    ///
+    /// # fn example() -> Result<(), tristero::InvalidIceUrl> {
+    /// let turn = IceServer::new("turn:turn.example.org".parse()?).with_credentials("me", "secret");
+    /// let config = Config::new("chess").ice(IceConfig::default().with_servers([turn]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ice(mut self, ice: IceConfig) -> Self {
+        self.ice = ice;
+        self
+    }
+
     /// Stays silent until an active peer is heard; two passive peers never meet. It is for those
     /// that are always there, such as an archive, and need not tell relays so. False by default.
     pub fn passive(mut self, passive: bool) -> Self {
@@ -149,6 +169,7 @@ impl Config {
         let mut config = RoomConfig::new(&self.app_id, room_id);
         config.password.clone_from(&self.password);
         config.trickle = self.trickle;
+        config.ice = self.ice.clone();
         config.passive = self.passive;
         config.handshake = self.handshake;
         config.handshake_timeout = self.handshake_timeout;

@@ -88,6 +88,9 @@ impl Desk {
                 self.on_join_failed(RoomEvent::JoinFailed { peer, failure }, wakes);
             }
             Event::Relay { status, .. } => self.tell(RoomEvent::Relay(status), wakes),
+            Event::IceServerFailed { url, failure, .. } => {
+                self.tell(RoomEvent::IceServerFailed { url, failure }, wakes);
+            }
             Event::RelayNotice { url, text, .. } => {
                 self.tell(RoomEvent::RelayNotice { url, text }, wakes);
             }

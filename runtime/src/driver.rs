@@ -80,6 +80,7 @@ impl<I: Io> Driver<I> {
                     Output::SendLink { link, frame } => io.send_link(link, frame),
                     Output::CloseLink { link } => io.close_link(link),
                     Output::Transmit(transmit) => io.transmit(&transmit),
+                    Output::Network(request) => io.request(request),
                     other => debug!(?other, "this runtime does not know what to do"),
                 }
             }
@@ -116,6 +117,9 @@ impl<I: Io> Driver<I> {
                 }
                 IoEvent::LinkClosed(link, why) => {
                     node.handle_input(Input::LinkClosed(link, &why), now);
+                }
+                IoEvent::Network(event) => {
+                    node.handle_input(Input::Engine(EngineInput::Network(&event)), now);
                 }
                 IoEvent::Deadline => node.handle_timeout(now),
             }

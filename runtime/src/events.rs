@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use tristero_proto::engine::ServerFailure;
+use tristero_proto::ice::IceUrl;
 use tristero_proto::signaling::{RelayStatus, RelayUrl};
 use tristero_proto::{JoinFailure, LeaveReason, PeerId};
 
@@ -34,6 +36,14 @@ pub enum RoomEvent {
     },
     /// The state of a relay of this room changed.
     Relay(RelayStatus),
+    /// A STUN or TURN server of this room is of no help. Peers that reach each other without it
+    /// connect.
+    IceServerFailed {
+        /// The server.
+        url: IceUrl,
+        /// Why.
+        failure: ServerFailure,
+    },
     /// A relay of this room said something for whoever looks after the application, such as that
     /// it refused a message.
     RelayNotice {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tristero_proto::engine::{Datagram, Transmit};
+use tristero_proto::engine::{Datagram, NetworkEvent, NetworkRequest, Transmit};
 use tristero_proto::signaling::{LinkFrame, LinkTarget};
 use tristero_proto::{LinkId, Time};
 
@@ -39,6 +39,10 @@ pub trait Io {
     /// Sends datagrams, or loses them.
     fn transmit(&mut self, transmit: &Transmit);
 
+    /// Resolves a name, or opens, feeds or closes a stream to a TURN server.
+    /// [`IoEvent::Network`] says what came of it.
+    fn request(&mut self, request: NetworkRequest);
+
     /// Waits for something to happen, or for the deadline.
     fn poll_event(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<IoEvent<'_>>;
 
@@ -65,6 +69,8 @@ pub enum IoEvent<'a> {
         /// Why, in words.
         String,
     ),
+    /// What came of a [`request`](Io::request).
+    Network(NetworkEvent),
     /// The deadline has passed.
     Deadline,
 }

@@ -79,7 +79,10 @@ pub use transfer::{
     Incoming, IncomingError, TransferAction, TransferBuilder, TransferError, Transferring,
 };
 pub use tristero_proto as proto;
-pub use tristero_proto::engine::{CloseReason, ConnectionInfo};
+pub use tristero_proto::engine::{CloseReason, ConnectionInfo, ServerFailure};
+pub use tristero_proto::ice::{
+    IceConfig, IceCredentials, IceServer, IceServerKind, IceTransportPolicy, IceUrl, InvalidIceUrl,
+};
 pub use tristero_proto::limits::Limits;
 pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures_io::AsyncRead;
 use serde_json::{Value, json};
-use tristero::proto::engine::{Datagram, Path, Transmit};
+use tristero::proto::engine::{Datagram, NetworkRequest, Path, Transmit};
 use tristero::proto::signaling::{LinkFrame, LinkTarget};
 use tristero::proto::testing::MemoryEngine;
 use tristero::proto::{Clock, LinkId, NodeConfig, Seed, Time};
@@ -151,6 +151,10 @@ impl Io for MemoryIo {
 
     fn transmit(&mut self, transmit: &Transmit) {
         self.world.deliver(transmit.path.remote, Arrival::Datagram(transmit.clone()));
+    }
+
+    fn request(&mut self, request: NetworkRequest) {
+        panic!("the engine in memory asks for nothing: {request:?}");
     }
 
     fn poll_event(&mut self, deadline: Option<Time>, _: &mut Context<'_>) -> Poll<IoEvent<'_>> {

@@ -39,6 +39,7 @@ impl Trace {
                 self.hash.update(format!("{:?}", std::mem::discriminant(event)));
                 (5, &[])
             }
+            Output::Network(_) => (6, &[]),
             _ => (0, &[]),
         };
         self.hash.update(at.since_epoch().as_nanos().to_be_bytes());

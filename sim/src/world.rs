@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use tristero::{NodeHandle, Parts};
 use tristero_proto::crypto::Topic;
-use tristero_proto::engine::EngineInput;
+use tristero_proto::engine::{EngineInput, NetworkEvent, NetworkRequest};
 use tristero_proto::{
     Clock, Event, Input, JoinError, LinkId, Node, Output, PeerId, RelayConfig, RoomConfig, RoomKey,
     Seed, Time,
@@ -63,6 +64,8 @@ pub struct World {
     relays: Relays,
     peers: Vec<Peer>,
     inhabitants: BTreeMap<HostId, Who>,
+    /// What names lead to.
+    names: BTreeMap<String, Vec<IpAddr>>,
     due: BTreeSet<(Time, Who)>,
     /// What applications have to do at once.
     woken: Woken,
@@ -88,6 +91,7 @@ impl World {
             relays: Relays::new(seed.fork("relays")),
             peers: Vec::new(),
             inhabitants: BTreeMap::new(),
+            names: BTreeMap::new(),
             due: BTreeSet::new(),
             woken: Woken::default(),
             told: VecDeque::new(),
@@ -368,6 +372,12 @@ impl World {
         self.peers[who.index()].realm
     }
 
+    /// Has every peer find a host under this name, as the URLs of STUN servers have. Others have no
+    /// address.
+    pub fn add_name(&mut self, name: impl Into<String>, address: IpAddr) {
+        self.names.entry(name.into()).or_default().push(address);
+    }
+
     /// Whether two peers can connect by what engines do now: see [`Network::can_reach`].
     pub fn can_reach(&self, a: Who, b: Who) -> bool {
         self.network.can_reach(self.host(a), self.host(b))
@@ -509,9 +519,29 @@ impl World {
             Output::Transmit(transmit) => {
                 self.network.send(self.host(who), &transmit, self.now);
             }
+            Output::Network(request) => self.answer(who, request),
             Output::Event(event) => self.told.push_back(Told { at: self.now, who, event }),
             other => panic!("the world does not know how to do this: {other:?}"),
         }
+    }
+
+    /// Does what an engine wants of the network beside datagrams. Names are known or not, and known
+    /// at once; streams lead nowhere.
+    fn answer(&mut self, who: Who, request: NetworkRequest) {
+        let now = self.now;
+        let peer = &mut self.peers[who.index()];
+        let event = match request {
+            NetworkRequest::Resolve { name } => {
+                let addresses = self.names.get(&name).cloned().unwrap_or_default();
+                NetworkEvent::Resolved { name, addresses }
+            }
+            NetworkRequest::OpenStream { stream, .. } => {
+                let why = "there are no streams here".to_owned();
+                NetworkEvent::StreamClosed { stream, why }
+            }
+            _ => return,
+        };
+        peer.handle_input(Input::Engine(EngineInput::Network(&event)), now);
     }
 
     fn close_link(&mut self, who: Who, link: LinkId) {

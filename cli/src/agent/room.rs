@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
-use tristero_tokio::{Config, NodeHandle, PeerId, Room, RoomEvent, RoomEvents};
+use tristero_tokio::{Config, NodeHandle, PeerId, Room, RoomEvent, RoomEvents, ServerFailure};
 
 use super::account::Account;
 use super::command::{JoinOrder, Kind, RegisterOrder};
@@ -82,7 +82,7 @@ impl AgentRoom {
             None => None,
         };
         let t0 = unix_ms();
-        let config = config(&order, &relays, greeting.is_some());
+        let config = config(&order, &relays, greeting.is_some())?;
         let room = node.join(&config, &order.room_id).map_err(Refusal::new)?;
         let teller = Teller { events: events.clone(), room: order.name().to_owned() };
         let joined = Fields::new()
@@ -191,17 +191,17 @@ impl AgentRoom {
     }
 }
 
-fn config(order: &JoinOrder, relays: &RoomRelays, has_handshake: bool) -> Config {
+fn config(order: &JoinOrder, relays: &RoomRelays, has_handshake: bool) -> Result<Config, Refusal> {
     let config =
         Config::new(&order.app_id).password(order.password.as_str()).passive(order.passive);
-    let mut config = config.relays(relays.configs().iter().cloned());
+    let mut config = config.relays(relays.configs().iter().cloned()).ice(order.ice()?);
     if let Some(trickle) = order.trickle_ice {
         config = config.trickle_ice(trickle);
     }
     if let Some(timeout) = order.handshake_timeout() {
         config = config.handshake_timeout(timeout);
     }
-    if has_handshake { config.handshake() } else { config }
+    Ok(if has_handshake { config.handshake() } else { config })
 }
 
 /// Tells of peers and relays until the room is left.
@@ -238,6 +238,14 @@ async fn tell_events(
             RoomEvent::RelayNotice { url, text } => {
                 let fields = Fields::new().with("relay", relays.name_of_url(&url));
                 teller.tell("relayNotice", fields.with("text", text)).await;
+            }
+            RoomEvent::IceServerFailed { url, failure } => {
+                let mut fields =
+                    Fields::new().with("url", url.to_string()).with("error", failure.to_string());
+                if let ServerFailure::Refused { code, .. } = failure {
+                    fields = fields.with("code", code);
+                }
+                teller.tell("iceServer", fields).await;
             }
             _ => {}
         }

@@ -2,7 +2,10 @@
 
 use clap::Args;
 
+use tristero_tokio::{IceConfig, IceServer, IceTransportPolicy};
+
 use crate::exit::Failure;
+use crate::ice::parse_server;
 use crate::strategies::{Meeting, Settings};
 
 #[derive(Debug, Args)]
@@ -40,6 +43,45 @@ pub(crate) struct StrategyKeys {
     /// Where in the Firebase database peers meet [default: __trystero__]
     #[arg(long, value_name = "PATH")]
     firebase_path: Option<String>,
+}
+
+/// The servers that help to connect.
+#[derive(Debug, Args)]
+pub(crate) struct IceArguments {
+    /// A STUN or TURN server to use too, such as stun:stun.example.org or
+    /// turn:turn.example.org,USERNAME,PASSWORD (repeatable); passwords are better in
+    /// TRISTERO_ICE_SERVERS, several with spaces between
+    #[arg(
+        long = "ice-server",
+        value_name = "URL[,USERNAME,PASSWORD]",
+        env = "TRISTERO_ICE_SERVERS",
+        hide_env_values = true,
+        value_delimiter = ' ',
+        value_parser = parse_server
+    )]
+    servers: Vec<IceServer>,
+
+    /// Leaves out the STUN servers that Trystero uses
+    #[arg(long)]
+    no_default_ice_servers: bool,
+
+    /// Connects over TURN servers only, so that no peer learns this machine's addresses
+    #[arg(long)]
+    relay_only: bool,
+}
+
+impl IceArguments {
+    pub(crate) fn config(&self) -> IceConfig {
+        let base = match self.no_default_ice_servers {
+            true => IceConfig::none(),
+            false => IceConfig::default(),
+        };
+        let mut config = base.with_servers(self.servers.iter().cloned());
+        if self.relay_only {
+            config.transport_policy = IceTransportPolicy::Relay;
+        }
+        config
+    }
 }
 
 impl MeetingArguments {

@@ -2,21 +2,24 @@
 
 use std::mem;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::error::SdpError as Str0mSdpError;
-use str0m::{RtcConfig, RtcError};
+use str0m::{Candidate, RtcConfig, RtcError};
 use tristero_proto::engine::{DescriptionError, DescriptionKind, EngineEvent};
+use tristero_proto::ice::{IceConfig, IceTransportPolicy};
 use tristero_proto::limits::REMOTE_CANDIDATES_MAX;
 use tristero_proto::wire::CandidateInit;
-use tristero_proto::{ConnId, Time};
+use tristero_proto::{ConnId, Deadline, Time};
 
 use super::Connection;
-use crate::candidate::{emit_init, host_candidate};
+use crate::candidate::{emit_init, gathered_candidate, host_candidate};
 use crate::credentials::Credentials;
 use crate::data_channel::{DataChannel, LABEL};
 use crate::driven::Driven;
-use crate::limits::REMOTE_MESSAGE_BYTES_DEFAULT;
+use crate::gather::Gathered;
+use crate::limits::{GATHERING_MAX, REMOTE_MESSAGE_BYTES_DEFAULT};
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::progress::Progress;
 use crate::sdp::{Family, RemoteDescription, SdpError, Setup, mid_of};
@@ -31,6 +34,7 @@ pub(crate) struct Start {
     pub(crate) config: RtcConfig,
     pub(crate) credentials: Credentials,
     pub(crate) trickle: bool,
+    pub(crate) ice: Arc<IceConfig>,
 }
 
 impl Connection {
@@ -47,7 +51,7 @@ impl Connection {
         let theirs = Theirs::Awaited { pending, early: Vec::new() };
         let channel = DataChannel::Awaited { ours: Some(channel) };
         let mut connection = Connection::new(start, driven, theirs, channel, shared);
-        connection.describe(DescriptionKind::Offer, offer, shared);
+        connection.describe(DescriptionKind::Offer, offer, now, shared);
         connection.heed(now, shared);
         connection
     }
@@ -76,7 +80,7 @@ impl Connection {
         let theirs = Theirs::Here(Remote::new(&offer));
         let channel = DataChannel::Awaited { ours: None };
         let mut connection = Connection::new(start, driven, theirs, channel, shared);
-        connection.describe(DescriptionKind::Answer, answer, shared);
+        connection.describe(DescriptionKind::Answer, answer, now, shared);
         connection.heed(now, shared);
         connection.add_described_candidates(&offer, now, shared);
         Ok(connection)
@@ -148,16 +152,65 @@ impl Connection {
 
     /// Takes an address of ours.
     pub(crate) fn add_address(&mut self, address: SocketAddr, now: Time, shared: &mut Shared) {
-        let Some(candidate) = host_candidate(address) else { return };
+        if shows_addresses(&self.ice)
+            && let Some(candidate) = host_candidate(address)
+        {
+            self.add_candidate(candidate, now, shared);
+        }
+        self.describe_if_complete(now, shared);
+    }
+
+    /// Gives up an address of ours.
+    pub(crate) fn remove_address(&mut self, address: SocketAddr, now: Time, shared: &mut Shared) {
+        if let Some(candidate) = host_candidate(address) {
+            self.drive(now, shared, |rtc| rtc.direct_api().invalidate_candidate(&candidate));
+        }
+    }
+
+    /// Takes an address that a server gave us.
+    pub(crate) fn on_gathered(&mut self, gathered: Gathered, now: Time, shared: &mut Shared) {
+        self.reflexive.extend(reflexive(gathered));
+        if let Some(candidate) = usable(gathered, &self.ice) {
+            self.add_candidate(candidate, now, shared);
+        }
+    }
+
+    /// Gives up an address that a server gave us.
+    pub(crate) fn on_lost(&mut self, gathered: Gathered, now: Time, shared: &mut Shared) {
+        if let Some(candidate) = gathered_candidate(gathered) {
+            self.drive(now, shared, |rtc| rtc.direct_api().invalidate_candidate(&candidate));
+        }
+    }
+
+    /// Says our description if it was held back and is complete, or has waited for long enough.
+    pub(crate) fn describe_if_complete(&mut self, now: Time, shared: &mut Shared) {
+        let Ours::Held { until, .. } = &self.ours else { return };
+        let is_complete = now >= *until || shared.gatherer.is_settled(&self.ice);
+        if shared.addresses.is_empty() || !is_complete {
+            return;
+        }
+        if let Ours::Held { kind, sdp, .. } = mem::replace(&mut self.ours, Ours::Said) {
+            shared.event(EngineEvent::Description { conn: self.id, kind, sdp });
+        }
+    }
+
+    /// Until when a description may be held back.
+    pub(super) fn description_due(&self) -> Option<Deadline> {
+        match &self.ours {
+            Ours::Held { until, .. } => Some(Deadline::new(*until, "end of gathering")),
+            Ours::Said => None,
+        }
+    }
+
+    fn add_candidate(&mut self, candidate: Candidate, now: Time, shared: &mut Shared) {
         let added = self
             .driven
             .step(now, &mut shared.said, |rtc| rtc.add_local_candidate(candidate).cloned());
         if let Some(added) = added {
-            match mem::replace(&mut self.ours, Ours::Said) {
-                Ours::Held { kind, mut sdp } => {
-                    // The one media section is the last, so this belongs to it.
+            match &mut self.ours {
+                // The one media section is the last, so this belongs to it.
+                Ours::Held { sdp, .. } => {
                     sdp.push_str(&format!("a={}\r\n", added.to_sdp_string()));
-                    shared.event(EngineEvent::Description { conn: self.id, kind, sdp });
                 }
                 Ours::Said if self.trickle => {
                     let candidate = emit_init(&added, &self.mid, &self.credentials.ufrag);
@@ -167,13 +220,6 @@ impl Connection {
             }
         }
         self.heed(now, shared);
-    }
-
-    /// Gives up an address of ours.
-    pub(crate) fn remove_address(&mut self, address: SocketAddr, now: Time, shared: &mut Shared) {
-        if let Some(candidate) = host_candidate(address) {
-            self.drive(now, shared, |rtc| rtc.direct_api().invalidate_candidate(&candidate));
-        }
     }
 
     fn new(
@@ -197,18 +243,27 @@ impl Connection {
             traffic: Traffic::default(),
             dtls_version: None,
             mapped: Vec::new(),
+            reflexive: shared
+                .gatherer
+                .gathered(&start.ice)
+                .into_iter()
+                .filter_map(reflexive)
+                .collect(),
+            seen: None,
+            ice: start.ice,
             surplus_channels: 0,
             ended: None,
         }
     }
 
-    /// Says our description now, or when there is an address if none may follow it.
-    fn describe(&mut self, kind: DescriptionKind, sdp: String, shared: &mut Shared) {
+    /// Says our description now, or when it is complete if nothing may follow it.
+    fn describe(&mut self, kind: DescriptionKind, sdp: String, now: Time, shared: &mut Shared) {
         self.mid = mid_of(&sdp).expect("str0m names its media sections").to_owned();
-        if self.trickle || !shared.addresses.is_empty() {
+        if self.trickle {
             shared.event(EngineEvent::Description { conn: self.id, kind, sdp });
         } else {
-            self.ours = Ours::Held { kind, sdp };
+            self.ours = Ours::Held { kind, sdp, until: now + GATHERING_MAX };
+            self.describe_if_complete(now, shared);
         }
     }
 
@@ -226,18 +281,39 @@ impl Connection {
     }
 }
 
-/// Makes the str0m connection, with a candidate for each address.
+/// Makes the str0m connection, with a candidate for each address that is known.
 fn begin(start: &Start, now: Time, shared: &mut Shared) -> Driven {
     let config = start.config.clone().set_local_ice_credentials(start.credentials.to_str0m());
     let mut driven = Driven::new(config, shared.epoch, now, &mut shared.said);
-    for address in &shared.addresses {
-        if let Some(candidate) = host_candidate(*address) {
-            driven.step(now, &mut shared.said, |rtc| {
-                rtc.add_local_candidate(candidate);
-            });
-        }
+    let own = shared.addresses.iter().filter(|_| shows_addresses(&start.ice));
+    let own = own.filter_map(|address| host_candidate(*address));
+    let gathered = shared.gatherer.gathered(&start.ice);
+    let gathered = gathered.into_iter().filter_map(|gathered| usable(gathered, &start.ice));
+    for candidate in own.chain(gathered) {
+        driven.step(now, &mut shared.said, |rtc| {
+            rtc.add_local_candidate(candidate);
+        });
     }
     driven
+}
+
+/// The address at which a server sees us, if that is what it said.
+fn reflexive(gathered: Gathered) -> Option<SocketAddr> {
+    match gathered {
+        Gathered::Reflexive { mapped, .. } => Some(mapped),
+        Gathered::Relayed { .. } => None,
+    }
+}
+
+/// Whether a peer may learn our addresses.
+fn shows_addresses(ice: &IceConfig) -> bool {
+    ice.transport_policy == IceTransportPolicy::All
+}
+
+/// The candidate of an address that a server gave us, if a peer may learn it.
+fn usable(gathered: Gathered, ice: &IceConfig) -> Option<Candidate> {
+    let is_relayed = matches!(gathered, Gathered::Relayed { .. });
+    (is_relayed || shows_addresses(ice)).then(|| gathered_candidate(gathered)).flatten()
 }
 
 /// Whether nobody would begin SCTP: who answered begins DTLS, which is what str0m goes by, and waits

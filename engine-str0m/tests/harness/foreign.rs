@@ -34,7 +34,7 @@ impl Foreign {
     /// Connects as the answerer of host 0.
     pub(crate) fn answer_to(world: &mut World, id: ConnId) -> Self {
         let mut foreign = Self::new(world);
-        let offer = world.offer(0, id, super::TRICKLE).unwrap();
+        let offer = world.offer(0, id, super::trickle()).unwrap();
         let offer = SdpOffer::from_sdp_string(&offer).unwrap();
         let answer = foreign.rtc.sdp_api().accept_offer(offer).unwrap();
         world.accept(0, id, &answer.to_sdp_string());
@@ -44,7 +44,7 @@ impl Foreign {
     /// Connects as an answerer of host 0 that begins DTLS and waits for SCTP, as werift does.
     pub(crate) fn answer_like_werift(world: &mut World, id: ConnId) -> Self {
         let mut foreign = Self::new(world);
-        let offer = world.offer(0, id, super::TRICKLE).unwrap();
+        let offer = world.offer(0, id, super::trickle()).unwrap();
         let value = |name| offer.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         let creds = IceCreds {
             ufrag: value("a=ice-ufrag:").to_owned(),

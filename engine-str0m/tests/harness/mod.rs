@@ -19,7 +19,9 @@ use tristero_str0m::{Config, Str0mEngine};
 
 pub(crate) const LATENCY: Duration = Duration::from_millis(5);
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-pub(crate) const TRICKLE: ConnOptions = ConnOptions { trickle: true };
+pub(crate) fn trickle() -> ConnOptions {
+    ConnOptions::direct(true)
+}
 
 /// A connection's id.
 pub(crate) fn conn(number: u64) -> ConnId {
@@ -162,7 +164,7 @@ impl World {
 
     pub(crate) fn answer(&mut self, host: usize, id: ConnId, offer: &str) -> String {
         let now = self.now;
-        self.hosts[host].engine.answer(id, offer, TRICKLE, now).unwrap();
+        self.hosts[host].engine.answer(id, offer, trickle(), now).unwrap();
         self.drain();
         self.hosts[host].log(id).descriptions.last().cloned().unwrap()
     }
@@ -175,7 +177,7 @@ impl World {
 
     /// Negotiates a connection; the descriptions hold all candidates.
     pub(crate) fn negotiate(&mut self, (a, id_a): (usize, ConnId), (b, id_b): (usize, ConnId)) {
-        let offer = self.offer(a, id_a, TRICKLE).expect("there is an address");
+        let offer = self.offer(a, id_a, trickle()).expect("there is an address");
         let answer = self.answer(b, id_b, &offer);
         self.accept(a, id_a, &answer);
     }
@@ -276,6 +278,7 @@ impl World {
                         self.wire.push_back((self.now + LATENCY, transmit));
                     }
                     EngineOutput::Event(event) => host.on_event(event),
+                    EngineOutput::Network(request) => panic!("there are no servers: {request:?}"),
                 }
             }
         }

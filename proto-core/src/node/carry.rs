@@ -3,14 +3,15 @@
 //! After a call, [`settle`](Node::settle) empties every part that was touched and carries what it
 //! said to the part that it concerns, until none has anything to say.
 
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::routes::Owner;
 use super::{Joined, Node, Output, Part};
 use crate::conduct::Offence;
 use crate::crypto::{RoomToken, Topic};
-use crate::engine::{Engine, EngineEvent, EngineOutput};
+use crate::engine::{Engine, EngineEvent, EngineOutput, ServerFailure};
 use crate::event::Event;
+use crate::ice::IceUrl;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
 use crate::peer::{OutboxEvent, Outgoing, Peer, SignalOfPeer};
 use crate::room::{LeaveReason, RoomOutput, SendFailure};
@@ -161,7 +162,7 @@ impl<E: Engine> Node<E> {
                 self.attach(key, conn, now);
             }
             if seems_lost {
-                self.probe(conn, now);
+                self.probe(conn, key, now);
             }
             let is_kept = match &signal.body {
                 SignalBody::Offer { .. } => seems_lost,
@@ -295,6 +296,9 @@ impl<E: Engine> Node<E> {
                     self.outputs.push_back(Output::Transmit(transmit));
                 }
                 EngineOutput::Event(event) => self.on_engine_event(event, now),
+                EngineOutput::Network(request) => {
+                    self.outputs.push_back(Output::Network(request));
+                }
             }
         }
     }
@@ -332,6 +336,21 @@ impl<E: Engine> Node<E> {
                 }
             }
             EngineEvent::Closed { conn, reason } => self.on_closed(conn, reason, now),
+            EngineEvent::ServerFailed { url, failure } => self.on_server_failed(&url, &failure),
+        }
+    }
+
+    fn on_server_failed(&mut self, url: &IceUrl, failure: &ServerFailure) {
+        info!(%url, %failure, "an ICE server is of no help");
+        for (room, joined) in &self.rooms {
+            if joined.config.ice.servers.iter().any(|server| server.url == *url) {
+                let (room, url, failure) = (*room, url.clone(), failure.clone());
+                self.outputs.push_back(Output::Event(Event::IceServerFailed {
+                    room,
+                    url,
+                    failure,
+                }));
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::crypto::Password;
+use crate::ice::IceConfig;
 use crate::ids::PeerId;
 use crate::limits::{self, Limits};
 use crate::peer::IDLE_TTL;
@@ -64,6 +65,9 @@ pub struct RoomConfig {
     pub relays: Vec<RelayConfig>,
     /// Whether candidates may follow a description; `None` leaves it to the strategies.
     pub trickle: Option<bool>,
+    /// The STUN and TURN servers that help to connect. A connection that rooms share has those of
+    /// the room that made it.
+    pub ice: IceConfig,
     /// Whether this peer stays silent until an active one is heard, and two such peers ignore each
     /// other. For those that wait to be of use, such as an archive.
     pub passive: bool,
@@ -121,6 +125,7 @@ impl RoomConfig {
             password: Password::default(),
             relays: Vec::new(),
             trickle: None,
+            ice: IceConfig::default(),
             passive: false,
             handshake: false,
             handshake_timeout: HANDSHAKE_TIMEOUT,
@@ -157,6 +162,7 @@ impl RoomConfig {
             (self.password != other.password, "password"),
             (self.relays != other.relays, "list of relays"),
             (self.trickle != other.trickle, "choice of trickle ICE"),
+            (self.ice != other.ice, "list of ICE servers"),
             (self.passive != other.passive, "choice of being passive"),
             (self.handshake != other.handshake, "choice of a handshake"),
             (self.handshake_timeout != other.handshake_timeout, "handshake timeout"),

@@ -16,6 +16,7 @@ mod output;
 mod routes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{debug, info};
@@ -178,7 +179,7 @@ impl<E: Engine> Node<E> {
         let signaling = Signaling::new(SignalingTerms {
             self_id: self.self_id.clone(),
             names: names.clone(),
-            options: ConnOptions { trickle: config.trickles() },
+            options: ConnOptions { trickle: config.trickles(), ice: Arc::new(config.ice.clone()) },
             is_passive: config.passive,
             limits: self.limits.clone(),
             rng: self.seed.rng(&format!("signaling {}", key.0)),

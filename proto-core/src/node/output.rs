@@ -1,6 +1,6 @@
 //! What a node wants done outside.
 
-use crate::engine::Transmit;
+use crate::engine::{NetworkRequest, Transmit};
 use crate::event::Event;
 use crate::ids::LinkId;
 use crate::signaling::{LinkFrame, LinkTarget};
@@ -30,6 +30,9 @@ pub enum Output {
     },
     /// Send datagrams. They may be lost.
     Transmit(Transmit),
+    /// Do this for the engine, and answer with
+    /// [`EngineInput::Network`](crate::engine::EngineInput::Network).
+    Network(NetworkRequest),
     /// Tell the application.
     Event(Event),
 }

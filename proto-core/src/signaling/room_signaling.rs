@@ -475,7 +475,7 @@ impl Signaling {
     }
 
     pub(crate) fn options(&self) -> ConnOptions {
-        self.options
+        self.options.clone()
     }
 
     /// Whether the room is passive and nobody was heard.

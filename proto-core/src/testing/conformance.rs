@@ -64,11 +64,11 @@ pub fn connects_and_exchanges_messages<E: Engine>(make: impl Fn(&Seed) -> E, tri
 /// With trickle on, a description does not wait for addresses, and candidates follow.
 pub fn trickles_an_address_that_is_found_later<E: Engine>(make: impl Fn(&Seed) -> E) {
     let mut pair = Pair::without_addresses(make);
-    pair.a.engine.offer(CONN_A, ConnOptions { trickle: true }, pair.now);
+    pair.a.engine.offer(CONN_A, ConnOptions::direct(true), pair.now);
     pair.drain();
     let (kind, offer) = pair.a.descriptions.pop_front().expect("trickle does not wait");
     assert_eq!(kind, DescriptionKind::Offer);
-    let answered = pair.b.engine.answer(CONN_B, &offer, ConnOptions { trickle: true }, pair.now);
+    let answered = pair.b.engine.answer(CONN_B, &offer, ConnOptions::direct(true), pair.now);
     assert_eq!(answered, Ok(()));
     pair.drain();
     let (_, answer) = pair.b.descriptions.pop_front().expect("trickle does not wait");
@@ -81,7 +81,7 @@ pub fn trickles_an_address_that_is_found_later<E: Engine>(make: impl Fn(&Seed) -
 /// With trickle off, the description waits until there is an address to name.
 pub fn waits_for_an_address_without_trickle<E: Engine>(make: impl Fn(&Seed) -> E) {
     let mut pair = Pair::without_addresses(make);
-    pair.a.engine.offer(CONN_A, ConnOptions { trickle: false }, pair.now);
+    pair.a.engine.offer(CONN_A, ConnOptions::direct(false), pair.now);
     pair.drain();
     assert!(pair.a.descriptions.is_empty(), "nobody could reach us with that");
     pair.add_addresses();
@@ -136,10 +136,10 @@ pub fn notices_a_silent_peer<E: Engine>(make: impl Fn(&Seed) -> E) {
 /// What is no description is an error, and leaves no connection behind.
 pub fn refuses_what_is_no_description<E: Engine>(make: impl Fn(&Seed) -> E) {
     let mut pair = Pair::new(make);
-    let options = ConnOptions { trickle: true };
+    let options = ConnOptions::direct(true);
     for nonsense in ["", "nonsense", "v=0\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"]
     {
-        let answer = pair.b.engine.answer(CONN_B, nonsense, options, pair.now);
+        let answer = pair.b.engine.answer(CONN_B, nonsense, options.clone(), pair.now);
         assert!(matches!(answer, Err(DescriptionError::Invalid(_))), "{nonsense:?}: {answer:?}");
         pair.drain();
         assert!(pair.b.is_silent(), "no event follows an error");
@@ -300,14 +300,14 @@ impl<E: Engine> Pair<E> {
     }
 
     fn connect(&mut self, trickle: bool) {
-        self.a.engine.offer(CONN_A, ConnOptions { trickle }, self.now);
+        self.a.engine.offer(CONN_A, ConnOptions::direct(trickle), self.now);
         self.drain();
         self.finish_connecting(trickle);
     }
 
     fn finish_connecting(&mut self, trickle: bool) {
         let (_, offer) = self.a.descriptions.pop_front().expect("the offer is there");
-        let answered = self.b.engine.answer(CONN_B, &offer, ConnOptions { trickle }, self.now);
+        let answered = self.b.engine.answer(CONN_B, &offer, ConnOptions::direct(trickle), self.now);
         assert_eq!(answered, Ok(()));
         self.drain();
         let (kind, answer) = self.b.descriptions.pop_front().expect("the answer is there");
@@ -340,6 +340,7 @@ impl<E: Engine> Pair<E> {
                         self.network.push_back((self.now + LATENCY, side.other(), transmit));
                     }
                     EngineOutput::Event(event) => self.on_event(side, event),
+                    EngineOutput::Network(request) => panic!("without servers: {request:?}"),
                 }
             }
         }
@@ -367,6 +368,7 @@ impl<E: Engine> Pair<E> {
             }
             EngineEvent::Drained { .. } => half.drained += 1,
             EngineEvent::Closed { reason, .. } => half.closed.push(reason),
+            EngineEvent::ServerFailed { url, .. } => panic!("without servers: {url}"),
         }
     }
 

@@ -11,7 +11,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tristero::{Io, IoEvent, ReadClock};
-use tristero_proto::engine::{Datagram, Ecn, EngineInput, Path, Transmit};
+use tristero_proto::engine::{
+    Datagram, Ecn, EngineInput, NetworkEvent, NetworkRequest, Path, Transmit,
+};
 use tristero_proto::signaling::{LinkFrame, LinkTarget};
 use tristero_proto::{Deadline, Input, LinkId, Output, Time};
 
@@ -52,6 +54,7 @@ enum Arrival {
     LinkOpened(LinkId),
     LinkFrame(LinkId, LinkFrame),
     LinkClosed(LinkId, String),
+    Network(NetworkEvent),
 }
 
 impl Port {
@@ -115,6 +118,7 @@ impl SimIo {
             Arrival::LinkOpened(link) => IoEvent::LinkOpened(link),
             Arrival::LinkFrame(link, frame) => IoEvent::LinkFrame(link, frame),
             Arrival::LinkClosed(link, why) => IoEvent::LinkClosed(link, why),
+            Arrival::Network(event) => IoEvent::Network(event),
         }
     }
 }
@@ -139,6 +143,10 @@ impl Io for SimIo {
 
     fn transmit(&mut self, transmit: &Transmit) {
         self.output(Output::Transmit(transmit.clone()));
+    }
+
+    fn request(&mut self, request: NetworkRequest) {
+        self.output(Output::Network(request));
     }
 
     fn poll_event(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<IoEvent<'_>> {
@@ -191,6 +199,7 @@ impl Arrival {
             }
             Input::Engine(EngineInput::AddressAdded(address)) => Arrival::AddressAdded(address),
             Input::Engine(EngineInput::AddressRemoved(address)) => Arrival::AddressRemoved(address),
+            Input::Engine(EngineInput::Network(event)) => Arrival::Network(event.clone()),
         })
     }
 }

@@ -123,6 +123,7 @@ impl Liar {
                 EngineOutput::Transmit(transmit)
             }
             EngineOutput::Event(event) => EngineOutput::Event(self.spoil_event(event)),
+            EngineOutput::Network(request) => EngineOutput::Network(request),
         }
     }
 

@@ -99,7 +99,7 @@ impl JsPeer {
             let (conn, offer_id) = (self.next_conn(), OfferId::generate_bulk(&mut self.rng));
             let until = now + BULK_OFFER_TTL;
             self.bulk.insert(conn, Bulk { room: key, offer_id, sdp: None, until });
-            self.engine.offer(conn, ConnOptions { trickle: false }, now);
+            self.engine.offer(conn, ConnOptions::direct(false), now);
         }
         self.carry_engine(now);
         let Some(room) = self.rooms.get(&key) else { return };
@@ -204,7 +204,7 @@ impl JsPeer {
         let stage = Stage::Offering { sdp: None, sent: BTreeMap::from([(relay, None)]) };
         let (peer, until) = (from.clone(), now + OFFER_TTL);
         self.attempts.insert(conn, Attempt { room: key, peer, offer_id, stage, until });
-        self.engine.offer(conn, ConnOptions { trickle: false }, now);
+        self.engine.offer(conn, ConnOptions::direct(false), now);
     }
 
     /// Sends an offer over each relay that it was not sent over of late.
@@ -251,7 +251,7 @@ impl JsPeer {
             self.engine.close(conn, now);
         }
         let conn = self.next_conn();
-        if self.engine.answer(conn, &sdp, ConnOptions { trickle: !trades }, now).is_err() {
+        if self.engine.answer(conn, &sdp, ConnOptions::direct(!trades), now).is_err() {
             return;
         }
         let (early, others) = std::mem::take(&mut self.early)

@@ -245,6 +245,9 @@ impl JsPeer {
                     self.outputs.push_back(Output::Transmit(transmit));
                 }
                 EngineOutput::Event(event) => self.on_engine_event(event, now),
+                EngineOutput::Network(request) => {
+                    self.outputs.push_back(Output::Network(request));
+                }
             }
         }
         has_said

@@ -5,9 +5,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use tristero_tokio::IceConfig;
+
 use super::{read, read_with_payload};
 use crate::agent::payload::{PayloadSpec, present};
 use crate::agent::reply::Refusal;
+use crate::ice::{IceServerSpec, RtcConfigSpec, ice_config};
 use crate::strategies::{Meeting, Settings, StrategyName};
 
 #[derive(Debug, Deserialize)]
@@ -31,8 +34,9 @@ pub(crate) struct JoinOrder {
     #[serde(skip)]
     manual_reconnection: Option<bool>,
     #[serde(default)]
-    rtc_config: Map<String, Value>,
-    turn_config: Option<Value>,
+    rtc_config: RtcConfigSpec,
+    #[serde(default)]
+    turn_config: Vec<IceServerSpec>,
 }
 
 /// How to meet by one strategy.
@@ -88,7 +92,8 @@ impl JoinOrder {
             join.manual_reconnection = join.manual_reconnection.or(manual);
             join.meetings.push(meeting.into_meeting()?);
         }
-        join.check()?;
+        // So that what is wrong is told before anything is done.
+        join.ice()?;
         Ok(join)
     }
 
@@ -106,19 +111,9 @@ impl JoinOrder {
         self.handshake_timeout_ms.map(Duration::from_millis)
     }
 
-    /// Refuses what would be left undone.
-    fn check(&self) -> Result<(), Refusal> {
-        if self.turn_config.as_ref().is_some_and(|servers| !is_empty_list(servers)) {
-            return Err(Refusal::not_yet("turnConfig"));
-        }
-        let mut unsupported = self.rtc_config.iter().filter(|(key, value)| {
-            // No servers is what this version has anyway.
-            key.as_str() != "iceServers" || !is_empty_list(value)
-        });
-        match unsupported.next() {
-            Some((key, _)) => Err(Refusal::not_yet(&format!("rtcConfig.{key}"))),
-            None => Ok(()),
-        }
+    /// The STUN and TURN servers to use.
+    pub(crate) fn ice(&self) -> Result<IceConfig, Refusal> {
+        ice_config(&self.rtc_config, &self.turn_config).map_err(Refusal::new)
     }
 }
 
@@ -187,8 +182,4 @@ impl HandshakeSpec {
             .map_err(|refusal| Refusal::new(format!("handshake: {refusal}")))?;
         Ok(HandshakeSpec { payload, metadata, reject })
     }
-}
-
-fn is_empty_list(value: &Value) -> bool {
-    value.as_array().is_some_and(Vec::is_empty)
 }

@@ -120,12 +120,6 @@ fn a_handshake_says_something_and_may_refuse() {
 
 #[test]
 fn what_is_not_built_yet_is_refused_by_name() {
-    for (key, value, expected) in [
-        ("turnConfig", json!([{}]), "turnConfig is not supported yet"),
-        ("rtcConfig", json!({"iceServers": [{}]}), "rtcConfig.iceServers is not supported yet"),
-    ] {
-        assert_eq!(refusal(&join_with(key, value)), expected);
-    }
     let media = json!({"cmd": "addStream"});
     assert_eq!(refusal(&media), "addStream is not supported yet");
 }
@@ -200,12 +194,19 @@ fn a_ping_has_a_target_and_a_count_in_reason() {
 }
 
 #[test]
-fn the_defaults_of_what_is_not_built_yet_are_taken() {
-    let line = json!({
-        "cmd": "join", "appId": "a", "roomId": "r", "strategy": "ws", "passive": false,
-        "turnConfig": [], "rtcConfig": {"iceServers": []}
-    });
-    assert!(matches!(parse(&line).order, Ok(Order::Join(_))));
+fn ice_servers_are_checked_before_joining() {
+    for (key, value, expected) in [
+        ("turnConfig", json!([{}]), "turnConfig[0]: missing field `urls`"),
+        ("rtcConfig", json!({"iceServers": {}}), "rtcConfig.iceServers: invalid type"),
+        ("rtcConfig", json!({"bundlePolicy": "x"}), "rtcConfig: unknown field `bundlePolicy`"),
+        ("turnConfig", json!([{"urls": "turn:"}]), "turnConfig[0]: turn:: it names no host"),
+    ] {
+        let told = refusal(&join_with(key, value));
+        assert!(told.starts_with(expected), "{told}");
+    }
+    let none = join_with("rtcConfig", json!({"iceServers": []}));
+    let Ok(Order::Join(order)) = parse(&none).order else { panic!("not a join") };
+    assert!(order.ice().unwrap().servers.is_empty());
 }
 
 #[test]

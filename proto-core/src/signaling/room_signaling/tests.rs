@@ -23,7 +23,7 @@ fn room_of(self_id: &str) -> Room {
 fn found(self_id: &str, is_passive: bool) -> Room {
     let self_id = PeerId::new(self_id).unwrap();
     let names = RoomNames::new("app", "room", &Password::default(), &self_id);
-    let options = ConnOptions { trickle: true };
+    let options = ConnOptions::direct(true);
     let rng = Seed::from_number(1).rng("signaling");
     let limits = Limits::default();
     let terms = SignalingTerms { self_id, names, options, is_passive, limits, rng: rng.clone() };

@@ -1,0 +1,373 @@
+//! One STUN or TURN server: what it was asked, and what it gave.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use stun_proto::types::message::Message;
+use tristero_proto::engine::{
+    Datagram, NetworkRequest, Path, ServerFailure, StreamId, StreamTarget,
+};
+use tristero_proto::ice::{IceServer, IceServerKind, IceUrl};
+use tristero_proto::{ConnId, Time};
+
+use super::allocation::{Allocation, News, Way};
+use super::outbound::Outbound;
+use super::query::{Progress, Query};
+use super::{Found, Gathered};
+use crate::limits::{SERVER_IDLE_MAX, SERVER_RETRY_PAUSE};
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(crate) struct Server {
+    /// The connections that it helps.
+    pub(crate) users: BTreeSet<ConnId>,
+    /// Since when it helps none.
+    pub(crate) idle_since: Option<Time>,
+    /// Where it is.
+    pub(crate) addresses: Vec<SocketAddr>,
+    state: State,
+    queries: Vec<Query>,
+    allocations: Vec<Allocation>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    New,
+    /// Its name is being resolved.
+    Resolving,
+    /// A stream to it is being opened.
+    Opening,
+    /// It was asked.
+    Asked,
+    /// It was of no help.
+    Failed { at: Time },
+}
+
+impl Server {
+    /// Whether it has to be asked from the beginning.
+    pub(crate) fn may_be_asked(&self, now: Time) -> bool {
+        match self.state {
+            State::New => true,
+            State::Failed { at } => now.since(at) >= SERVER_RETRY_PAUSE,
+            State::Resolving | State::Opening | State::Asked => false,
+        }
+    }
+
+    pub(crate) fn is_resolving(&self) -> bool {
+        self.state == State::Resolving
+    }
+
+    /// Whether nothing more is to be expected of it for now.
+    pub(crate) fn is_settled(&self) -> bool {
+        match self.state {
+            State::Resolving | State::Opening => false,
+            State::New | State::Failed { .. } => true,
+            // One allocation is enough.
+            State::Asked => {
+                self.queries.iter().all(Query::is_settled)
+                    && (self.allocations.iter().any(|one| !one.relayed().is_empty())
+                        || self.allocations.iter().all(Allocation::is_settled))
+            }
+        }
+    }
+
+    pub(crate) fn gathered(&self) -> Vec<Gathered> {
+        let reflexive = self.queries.iter().filter_map(|query| {
+            let base = query.path().local;
+            query.mapped().map(|mapped| Gathered::Reflexive { mapped, base })
+        });
+        let beside = self.allocations.iter().filter_map(|allocation| {
+            let (mapped, base) = (allocation.mapped()?, base_of(allocation.way())?);
+            Some(Gathered::Reflexive { mapped, base })
+        });
+        let relayed = self.allocations.iter().flat_map(|allocation| {
+            let base = base_of(allocation.way());
+            allocation.relayed().iter().map(move |relayed| Gathered::Relayed {
+                relayed: *relayed,
+                base: base.unwrap_or(*relayed),
+            })
+        });
+        reflexive.chain(beside).chain(relayed).collect()
+    }
+
+    pub(crate) fn allocation_of(&mut self, relayed: SocketAddr) -> Option<&mut Allocation> {
+        self.allocations.iter_mut().find(|allocation| allocation.relayed().contains(&relayed))
+    }
+
+    pub(crate) fn release(&mut self, conn: ConnId, now: Time) {
+        if self.users.remove(&conn) && self.users.is_empty() {
+            self.idle_since = Some(now);
+            for query in &mut self.queries {
+                query.keep_alive(false);
+            }
+        }
+    }
+
+    /// Whether it has helped nobody for so long that it can be forgotten.
+    pub(crate) fn is_idle(&self, now: Time) -> bool {
+        self.idle_since.is_some_and(|since| now >= since + SERVER_IDLE_MAX)
+    }
+
+    pub(crate) fn due(&self) -> Option<Time> {
+        let idle = self.idle_since.map(|since| since + SERVER_IDLE_MAX);
+        let queries = self.queries.iter().filter_map(Query::due);
+        queries.chain(self.allocations.iter().filter_map(Allocation::due)).chain(idle).min()
+    }
+
+    /// Makes sure that what is known of it is true.
+    pub(crate) fn refresh(&mut self, now: Time, out: &mut Outbound<'_>) {
+        for query in &mut self.queries {
+            query.keep_alive(true);
+            query.refresh(now, out);
+        }
+    }
+
+    pub(crate) fn resolve(&mut self) {
+        self.state = State::Resolving;
+    }
+
+    pub(crate) fn open_stream(&mut self, url: &IceUrl, stream: StreamId, out: &mut Outbound<'_>) {
+        self.state = State::Opening;
+        let is_secure = url.kind == IceServerKind::TurnTls;
+        let target = StreamTarget { host: url.host.clone(), port: url.port, is_secure };
+        out.request(NetworkRequest::OpenStream { stream, target });
+    }
+
+    /// Its addresses are known, or that it has none.
+    pub(crate) fn on_resolved(
+        &mut self,
+        known: &IceServer,
+        addresses: Vec<SocketAddr>,
+        now: Time,
+    ) -> Option<Found> {
+        self.addresses = addresses;
+        if self.addresses.is_empty() {
+            return Some(self.fail(known, ServerFailure::Unresolved, now));
+        }
+        self.state = State::Asked;
+        self.queries.clear();
+        self.allocations.clear();
+        None
+    }
+
+    /// It was asked over all sockets that lead there. If there are none, that is the end of it.
+    pub(crate) fn on_asked(&mut self, known: &IceServer, now: Time) -> Option<Found> {
+        let is_asked = !self.queries.is_empty() || !self.allocations.is_empty();
+        if is_asked || self.state != State::Asked {
+            return None;
+        }
+        let failure = ServerFailure::Unreachable("no local address leads there".to_owned());
+        Some(self.fail(known, failure, now))
+    }
+
+    /// Asks it over a path; false if that is done, or not to be done.
+    pub(crate) fn ask(
+        &mut self,
+        known: &IceServer,
+        path: Path,
+        now: Time,
+        out: &mut Outbound<'_>,
+    ) -> bool {
+        match known.url.kind {
+            IceServerKind::Stun => {
+                if self.queries.iter().any(|query| query.path() == path) {
+                    return false;
+                }
+                let mut query = Query::new(path, now, out);
+                query.keep_alive(!self.users.is_empty());
+                self.queries.push(query);
+            }
+            IceServerKind::TurnUdp => {
+                let way = Way::Datagrams(path);
+                if self.allocations.iter().any(|one| one.way() == way) {
+                    return false;
+                }
+                self.allocate(known, way, now, out);
+            }
+            IceServerKind::TurnTcp | IceServerKind::TurnTls => return false,
+        }
+        self.state = State::Asked;
+        true
+    }
+
+    pub(crate) fn allocate(
+        &mut self,
+        known: &IceServer,
+        way: Way,
+        now: Time,
+        out: &mut Outbound<'_>,
+    ) {
+        self.state = State::Asked;
+        self.allocations.push(Allocation::new(way, known.credentials.as_ref(), now, out));
+    }
+
+    /// Takes a datagram that came on a path to it; false if it was not meant for this server.
+    pub(crate) fn on_datagram(
+        &mut self,
+        known: &IceServer,
+        datagram: Datagram<'_>,
+        now: Time,
+        out: &mut Outbound<'_>,
+    ) -> (bool, Option<Found>) {
+        let Datagram { path, bytes, .. } = datagram;
+        let way = Way::Datagrams(path);
+        if let Some(allocation) = self.allocations.iter_mut().find(|one| one.way() == way) {
+            return (allocation.on_datagram(bytes, now, out), None);
+        }
+        let Some(index) = self.queries.iter().position(|query| query.path() == path) else {
+            return (false, None);
+        };
+        let Ok(message) = Message::from_bytes(bytes) else { return (false, None) };
+        match self.queries[index].on_message(&message, now) {
+            Some(progress) => (true, self.on_progress(known, index, progress, now)),
+            None => (false, None),
+        }
+    }
+
+    pub(crate) fn on_stream_bytes(
+        &mut self,
+        stream: StreamId,
+        bytes: &[u8],
+        now: Time,
+        out: &mut Outbound<'_>,
+    ) {
+        let way = Way::Stream(stream);
+        if let Some(allocation) = self.allocations.iter_mut().find(|one| one.way() == way) {
+            allocation.on_stream_bytes(bytes, now, out);
+        }
+    }
+
+    pub(crate) fn on_stream_closed(
+        &mut self,
+        known: &IceServer,
+        why: &str,
+        now: Time,
+    ) -> Option<Found> {
+        if self.state == State::Opening {
+            return Some(self.fail(known, ServerFailure::Unreachable(why.to_owned()), now));
+        }
+        for allocation in &mut self.allocations {
+            allocation.on_cut(why);
+        }
+        None
+    }
+
+    /// A socket is gone.
+    pub(crate) fn on_address_removed(
+        &mut self,
+        known: &IceServer,
+        local: SocketAddr,
+        now: Time,
+    ) -> Vec<Found> {
+        let mut found = Vec::new();
+        let is_over = |way| base_of(way) == Some(local);
+        for gathered in self.gathered() {
+            let base = match gathered {
+                Gathered::Reflexive { base, .. } | Gathered::Relayed { base, .. } => base,
+            };
+            if base == local {
+                found.push(Found::Lost(known.clone(), gathered));
+            }
+        }
+        self.queries.retain(|query| query.path().local != local);
+        self.allocations.retain(|allocation| !is_over(allocation.way()));
+        if self.state == State::Asked && self.queries.is_empty() && self.allocations.is_empty() {
+            // It is asked anew over the next socket, or for the next connection.
+            self.state = State::Failed { at: now };
+        }
+        found
+    }
+
+    pub(crate) fn wake(
+        &mut self,
+        known: &IceServer,
+        now: Time,
+        out: &mut Outbound<'_>,
+    ) -> Vec<Found> {
+        let mut found = Vec::new();
+        for index in 0..self.queries.len() {
+            let progress = self.queries[index].wake(now, out);
+            found.extend(self.on_progress(known, index, progress, now));
+        }
+        for allocation in &mut self.allocations {
+            allocation.wake(now, out);
+        }
+        found
+    }
+
+    /// Gives back what it gave.
+    pub(crate) fn give_back(&mut self, now: Time, out: &mut Outbound<'_>) {
+        for allocation in &mut self.allocations {
+            allocation.delete(now, out);
+        }
+    }
+
+    pub(crate) fn poll_news(&mut self) -> Option<(Way, News)> {
+        self.allocations.iter_mut().find_map(|one| one.poll_news().map(|news| (one.way(), news)))
+    }
+
+    pub(crate) fn on_allocation_over(
+        &mut self,
+        known: &IceServer,
+        way: Way,
+        failure: ServerFailure,
+        now: Time,
+    ) -> Vec<Found> {
+        let mut found = Vec::new();
+        let Some(index) = self.allocations.iter().position(|one| one.way() == way) else {
+            return found;
+        };
+        let over = self.allocations.remove(index);
+        // Where it saw our socket stays true.
+        for relayed in over.relayed() {
+            let base = base_of(way).unwrap_or(*relayed);
+            let lost = Gathered::Relayed { relayed: *relayed, base };
+            found.push(Found::Lost(known.clone(), lost));
+        }
+        if self.allocations.is_empty() {
+            found.push(self.fail(known, failure, now));
+        }
+        found
+    }
+
+    fn on_progress(
+        &mut self,
+        known: &IceServer,
+        index: usize,
+        progress: Progress,
+        now: Time,
+    ) -> Option<Found> {
+        let base = self.queries[index].path().local;
+        match progress {
+            Progress::Nothing if self.is_settled() => Some(Found::Settled(known.clone())),
+            Progress::Nothing => None,
+            Progress::Mapped(mapped) => {
+                let gathered = Gathered::Reflexive { mapped, base };
+                Some(Found::Address(known.clone(), gathered))
+            }
+            Progress::Failed(failure) => {
+                let is_vain = self.queries.iter().all(|query| query.mapped().is_none());
+                let all = self.is_settled();
+                match all {
+                    true if is_vain => Some(self.fail(known, failure, now)),
+                    true => Some(Found::Settled(known.clone())),
+                    false => None,
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, known: &IceServer, failure: ServerFailure, now: Time) -> Found {
+        self.state = State::Failed { at: now };
+        Found::Failed(known.clone(), failure)
+    }
+}
+
+/// The socket that a server is spoken to over.
+fn base_of(way: Way) -> Option<SocketAddr> {
+    match way {
+        Way::Datagrams(path) => Some(path.local),
+        Way::Stream(_) => None,
+    }
+}
