@@ -15,8 +15,8 @@ use str0m::ice::StunMessage;
 use str0m::net::{Protocol, Receive};
 use str0m::{CandidateKind, Rtc};
 use tristero_proto::engine::{
-    CloseReason, ConnectionInfo, Datagram, EngineEvent, EngineOutput, Lane, Path, SendOutcome,
-    Transmit,
+    CloseReason, ConnectionInfo, Datagram, EngineEvent, EngineOutput, Lane, Obstacle, Path,
+    SendOutcome, Transmit,
 };
 use tristero_proto::ice::IceConfig;
 use tristero_proto::{ConnId, Deadline, Time};
@@ -215,6 +215,20 @@ impl Connection {
         info.bytes_received = self.traffic.bytes_received;
         info.bytes_sent = self.traffic.bytes_sent;
         Some(info)
+    }
+
+    /// Why it is not open.
+    pub(crate) fn obstacle(&self, shared: &Shared) -> Option<Obstacle> {
+        let remote = self.remote().filter(|_| !self.channel.is_open())?;
+        Some(if self.dtls_version.is_some() {
+            Obstacle::Channel
+        } else if self.seen.is_some() {
+            Obstacle::Dtls
+        } else if remote.has_no_candidates() {
+            Obstacle::NoCandidates
+        } else {
+            shared.gatherer.obstacle(&self.ice, remote.has_relay())
+        })
     }
 
     /// What the address is that the peer sees at the other end of a path.

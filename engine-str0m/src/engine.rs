@@ -11,7 +11,7 @@ use str0m::RtcConfig;
 use str0m::ice::StunMessage;
 use tristero_proto::engine::{
     ConnOptions, ConnectionInfo, Datagram, DescriptionError, Engine, EngineEvent, EngineInput,
-    EngineOutput, Lane, SendOutcome,
+    EngineOutput, Lane, Obstacle, SendOutcome,
 };
 use tristero_proto::wire::CandidateInit;
 use tristero_proto::{ConnId, Deadline, Rng, Seed, Time};
@@ -161,7 +161,7 @@ impl Str0mEngine {
                 }
                 Found::Settled(server) => server,
                 Found::Failed(server, failure) => {
-                    let url = server.url.clone();
+                    let url = server.clone();
                     self.shared.event(EngineEvent::ServerFailed { url, failure });
                     server
                 }
@@ -350,5 +350,9 @@ impl Engine for Str0mEngine {
 
     fn connection_info(&self, conn: ConnId) -> Option<ConnectionInfo> {
         self.conns.get(&conn)?.info(&self.shared)
+    }
+
+    fn obstacle(&self, conn: ConnId) -> Option<Obstacle> {
+        self.conns.get(&conn)?.obstacle(&self.shared)
     }
 }

@@ -97,6 +97,16 @@ impl Remote {
         Some(read)
     }
 
+    /// Whether the peer said nothing of where it can be reached.
+    pub(crate) fn has_no_candidates(&self) -> bool {
+        self.candidates.is_empty()
+    }
+
+    /// Whether the peer can be reached over a TURN server of its own.
+    pub(crate) fn has_relay(&self) -> bool {
+        self.candidates.values().any(|kind| *kind == CandidateKind::Relayed)
+    }
+
     /// What the peer said of this address; `prflx` if it said nothing.
     pub(crate) fn kind_of(&self, address: SocketAddr) -> CandidateKind {
         self.candidates.get(&address).copied().unwrap_or(CandidateKind::PeerReflexive)

@@ -278,10 +278,13 @@ pub enum ServerFailure {
     /// Its name has no address.
     #[error("its name can't be resolved")]
     Unresolved,
-    /// It did not answer, or no stream to it can be opened.
+    /// It does not answer datagrams.
+    #[error("it does not answer")]
+    Silent,
+    /// No stream to it can be opened, or none of our addresses leads there.
     #[error("it can't be reached: {0}")]
     Unreachable(
-        /// What was tried in vain.
+        /// Why.
         String,
     ),
     /// A TURN server refuses to relay.
@@ -395,6 +398,61 @@ pub trait Engine {
 
     /// What is known of an open connection.
     fn connection_info(&self, conn: ConnId) -> Option<ConnectionInfo>;
+
+    /// Why a connection that was not closed yet is not open, as far as can be told from here.
+    fn obstacle(&self, conn: ConnId) -> Option<Obstacle> {
+        let _ = conn;
+        None
+    }
+}
+
+/// Why two peers that know each other's descriptions are not connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// The other side told no address.
+    #[error("it told no address at which it can be reached")]
+    NoCandidates,
+    /// No datagram came back from anywhere.
+    #[error("this network seems to block UDP; a TURN server over TCP or TLS would help")]
+    UdpBlocked,
+    /// Our TURN server refuses to relay.
+    #[error("the TURN server refuses: error {code}")]
+    TurnRefused {
+        /// The STUN error code (RFC 8656, section 18).
+        code: u16,
+    },
+    /// None of our TURN servers can be reached.
+    #[error("no TURN server can be reached")]
+    TurnUnreachable,
+    /// No path leads there directly, and neither side has a TURN server.
+    #[error("the network between the two may need a TURN server")]
+    NoRoute,
+    /// Nothing came back, not over a TURN server either.
+    #[error("it does not answer, not over a TURN server either")]
+    NoAnswer,
+    /// There is a path, and the encryption was not agreed on over it.
+    #[error("the DTLS handshake did not end in time")]
+    Dtls,
+    /// There is a path, and the channel over it did not open.
+    #[error("the data channel did not open in time")]
+    Channel,
+}
+
+impl Obstacle {
+    /// A short name that stays the same, for logs and programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Obstacle::NoCandidates => "no-candidates",
+            Obstacle::UdpBlocked => "udp-blocked",
+            Obstacle::TurnRefused { .. } => "turn-refused",
+            Obstacle::TurnUnreachable => "turn-unreachable",
+            Obstacle::NoRoute => "no-route-without-turn",
+            Obstacle::NoAnswer => "no-answer",
+            Obstacle::Dtls => "dtls",
+            Obstacle::Channel => "channel",
+        }
+    }
 }
 
 /// Facts of a connection.

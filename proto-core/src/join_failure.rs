@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::engine::Obstacle;
+
 /// Why no room came about with a peer. The text is JavaScript Trystero's, where it has one.
 ///
 /// spec: docs/protocol.md, sections 2 and 5
@@ -21,13 +23,12 @@ pub enum JoinFailure {
         String,
     ),
     /// Descriptions were exchanged, and no connection came about in time.
-    #[error(
-        "could not connect to peer {peer} after exchanging SDP; the network between the two may \
-         need a TURN server"
-    )]
+    #[error("could not connect to peer {peer} after exchanging SDP{}", hint(*obstacle))]
     NotConnected {
         /// The peer.
         peer: String,
+        /// Why, if that can be told.
+        obstacle: Option<Obstacle>,
     },
     /// It is connected, and its proof of the password is wrong.
     #[error("Trystero: incorrect password for overlapping room")]
@@ -45,6 +46,10 @@ pub enum JoinFailure {
         /// Why, in the application's words.
         reason: String,
     },
+}
+
+fn hint(obstacle: Option<Obstacle>) -> String {
+    obstacle.map_or_else(String::new, |obstacle| format!("; {obstacle}"))
 }
 
 impl JoinFailure {

@@ -2,7 +2,7 @@
 
 use tristero_proto::engine::{
     ConnOptions, ConnectionInfo, DescriptionError, Engine, EngineInput, EngineOutput, Lane,
-    SendOutcome,
+    Obstacle, SendOutcome,
 };
 use tristero_proto::wire::CandidateInit;
 use tristero_proto::{ConnId, Deadline, Time};
@@ -70,5 +70,9 @@ impl Engine for AnyEngine {
 
     fn connection_info(&self, conn: ConnId) -> Option<ConnectionInfo> {
         self.0.connection_info(conn)
+    }
+
+    fn obstacle(&self, conn: ConnId) -> Option<Obstacle> {
+        self.0.obstacle(conn)
     }
 }

@@ -79,7 +79,7 @@ pub use transfer::{
     Incoming, IncomingError, TransferAction, TransferBuilder, TransferError, Transferring,
 };
 pub use tristero_proto as proto;
-pub use tristero_proto::engine::{CloseReason, ConnectionInfo, ServerFailure};
+pub use tristero_proto::engine::{CloseReason, ConnectionInfo, Obstacle, ServerFailure};
 pub use tristero_proto::ice::{
     IceConfig, IceCredentials, IceServer, IceServerKind, IceTransportPolicy, IceUrl, InvalidIceUrl,
 };

@@ -5,6 +5,7 @@
 
 mod apt;
 mod chromium;
+mod lab;
 mod redis;
 mod servers;
 
@@ -13,6 +14,7 @@ use std::fs;
 use std::path::Path;
 
 pub(crate) use chromium::chromium;
+pub(crate) use lab::{coturn, nat_lab};
 pub(crate) use redis::redis_server;
 pub(crate) use servers::test_servers;
 
@@ -31,7 +33,7 @@ impl Missing {
 }
 
 /// Brings all there is to bring, and says of each what came of it.
-pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 7] {
+pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 8] {
     [
         ("rustfmt", rust_component(project, "rustfmt", "fmt")),
         ("clippy", rust_component(project, "clippy", "clippy")),
@@ -39,6 +41,7 @@ pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missin
         ("npm packages", npm_packages(project)),
         ("firebase-server", firebase_server(project)),
         ("Redis", redis_server(project)),
+        ("NAT lab", nat_lab(project)),
         ("Chromium", chromium(project).map(|_path| ())),
     ]
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::command;
+use crate::command::{self, RunError};
 use crate::counting;
 use crate::fuzz::{self, FuzzArguments};
 use crate::libtest::LibtestOutput;
@@ -37,6 +37,8 @@ pub(crate) enum Step {
     Web,
     /// Trystero from npm and this program understand each other
     Interop,
+    /// Peers behind every pair of NATs connect exactly where theory says so
+    Lab,
     /// The README's first command ends well
     Demo,
     /// A thousand simulated nights pass
@@ -66,6 +68,7 @@ impl Step {
             Self::Wasm => build_wasm(project).into(),
             Self::Web => build_web(project).into(),
             Self::Interop => run_interop(project).unwrap_or_else(|obstacle| Err(obstacle).into()),
+            Self::Lab => run_lab(project).into(),
             Self::Demo => run_demo(project).into(),
             Self::Soak => run_soak(project).into(),
             Self::Fuzz => run_fuzz(project),
@@ -141,6 +144,7 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
         node.env("CHROMIUM", path);
     }
     let firebase_server = setup::firebase_server(project);
+    let coturn = setup::coturn(project);
     let servers = setup::test_servers(project);
     if let Ok(path) = &servers {
         node.env("TRISTERO_TEST_SERVERS", path);
@@ -148,9 +152,23 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
     let mut tally = counting::run_tests(&mut node, TapOutput::default());
     // The tests skip themselves where there is no browser or server, but do not know what became
     // of it.
-    let missing = [browser.err(), servers.err(), firebase_server.err()];
+    let missing = [browser.err(), servers.err(), firebase_server.err(), coturn.err()];
     tally.notes.extend(missing.into_iter().flatten().map(|missing| missing.to_string()));
     Ok(tally)
+}
+
+/// In network namespaces, which not every machine permits.
+fn run_lab(project: &Project) -> Result<(), Obstacle> {
+    setup::nat_lab(project)?;
+    command::run(&mut project.cargo(&["build", "--release", "--package", "tristero-cli"]))?;
+    let mut lab = project.command("node", &["interop/lab/run.mjs"]);
+    lab.env("TRISTERO_BIN", project.program("release", "tristero"));
+    match command::run(&mut lab) {
+        Err(RunError::Failed { status, .. }) if status.code() == Some(NOT_PERMITTED) => {
+            Err(Missing::new("network namespaces are not permitted here: run as root").into())
+        }
+        outcome => Ok(outcome?),
+    }
 }
 
 fn run_demo(project: &Project) -> Result<(), Obstacle> {
@@ -188,6 +206,9 @@ fn test_files(folder: &Path) -> Result<Vec<String>, Missing> {
 /// The tests of all crates. Their build has the program with libp2p, and the examples; a build of
 /// just these would have other settings deep down, and share little.
 const ALL_TESTS: [&str; 3] = ["test", "--workspace", "--all-features"];
+
+/// What the lab ends with where namespaces are not permitted.
+const NOT_PERMITTED: i32 = 77;
 
 /// Longer than any file of tests takes. Its tests have deadlines of their own; this one only makes
 /// sure that a run which hangs still ends and says so.

@@ -5,7 +5,9 @@ use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
-use tristero_tokio::{Config, NodeHandle, PeerId, Room, RoomEvent, RoomEvents, ServerFailure};
+use tristero_tokio::{
+    Config, JoinFailure, NodeHandle, Obstacle, PeerId, Room, RoomEvent, RoomEvents, ServerFailure,
+};
 
 use super::account::Account;
 use super::command::{JoinOrder, Kind, RegisterOrder};
@@ -223,9 +225,14 @@ async fn tell_events(
                 teller.tell("peerLeave", fields.with("reason", reason.to_string())).await;
             }
             RoomEvent::JoinFailed { peer, failure } => {
+                let reason = match &failure {
+                    JoinFailure::NotConnected { obstacle, .. } => obstacle.map(Obstacle::code),
+                    _ => None,
+                };
                 let fields = Fields::new()
                     .with("error", failure.to_string())
                     .with("code", failure.code())
+                    .with_option("reason", reason)
                     .with("appId", app_id.as_str())
                     .with("roomId", room_id.as_str())
                     .with("peerId", peer.as_str());

@@ -400,10 +400,10 @@ impl Allocation {
     }
 
     fn failure(&self) -> ServerFailure {
-        ServerFailure::Unreachable(match self.way {
-            Way::Datagrams(path) => format!("no answer from {}", path.remote),
-            Way::Stream(_) => "no answer".to_owned(),
-        })
+        match self.way {
+            Way::Datagrams(_) => ServerFailure::Silent,
+            Way::Stream(_) => ServerFailure::Unreachable("it does not answer".to_owned()),
+        }
     }
 
     fn end(&mut self, failure: ServerFailure) {

@@ -1,7 +1,7 @@
 //! What servers do for connections: say where they see us (STUN), and relay (TURN).
 //!
 //! A server is asked once, however many connections it helps: by each socket of ours that leads
-//! there, or over one stream that the runtime opens. What is found goes to every connection that was begun with that server;
+//! there, whatever the credentials (RFC 8656 has one allocation per socket), or over one stream that the runtime opens. What is found goes to every connection that was begun with that server;
 //! a server without connections is forgotten after a while, and an allocation there given back.
 //!
 //! Over an allocation, a datagram of ours goes out wrapped for the server and one of a peer comes
@@ -19,9 +19,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use tristero_proto::engine::{
-    Datagram, EngineOutput, NetworkEvent, NetworkRequest, Path, ServerFailure, StreamId,
+    Datagram, EngineOutput, NetworkEvent, NetworkRequest, Obstacle, Path, ServerFailure, StreamId,
 };
-use tristero_proto::ice::{IceConfig, IceServer, IceServerKind};
+use tristero_proto::ice::{IceConfig, IceServer, IceServerKind, IceUrl};
 use tristero_proto::{ConnId, Deadline, Time, limits};
 
 use crate::limits::SERVERS_MAX;
@@ -42,13 +42,13 @@ pub(crate) enum Gathered {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// A server gave an address.
-    Address(IceServer, Gathered),
+    Address(IceUrl, Gathered),
     /// An address is of no use any more.
-    Lost(IceServer, Gathered),
+    Lost(IceUrl, Gathered),
     /// Nothing more is to be expected of a server for now.
-    Settled(IceServer),
+    Settled(IceUrl),
     /// A server is of no help.
-    Failed(IceServer, ServerFailure),
+    Failed(IceUrl, ServerFailure),
     /// A peer sent this to an address on a server.
     Datagram { path: Path, bytes: Vec<u8> },
 }
@@ -56,12 +56,12 @@ pub(crate) enum Found {
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(crate) struct Gatherer {
-    servers: BTreeMap<IceServer, Server>,
+    servers: BTreeMap<IceUrl, Server>,
     /// Which servers datagrams on a path may come from.
-    paths: BTreeMap<Path, Vec<IceServer>>,
-    streams: BTreeMap<StreamId, IceServer>,
+    paths: BTreeMap<Path, Vec<IceUrl>>,
+    streams: BTreeMap<StreamId, IceUrl>,
     /// Whose our addresses on servers are.
-    relayed: BTreeMap<SocketAddr, IceServer>,
+    relayed: BTreeMap<SocketAddr, IceUrl>,
     next_stream: u64,
     found: VecDeque<Found>,
 }
@@ -77,19 +77,19 @@ impl Gatherer {
         outputs: &mut VecDeque<EngineOutput>,
     ) {
         let mut out = Outbound(outputs);
-        for wanted in ice.servers.iter().take(limits::ICE_SERVERS_MAX) {
-            if !self.servers.contains_key(wanted) {
+        for IceServer { url, credentials } in ice.servers.iter().take(limits::ICE_SERVERS_MAX) {
+            if !self.servers.contains_key(url) {
                 if self.servers.len() >= SERVERS_MAX {
-                    tracing::debug!(url = %wanted.url, "too many ICE servers");
+                    tracing::debug!(%url, "too many ICE servers");
                     continue;
                 }
-                self.servers.insert(wanted.clone(), Server::default());
+                self.servers.insert(url.clone(), Server::default());
             }
-            let server = self.servers.get_mut(wanted).expect("it is there now");
+            let server = self.servers.get_mut(url).expect("it is there now");
             server.users.insert(conn);
             server.idle_since = None;
-            if server.may_be_asked(now) {
-                self.ask(wanted, locals, now, &mut out);
+            if server.take_credentials(credentials.as_ref(), now) {
+                self.ask(url, locals, now, &mut out);
             } else {
                 server.refresh(now, &mut out);
             }
@@ -106,14 +106,14 @@ impl Gatherer {
     /// A connection stands. It keeps the way to its peer open by itself, but may need a relay.
     pub(crate) fn on_open(&mut self, conn: ConnId, now: Time) {
         for (known, server) in &mut self.servers {
-            if known.url.kind == IceServerKind::Stun {
+            if known.kind == IceServerKind::Stun {
                 server.release(conn, now);
             }
         }
     }
 
     /// The connections that a server helps.
-    pub(crate) fn users(&self, server: &IceServer) -> Vec<ConnId> {
+    pub(crate) fn users(&self, server: &IceUrl) -> Vec<ConnId> {
         self.servers
             .get(server)
             .map_or_else(Vec::new, |server| server.users.iter().copied().collect())
@@ -121,13 +121,42 @@ impl Gatherer {
 
     /// What the servers of a connection gave so far.
     pub(crate) fn gathered(&self, ice: &IceConfig) -> Vec<Gathered> {
-        let known = ice.servers.iter().filter_map(|server| self.servers.get(server));
+        let known = ice.servers.iter().filter_map(|server| self.servers.get(&server.url));
         known.flat_map(Server::gathered).collect()
     }
 
     /// Whether nothing more is to be expected of the servers of a connection.
     pub(crate) fn is_settled(&self, ice: &IceConfig) -> bool {
-        ice.servers.iter().filter_map(|server| self.servers.get(server)).all(Server::is_settled)
+        ice.servers
+            .iter()
+            .filter_map(|server| self.servers.get(&server.url))
+            .all(Server::is_settled)
+    }
+
+    /// Why a connection with these servers found no path, as far as they tell.
+    pub(crate) fn obstacle(&self, ice: &IceConfig, has_remote_relay: bool) -> Obstacle {
+        let known = || {
+            ice.servers.iter().filter_map(|known| Some((&known.url, self.servers.get(&known.url)?)))
+        };
+        let is_silent = |server: &Server| server.failure() == Some(&ServerFailure::Silent);
+        let relays = known().any(|(_, server)| server.relays());
+        let mut by_datagram = known().filter(|(known, _)| is_by_datagram(known)).peekable();
+        let is_asked = by_datagram.peek().is_some();
+        if is_asked && !relays && by_datagram.all(|(_, server)| is_silent(server)) {
+            return Obstacle::UdpBlocked;
+        }
+        if relays || has_remote_relay {
+            return Obstacle::NoAnswer;
+        }
+        let refusal = known().find_map(|(_, server)| match server.failure() {
+            Some(ServerFailure::Refused { code, .. }) => Some(*code),
+            _ => None,
+        });
+        match refusal {
+            Some(code) if ice.has_turn() => Obstacle::TurnRefused { code },
+            _ if ice.has_turn() => Obstacle::TurnUnreachable,
+            _ => Obstacle::NoRoute,
+        }
     }
 
     /// Whether an address is one on a server.
@@ -180,10 +209,10 @@ impl Gatherer {
         let mut out = Outbound(outputs);
         match event {
             NetworkEvent::Resolved { name, addresses } => {
-                let waiting: Vec<IceServer> = self
+                let waiting: Vec<IceUrl> = self
                     .servers
                     .iter()
-                    .filter(|(known, server)| known.url.host == *name && server.is_resolving())
+                    .filter(|(known, server)| known.host == *name && server.is_resolving())
                     .map(|(known, _)| known.clone())
                     .collect();
                 for known in waiting {
@@ -193,7 +222,7 @@ impl Gatherer {
             NetworkEvent::StreamOpened { stream } => {
                 let Some(known) = self.streams.get(stream).cloned() else { return };
                 if let Some(server) = self.servers.get_mut(&known) {
-                    server.allocate(&known, Way::Stream(*stream), now, &mut out);
+                    server.allocate(Way::Stream(*stream), now, &mut out);
                     self.collect(&known, now, &mut out);
                 }
             }
@@ -223,7 +252,7 @@ impl Gatherer {
         now: Time,
         outputs: &mut VecDeque<EngineOutput>,
     ) {
-        let known: Vec<IceServer> = self.servers.keys().cloned().collect();
+        let known: Vec<IceUrl> = self.servers.keys().cloned().collect();
         for known in known {
             let server = self.servers.get_mut(&known).expect("it is known");
             let addresses = server.addresses.clone();
@@ -242,7 +271,7 @@ impl Gatherer {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Time, outputs: &mut VecDeque<EngineOutput>) {
-        let due: Vec<IceServer> = self
+        let due: Vec<IceUrl> = self
             .servers
             .iter()
             .filter(|(_, server)| server.due().is_some_and(|due| due <= now))
@@ -272,9 +301,9 @@ impl Gatherer {
         self.found.pop_front()
     }
 
-    fn ask(&mut self, known: &IceServer, locals: &[SocketAddr], now: Time, out: &mut Outbound<'_>) {
+    fn ask(&mut self, known: &IceUrl, locals: &[SocketAddr], now: Time, out: &mut Outbound<'_>) {
         let Some(server) = self.servers.get_mut(known) else { return };
-        let url = &known.url;
+        let url = known;
         match url.kind {
             IceServerKind::TurnTcp | IceServerKind::TurnTls => {
                 let stream = StreamId(self.next_stream);
@@ -295,7 +324,7 @@ impl Gatherer {
 
     fn on_addresses(
         &mut self,
-        known: &IceServer,
+        known: &IceUrl,
         addresses: &[IpAddr],
         locals: &[SocketAddr],
         now: Time,
@@ -307,7 +336,7 @@ impl Gatherer {
         let chosen: Vec<SocketAddr> = [first(true), first(false)]
             .into_iter()
             .flatten()
-            .map(|address| SocketAddr::new(*address, known.url.port))
+            .map(|address| SocketAddr::new(*address, known.port))
             .collect();
         let found = server.on_resolved(known, chosen.clone(), now);
         self.found.extend(found);
@@ -320,7 +349,7 @@ impl Gatherer {
     /// Asks over each of these sockets that leads there.
     fn ask_over(
         &mut self,
-        known: &IceServer,
+        known: &IceUrl,
         addresses: &[SocketAddr],
         locals: &[SocketAddr],
         now: Time,
@@ -342,7 +371,7 @@ impl Gatherer {
     }
 
     /// Takes in what happened to the allocations of a server.
-    fn collect(&mut self, known: &IceServer, now: Time, out: &mut Outbound<'_>) {
+    fn collect(&mut self, known: &IceUrl, now: Time, out: &mut Outbound<'_>) {
         let Some(server) = self.servers.get_mut(known) else { return };
         while let Some((way, news)) = server.poll_news() {
             let base = match way {
@@ -389,7 +418,7 @@ impl Gatherer {
         }
     }
 
-    fn forget(&mut self, known: &IceServer, out: &mut Outbound<'_>) {
+    fn forget(&mut self, known: &IceUrl, out: &mut Outbound<'_>) {
         self.servers.remove(known);
         self.relayed.retain(|_, server| server != known);
         self.streams.retain(|stream, server| {
@@ -406,8 +435,13 @@ impl Gatherer {
     }
 }
 
-/// Whether a socket can send there: it has the same family, and the machine alone sees its own
-/// loopback.
+/// Whether a server is asked by datagrams.
+fn is_by_datagram(server: &IceUrl) -> bool {
+    matches!(server.kind, IceServerKind::Stun | IceServerKind::TurnUdp)
+}
+
+/// Whether a socket can send there: it has the same family, and what is bound to loopback does not
+/// leave the machine.
 fn leads_to(local: SocketAddr, remote: SocketAddr) -> bool {
-    local.is_ipv4() == remote.is_ipv4() && local.ip().is_loopback() == remote.ip().is_loopback()
+    local.is_ipv4() == remote.is_ipv4() && (!local.ip().is_loopback() || remote.ip().is_loopback())
 }

@@ -131,8 +131,7 @@ impl Query {
             true => Progress::Nothing,
             false => {
                 self.state = State::Failed;
-                let tried = format!("no answer from {}", self.path.remote);
-                Progress::Failed(ServerFailure::Unreachable(tried))
+                Progress::Failed(ServerFailure::Silent)
             }
         }
     }

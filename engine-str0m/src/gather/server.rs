@@ -7,7 +7,7 @@ use stun_proto::types::message::Message;
 use tristero_proto::engine::{
     Datagram, NetworkRequest, Path, ServerFailure, StreamId, StreamTarget,
 };
-use tristero_proto::ice::{IceServer, IceServerKind, IceUrl};
+use tristero_proto::ice::{IceCredentials, IceServerKind, IceUrl};
 use tristero_proto::{ConnId, Time};
 
 use super::allocation::{Allocation, News, Way};
@@ -25,9 +25,13 @@ pub(crate) struct Server {
     pub(crate) idle_since: Option<Time>,
     /// Where it is.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Those that it was asked with last.
+    credentials: Option<IceCredentials>,
     state: State,
     queries: Vec<Query>,
     allocations: Vec<Allocation>,
+    /// Why it was of no help last.
+    failure: Option<ServerFailure>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,13 +49,33 @@ enum State {
 }
 
 impl Server {
-    /// Whether it has to be asked from the beginning.
-    pub(crate) fn may_be_asked(&self, now: Time) -> bool {
-        match self.state {
+    /// Takes credentials that somebody has for it. True if it has to be asked, with these, from the
+    /// beginning; what it gave to others serves everyone.
+    pub(crate) fn take_credentials(
+        &mut self,
+        credentials: Option<&IceCredentials>,
+        now: Time,
+    ) -> bool {
+        let is_new = self.credentials.as_ref() != credentials;
+        let is_asked = match self.state {
             State::New => true,
-            State::Failed { at } => now.since(at) >= SERVER_RETRY_PAUSE,
+            State::Failed { at } => is_new || now.since(at) >= SERVER_RETRY_PAUSE,
             State::Resolving | State::Opening | State::Asked => false,
+        };
+        if is_asked {
+            self.credentials = credentials.cloned();
         }
+        is_asked
+    }
+
+    /// Why it is of no help, if that is so.
+    pub(crate) fn failure(&self) -> Option<&ServerFailure> {
+        self.failure.as_ref().filter(|_| matches!(self.state, State::Failed { .. }))
+    }
+
+    /// Whether it relays for us.
+    pub(crate) fn relays(&self) -> bool {
+        self.allocations.iter().any(|allocation| !allocation.relayed().is_empty())
     }
 
     pub(crate) fn is_resolving(&self) -> bool {
@@ -66,8 +90,7 @@ impl Server {
             // One allocation is enough.
             State::Asked => {
                 self.queries.iter().all(Query::is_settled)
-                    && (self.allocations.iter().any(|one| !one.relayed().is_empty())
-                        || self.allocations.iter().all(Allocation::is_settled))
+                    && (self.relays() || self.allocations.iter().all(Allocation::is_settled))
             }
         }
     }
@@ -137,7 +160,7 @@ impl Server {
     /// Its addresses are known, or that it has none.
     pub(crate) fn on_resolved(
         &mut self,
-        known: &IceServer,
+        known: &IceUrl,
         addresses: Vec<SocketAddr>,
         now: Time,
     ) -> Option<Found> {
@@ -152,7 +175,7 @@ impl Server {
     }
 
     /// It was asked over all sockets that lead there. If there are none, that is the end of it.
-    pub(crate) fn on_asked(&mut self, known: &IceServer, now: Time) -> Option<Found> {
+    pub(crate) fn on_asked(&mut self, known: &IceUrl, now: Time) -> Option<Found> {
         let is_asked = !self.queries.is_empty() || !self.allocations.is_empty();
         if is_asked || self.state != State::Asked {
             return None;
@@ -164,12 +187,12 @@ impl Server {
     /// Asks it over a path; false if that is done, or not to be done.
     pub(crate) fn ask(
         &mut self,
-        known: &IceServer,
+        known: &IceUrl,
         path: Path,
         now: Time,
         out: &mut Outbound<'_>,
     ) -> bool {
-        match known.url.kind {
+        match known.kind {
             IceServerKind::Stun => {
                 if self.queries.iter().any(|query| query.path() == path) {
                     return false;
@@ -183,7 +206,7 @@ impl Server {
                 if self.allocations.iter().any(|one| one.way() == way) {
                     return false;
                 }
-                self.allocate(known, way, now, out);
+                self.allocate(way, now, out);
             }
             IceServerKind::TurnTcp | IceServerKind::TurnTls => return false,
         }
@@ -191,21 +214,15 @@ impl Server {
         true
     }
 
-    pub(crate) fn allocate(
-        &mut self,
-        known: &IceServer,
-        way: Way,
-        now: Time,
-        out: &mut Outbound<'_>,
-    ) {
+    pub(crate) fn allocate(&mut self, way: Way, now: Time, out: &mut Outbound<'_>) {
         self.state = State::Asked;
-        self.allocations.push(Allocation::new(way, known.credentials.as_ref(), now, out));
+        self.allocations.push(Allocation::new(way, self.credentials.as_ref(), now, out));
     }
 
     /// Takes a datagram that came on a path to it; false if it was not meant for this server.
     pub(crate) fn on_datagram(
         &mut self,
-        known: &IceServer,
+        known: &IceUrl,
         datagram: Datagram<'_>,
         now: Time,
         out: &mut Outbound<'_>,
@@ -240,7 +257,7 @@ impl Server {
 
     pub(crate) fn on_stream_closed(
         &mut self,
-        known: &IceServer,
+        known: &IceUrl,
         why: &str,
         now: Time,
     ) -> Option<Found> {
@@ -256,7 +273,7 @@ impl Server {
     /// A socket is gone.
     pub(crate) fn on_address_removed(
         &mut self,
-        known: &IceServer,
+        known: &IceUrl,
         local: SocketAddr,
         now: Time,
     ) -> Vec<Found> {
@@ -279,12 +296,7 @@ impl Server {
         found
     }
 
-    pub(crate) fn wake(
-        &mut self,
-        known: &IceServer,
-        now: Time,
-        out: &mut Outbound<'_>,
-    ) -> Vec<Found> {
+    pub(crate) fn wake(&mut self, known: &IceUrl, now: Time, out: &mut Outbound<'_>) -> Vec<Found> {
         let mut found = Vec::new();
         for index in 0..self.queries.len() {
             let progress = self.queries[index].wake(now, out);
@@ -309,7 +321,7 @@ impl Server {
 
     pub(crate) fn on_allocation_over(
         &mut self,
-        known: &IceServer,
+        known: &IceUrl,
         way: Way,
         failure: ServerFailure,
         now: Time,
@@ -333,7 +345,7 @@ impl Server {
 
     fn on_progress(
         &mut self,
-        known: &IceServer,
+        known: &IceUrl,
         index: usize,
         progress: Progress,
         now: Time,
@@ -358,8 +370,9 @@ impl Server {
         }
     }
 
-    fn fail(&mut self, known: &IceServer, failure: ServerFailure, now: Time) -> Found {
+    fn fail(&mut self, known: &IceUrl, failure: ServerFailure, now: Time) -> Found {
         self.state = State::Failed { at: now };
+        self.failure = Some(failure.clone());
         Found::Failed(known.clone(), failure)
     }
 }

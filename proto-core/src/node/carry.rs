@@ -13,6 +13,7 @@ use crate::engine::{Engine, EngineEvent, EngineOutput, ServerFailure};
 use crate::event::Event;
 use crate::ice::IceUrl;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
+use crate::join_failure::JoinFailure;
 use crate::peer::{OutboxEvent, Outgoing, Peer, SignalOfPeer};
 use crate::room::{LeaveReason, RoomOutput, SendFailure};
 use crate::signaling::{
@@ -231,8 +232,11 @@ impl<E: Engine> Node<E> {
                 }
                 // Another room's negotiation may have led to a connection.
                 SignalingOutput::Failed { peer, .. } if self.conn_of(key, &peer).is_some() => {}
-                SignalingOutput::Failed { peer, failure, ask_over } => {
+                SignalingOutput::Failed { peer, conn, mut failure, ask_over } => {
                     self.with_signaling(key, |joined| joined.signaling.nudge(&peer, ask_over, now));
+                    if let JoinFailure::NotConnected { obstacle, .. } = &mut failure {
+                        *obstacle = conn.and_then(|conn| self.engine.obstacle(conn));
+                    }
                     self.event(Event::JoinFailed { room: key, peer, failure });
                 }
             }

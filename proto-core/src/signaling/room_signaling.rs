@@ -104,6 +104,8 @@ pub(crate) enum SignalingOutput {
     /// A peer could not join. It is asked for another attempt over these relays.
     Failed {
         peer: PeerId,
+        /// The connection that did not come about, if it was for that.
+        conn: Option<ConnId>,
         failure: JoinFailure,
         ask_over: Vec<RelayId>,
     },
@@ -413,7 +415,7 @@ impl Signaling {
             self.note_deadline(peer);
         }
         self.rest_if_alone(now);
-        self.fail(peer, JoinFailure::Description(why), Vec::new());
+        self.fail(peer, None, JoinFailure::Description(why), Vec::new());
     }
 
     /// Asks a peer over these relays to make another attempt.
@@ -537,9 +539,16 @@ impl Signaling {
         self.outputs.push_back(SignalingOutput::Publish { relay, to, signal });
     }
 
-    fn fail(&mut self, peer: &PeerId, failure: JoinFailure, ask_over: Vec<RelayId>) {
+    fn fail(
+        &mut self,
+        peer: &PeerId,
+        conn: Option<ConnId>,
+        failure: JoinFailure,
+        ask_over: Vec<RelayId>,
+    ) {
         debug!(%peer, %failure, "a peer could not join");
-        self.outputs.push_back(SignalingOutput::Failed { peer: peer.clone(), failure, ask_over });
+        let peer = peer.clone();
+        self.outputs.push_back(SignalingOutput::Failed { peer, conn, failure, ask_over });
     }
 
     /// The session with a peer, which begins with what this relay brought if there is none.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use tristero_proto::engine::{
     ConnOptions, ConnectionInfo, DescriptionError, Engine, EngineEvent, EngineInput, EngineOutput,
-    Lane, SendOutcome,
+    Lane, Obstacle, SendOutcome,
 };
 use tristero_proto::wire::CandidateInit;
 use tristero_proto::{ConnId, Deadline, Rng, Time};
@@ -107,6 +107,10 @@ impl Engine for SimEngine {
 
     fn connection_info(&self, conn: ConnId) -> Option<ConnectionInfo> {
         self.inner.connection_info(conn)
+    }
+
+    fn obstacle(&self, conn: ConnId) -> Option<Obstacle> {
+        self.inner.obstacle(conn)
     }
 }
 

@@ -176,7 +176,8 @@ impl JsPeer {
         match attempt.stage {
             Stage::Offering { .. } => {}
             Stage::Answered | Stage::Answering { .. } => {
-                let failure = JoinFailure::NotConnected { peer: attempt.peer.to_string() };
+                let failure =
+                    JoinFailure::NotConnected { peer: attempt.peer.to_string(), obstacle: None };
                 self.fail_join(attempt.room, attempt.peer, failure);
             }
         }

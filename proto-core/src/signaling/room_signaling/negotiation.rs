@@ -263,7 +263,7 @@ impl Signaling {
     /// Tells the application that something of a peer does not decrypt, unless it knows.
     pub(super) fn complain(&mut self, peer: &PeerId, failure: JoinFailure) {
         if self.sessions.get_mut(peer).is_some_and(Session::may_complain) {
-            self.fail(peer, failure, Vec::new());
+            self.fail(peer, None, failure, Vec::new());
         } else {
             self.dropped += 1;
         }
@@ -281,8 +281,9 @@ impl Signaling {
                 self.sessions.remove(peer);
             }
             Some(conn) => {
-                self.outputs.push_back(SignalingOutput::Close { conn });
+                // First, so that it can be asked why it is not open.
                 self.give_up(peer, now);
+                self.outputs.push_back(SignalingOutput::Close { conn });
             }
         }
     }
@@ -291,7 +292,7 @@ impl Signaling {
     /// is asked once for another attempt: it may not announce itself again for a minute.
     pub(super) fn give_up(&mut self, peer: &PeerId, now: Time) {
         let Some(session) = self.sessions.get_mut(peer) else { return };
-        let relays = session.exchanged_over();
+        let (relays, conn) = (session.exchanged_over(), session.conn());
         let is_retried = std::mem::replace(&mut session.is_retried, !relays.is_empty());
         session.phase = Phase::idle(None, now);
         self.note_deadline(peer);
@@ -300,7 +301,8 @@ impl Signaling {
             return;
         }
         let ask_over = if is_retried { Vec::new() } else { relays };
-        self.fail(peer, JoinFailure::NotConnected { peer: peer.to_string() }, ask_over);
+        let failure = JoinFailure::NotConnected { peer: peer.to_string(), obstacle: None };
+        self.fail(peer, conn, failure, ask_over);
     }
 
     /// Sends our offer over one relay, and the candidates that were trickled so far.

@@ -131,7 +131,7 @@ impl Room {
                 }
                 SignalingOutput::Woke => "woke".into(),
                 SignalingOutput::FellAsleep => "fell asleep".into(),
-                SignalingOutput::Failed { peer, failure, ask_over } => {
+                SignalingOutput::Failed { peer, failure, ask_over, .. } => {
                     // As the node does, unless the peer is connected by another room.
                     self.signaling.nudge(&peer, ask_over, self.now);
                     format!("{failure:?}")
@@ -377,8 +377,8 @@ fn what_leads_nowhere_expires() {
     answering.hear_offer("theirs");
     answering.said();
     answering.wait(std::time::Duration::from_millis(23_333));
-    let failed = "NotConnected { peer: \"m\" }";
-    assert_eq!(answering.said(), ["close 1", failed, "nudge over 1"]);
+    let failed = "NotConnected { peer: \"m\", obstacle: None }";
+    assert_eq!(answering.said(), [failed, "nudge over 1", "close 1"]);
     answering.hear_offer("again");
     answering.said();
     answering.wait(std::time::Duration::from_millis(23_333));

@@ -134,7 +134,7 @@ fn check_failed(record: &Record, seen: Seen<'_>, guest: Who, failure: &JoinFailu
         JoinFailure::HandshakeTimedOut { after } => {
             ensure!(record.now.since(here.from) >= *after, "it was not there for {after:?}");
         }
-        JoinFailure::NotConnected { peer } => {
+        JoinFailure::NotConnected { peer, .. } => {
             ensure!(record.id(guest).as_str() == peer, "the text names {peer}");
         }
         other => ensure!(false, "no honest peer does so: {other}"),
