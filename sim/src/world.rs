@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tristero::{NodeHandle, Parts};
@@ -378,9 +378,14 @@ impl World {
         self.names.entry(name.into()).or_default().push(address);
     }
 
-    /// Whether two peers can connect by what engines do now: see [`Network::can_reach`].
+    /// Whether two peers can connect without servers: see [`Network::can_reach`].
     pub fn can_reach(&self, a: Who, b: Who) -> bool {
         self.network.can_reach(self.host(a), self.host(b))
+    }
+
+    /// Whether two peers can connect with these servers: see [`Network::can_reach_with`].
+    pub fn can_reach_with(&self, a: Who, b: Who, servers: &[SocketAddr]) -> bool {
+        self.network.can_reach_with((self.host(a), servers), (self.host(b), servers))
     }
 
     /// Ends a relay, whose links end.

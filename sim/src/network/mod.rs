@@ -10,10 +10,13 @@ mod conditions;
 mod disturbances;
 mod nat;
 mod path;
+mod reach;
+mod servers;
 mod stun;
 #[cfg(test)]
 mod tests;
 mod topology;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -28,6 +31,7 @@ pub use disturbances::DISTURBANCE_MIN;
 use disturbances::{Disturbances, Kind, Ways};
 pub use nat::{Dependence, Extent, Nat, Ports};
 use path::{Packet, PathState};
+use servers::Server;
 pub use topology::{Family, HostId, NatId, Realm};
 use topology::{Lost, Topology};
 
@@ -43,7 +47,7 @@ pub struct Network {
     seed: Seed,
     rng: Rng,
     topology: Topology,
-    stun_servers: BTreeSet<HostId>,
+    servers: BTreeMap<HostId, Server>,
     usual: Conditions,
     local: Conditions,
     unusual: BTreeMap<Way, Conditions>,
@@ -96,7 +100,7 @@ impl Network {
             rng: seed.rng("paths"),
             seed,
             topology: Topology::default(),
-            stun_servers: BTreeSet::new(),
+            servers: BTreeMap::new(),
             usual: Conditions::default(),
             local: Conditions::latency(LOCAL_LATENCY),
             unusual: BTreeMap::new(),
@@ -116,13 +120,6 @@ impl Network {
     /// Adds a NAT, which hosts and other NATs may be behind.
     pub fn add_nat(&mut self, nat: Nat) -> NatId {
         self.topology.add_nat(nat, &self.seed)
-    }
-
-    /// Adds a STUN server with a public address, which it gives.
-    pub fn add_stun_server(&mut self) -> SocketAddr {
-        let host = self.add_host();
-        self.stun_servers.insert(host);
-        SocketAddr::new(self.add_address(host, Realm::Public, Family::V4), stun::STUN_PORT)
     }
 
     /// Gives a host an address that no other there has or had. IPv6 is public everywhere.
@@ -202,10 +199,26 @@ impl Network {
         self.disturbances.end();
     }
 
-    /// Whether two hosts can connect by what engines do now: they tell each other the addresses that
-    /// they have, and answer to where they are seen at. What is going wrong does not count.
+    /// Whether two hosts can connect without servers: they tell each other the addresses that they
+    /// have, and answer to where they are seen at. What is going wrong does not count.
     pub fn can_reach(&self, a: HostId, b: HostId) -> bool {
         self.topology.can_reach(a, b)
+    }
+
+    /// Whether two hosts can connect with these servers of each: they tell each other, too, where
+    /// servers see them, and the addresses that TURN servers give them, which are taken for STUN
+    /// servers as well. What is going wrong does not count.
+    pub fn can_reach_with(
+        &self,
+        (a, servers_of_a): (HostId, &[SocketAddr]),
+        (b, servers_of_b): (HostId, &[SocketAddr]),
+    ) -> bool {
+        self.can_reach(a, b)
+            || reach::can_connect(
+                &self.topology,
+                &self.servers,
+                [(a, servers_of_a), (b, servers_of_b)],
+            )
     }
 
     /// What became of datagrams so far.
@@ -238,6 +251,7 @@ impl Network {
             }
             self.reschedule(way, None);
         }
+        self.wake_servers();
     }
 
     pub(crate) fn poll_arrival(&mut self) -> Option<Arrival> {
@@ -245,7 +259,9 @@ impl Network {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        let of_paths = self.due.first().map(|(at, _)| *at);
+        let of_servers = self.servers.values().filter_map(Server::poll_timeout);
+        of_servers.chain(of_paths).min()
     }
 
     fn send_one(&mut self, host: HostId, path: Path, ecn: Option<Ecn>, bytes: Bytes) {
@@ -290,13 +306,10 @@ impl Network {
             Err(lost) => return self.lose(lost),
         };
         self.counters.arrived += 1;
-        if !self.stun_servers.contains(&host) {
-            return self.arrivals.push_back(Arrival { host, path, ecn, bytes });
-        }
-        if path.local.port() == stun::STUN_PORT
-            && let Some(answer) = stun::answer(&bytes, path.remote)
-        {
-            self.send_one(host, path, None, answer);
+        if self.servers.contains_key(&host) {
+            self.serve(host, path, &bytes);
+        } else {
+            self.arrivals.push_back(Arrival { host, path, ecn, bytes });
         }
     }
 

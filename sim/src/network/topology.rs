@@ -126,6 +126,29 @@ impl Topology {
         self.gateway_mut(nat).translator.forget();
     }
 
+    /// The same places, with NATs that have mapped nothing yet.
+    pub(super) fn afresh(&self) -> Self {
+        let gateways = self
+            .gateways
+            .iter()
+            .map(|gateway| Gateway { translator: gateway.translator.afresh(), ..*gateway });
+        Topology {
+            hosts: self.hosts,
+            gateways: gateways.collect(),
+            occupants: self.occupants.clone(),
+            addresses: self.addresses.clone(),
+            given: self.given.clone(),
+        }
+    }
+
+    /// Who has a public address.
+    pub(super) fn public_host(&self, address: IpAddr) -> Option<HostId> {
+        match self.occupants.get(&(Realm::Public, address)) {
+            Some(Occupant::Host(host)) => Some(*host),
+            Some(Occupant::Nat(_)) | None => None,
+        }
+    }
+
     /// The address of a NAT outside.
     pub(super) fn outside(&self, nat: NatId) -> IpAddr {
         self.gateway(nat).outside
@@ -236,7 +259,7 @@ impl Topology {
         }
     }
 
-    fn addresses_of(&self, host: HostId) -> impl Iterator<Item = (Realm, IpAddr)> {
+    pub(super) fn addresses_of(&self, host: HostId) -> impl Iterator<Item = (Realm, IpAddr)> {
         self.addresses.get(&host).into_iter().flatten().copied()
     }
 

@@ -45,6 +45,11 @@ impl Translator {
         Translator { nat, rng, by_inside: BTreeMap::new(), by_port: BTreeMap::new() }
     }
 
+    /// The same NAT before it has mapped anything.
+    pub(in crate::network) fn afresh(&self) -> Self {
+        Translator::new(self.nat, self.rng.clone())
+    }
+
     pub(in crate::network) fn nat(&self) -> &Nat {
         &self.nat
     }
