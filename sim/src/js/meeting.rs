@@ -7,11 +7,13 @@
 //! spec: docs/protocol.md, sections 2, 9 ("BitTorrent") and 11
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::debug;
 use tristero_proto::crypto::{OpenError, Topic};
 use tristero_proto::engine::{ConnOptions, DescriptionKind, Engine};
+use tristero_proto::ice::IceConfig;
 use tristero_proto::signaling::{BulkOffers, Publication, SessionInput};
 use tristero_proto::wire::{CandidateInit, OfferId, Signal, SignalBody};
 use tristero_proto::{ConnId, JoinFailure, PeerId, RoomKey, Time};
@@ -99,7 +101,8 @@ impl JsPeer {
             let (conn, offer_id) = (self.next_conn(), OfferId::generate_bulk(&mut self.rng));
             let until = now + BULK_OFFER_TTL;
             self.bulk.insert(conn, Bulk { room: key, offer_id, sdp: None, until });
-            self.engine.offer(conn, ConnOptions::direct(false), now);
+            let options = self.conn_options(key, false);
+            self.engine.offer(conn, options, now);
         }
         self.carry_engine(now);
         let Some(room) = self.rooms.get(&key) else { return };
@@ -205,7 +208,14 @@ impl JsPeer {
         let stage = Stage::Offering { sdp: None, sent: BTreeMap::from([(relay, None)]) };
         let (peer, until) = (from.clone(), now + OFFER_TTL);
         self.attempts.insert(conn, Attempt { room: key, peer, offer_id, stage, until });
-        self.engine.offer(conn, ConnOptions::direct(false), now);
+        let options = self.conn_options(key, false);
+        self.engine.offer(conn, options, now);
+    }
+
+    fn conn_options(&self, key: RoomKey, trickle: bool) -> ConnOptions {
+        let room = self.rooms.get(&key);
+        let ice = room.map_or_else(|| Arc::new(IceConfig::none()), |room| Arc::clone(&room.ice));
+        ConnOptions { trickle, ice }
     }
 
     /// Sends an offer over each relay that it was not sent over of late.
@@ -252,7 +262,8 @@ impl JsPeer {
             self.engine.close(conn, now);
         }
         let conn = self.next_conn();
-        if self.engine.answer(conn, &sdp, ConnOptions::direct(!trades), now).is_err() {
+        let options = self.conn_options(key, !trades);
+        if self.engine.answer(conn, &sdp, options, now).is_err() {
             return;
         }
         let (early, others) = std::mem::take(&mut self.early)

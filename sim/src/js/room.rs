@@ -6,11 +6,13 @@
 //! spec: docs/protocol.md, sections 4, 6 and 8
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tristero_proto::crypto::{Password, RoomToken, SignalKey, Topic};
+use tristero_proto::ice::IceConfig;
 use tristero_proto::wire::{ActionName, Chunk, Payload, Transmission};
 use tristero_proto::{
     ActionKind, CallId, ConnId, Deadline, Event, LeaveReason, PeerId, PingId, RequestFailure,
@@ -28,6 +30,7 @@ pub(super) struct Room {
     pub(super) app_id: String,
     pub(super) room_id: String,
     pub(super) password: Password,
+    pub(super) ice: Arc<IceConfig>,
     pub(super) root: Topic,
     /// Our self topic.
     pub(super) own: Topic,
@@ -78,7 +81,7 @@ struct Sending {
 
 impl Room {
     pub(super) fn new(config: &RoomConfig, self_id: &PeerId, relays: Vec<usize>) -> Self {
-        let RoomConfig { app_id, room_id, password, .. } = config;
+        let RoomConfig { app_id, room_id, password, ice, .. } = config;
         Room {
             root: Topic::root(app_id, room_id),
             own: Topic::of_peer(app_id, room_id, self_id),
@@ -87,6 +90,7 @@ impl Room {
             app_id: app_id.clone(),
             room_id: room_id.clone(),
             password: password.clone(),
+            ice: Arc::new(ice.clone()),
             relays,
             pairs: BTreeMap::new(),
             partials: BTreeMap::new(),

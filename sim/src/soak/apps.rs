@@ -115,6 +115,7 @@ impl Run {
             password: password.into(),
             passive: manner.passive,
             handshake: manner.has_handshake,
+            ice: self.ice.clone(),
             ..RoomConfig::new("app", format!("room {place}"))
         };
         let room = self.world.join(who, config).map_err(|error| format!("{who:?}: {error}"))?;

@@ -27,7 +27,8 @@ struct Listener;
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::ERROR
+        let is_loud = LOUD.iter().any(|loud| metadata.target().starts_with(loud));
+        *metadata.level() == Level::ERROR && !is_loud
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -52,6 +53,10 @@ impl Subscriber for Listener {
 
     fn exit(&self, _: &Id) {}
 }
+
+/// Crates that log as an error what a server or a peer says and may say, such as that it wants
+/// credentials.
+const LOUD: [&str; 4] = ["stun_proto", "stun_types", "turn_client_proto", "turn_server_proto"];
 
 struct Text(String);
 

@@ -1,8 +1,10 @@
 //! What a run is like: drawn from its seed, and said before anything happens.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tristero_proto::ice::{IceConfig, IceServer, IceServerKind, IceUrl};
 use tristero_proto::{IDLE_TTL, Rng, Seed};
 
 use super::record::Place;
@@ -53,6 +55,47 @@ pub(crate) struct Options {
     pub(crate) idle_ttl: Duration,
     /// How many addresses a machine that roams has had until it stays at one.
     pub(crate) roams_at_once: u32,
+    /// The servers that help all to connect.
+    pub(crate) servers: Servers,
+}
+
+/// Servers that help to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Servers {
+    None,
+    Stun,
+    StunAndTurn,
+}
+
+impl Servers {
+    /// Those of one night in five.
+    fn draw(rng: &mut Rng) -> Self {
+        match rng.below(10) {
+            0 => Servers::Stun,
+            1 => Servers::StunAndTurn,
+            _ => Servers::None,
+        }
+    }
+
+    /// Adds them to a network: what rooms are told of them, and where they are.
+    pub(crate) fn add_to(self, network: &mut Network) -> (IceConfig, Vec<SocketAddr>) {
+        let (username, credential) = ("everyone", "knows it");
+        let server = |kind, at: SocketAddr| {
+            IceServer::new(IceUrl { kind, host: at.ip().to_string(), port: at.port() })
+        };
+        let (mut servers, mut addresses) = (Vec::new(), Vec::new());
+        if self >= Servers::Stun {
+            addresses.push(network.add_stun_server());
+            servers.push(server(IceServerKind::Stun, addresses[0]));
+        }
+        if self == Servers::StunAndTurn {
+            let at = network.add_turn_server(username, credential);
+            let turn = server(IceServerKind::TurnUdp, at);
+            servers.push(turn.with_credentials(username, credential));
+            addresses.push(at);
+        }
+        (IceConfig::none().with_servers(servers), addresses)
+    }
 }
 
 /// A network behind a NAT, by the name of its kind.
@@ -217,6 +260,7 @@ impl Options {
             idle_ttl: [IDLE_TTL, Duration::from_secs(20), Duration::from_secs(5)]
                 [index(&mut seed.rng("idle"), 3)],
             roams_at_once: [1, 1, 1, 20][index(&mut seed.rng("roams"), 4)],
+            servers: Servers::draw(&mut seed.rng("servers")),
             // The rest is drawn below.
             ..Options::quiet(ServiceKind::Ws)
         };
@@ -250,6 +294,7 @@ impl Options {
             has_handshakes: false,
             idle_ttl: IDLE_TTL,
             roams_at_once: 1,
+            servers: Servers::None,
         }
     }
 
@@ -357,6 +402,9 @@ impl fmt::Display for Options {
                 "{} % at home: {:?}, mappings last {:?}, {} % with IPv6",
                 self.at_home_percent, self.homes, self.mapping_timeout, self.ipv6_percent,
             )?;
+        }
+        if self.servers != Servers::None {
+            writeln!(f, "servers: {:?}", self.servers)?;
         }
         writeln!(f, "faults every {:?}: {:?}", self.fault_interval, self.faults)?;
         if !self.malice.is_none() {

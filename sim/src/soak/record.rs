@@ -1,6 +1,7 @@
 //! What is known of a run: who is there, in which rooms, and what was said and done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tristero_proto::{
@@ -162,6 +163,8 @@ pub(crate) struct Record {
     pub(crate) peers: BTreeMap<Who, Known>,
     /// Visits that have not ended, and those that have.
     pub(crate) visits: BTreeMap<VisitId, Visit>,
+    /// The STUN and TURN servers that help everyone.
+    pub(crate) servers: Vec<SocketAddr>,
 }
 
 /// A process.

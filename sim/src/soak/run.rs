@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
+use tristero_proto::ice::IceConfig;
 use tristero_proto::{NodeConfig, PeerId, RelayConfig, Rng, Seed, Time};
 
 use super::apps::Apps;
@@ -40,6 +41,8 @@ pub(super) struct Run {
     skew: Rng,
     /// The networks behind NATs that peers may be in.
     pub(super) homes: Vec<Realm>,
+    /// What rooms are told of STUN and TURN servers.
+    pub(super) ice: IceConfig,
     /// Where peers begin.
     places: Rng,
 }
@@ -103,13 +106,16 @@ impl Run {
             kinds.map(|(place, kind)| add_relay(&mut world, *kind, number, place)).collect();
         let of_options = options.homes.iter();
         let homes = of_options.map(|home| home.add_to(world.network(), options.mapping_timeout));
+        let homes = homes.collect();
+        let (ice, servers) = options.servers.add_to(world.network());
         Run {
             night,
-            homes: homes.collect(),
+            homes,
+            ice,
             places: seed.rng("places"),
             world,
             relays,
-            record: Record::default(),
+            record: Record { servers, ..Record::default() },
             apps: Apps::new(seed.rng("apps")),
             faults: Faults::new(seed.rng("faults")),
             later: Queue::default(),

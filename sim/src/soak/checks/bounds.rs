@@ -47,7 +47,8 @@ impl Check for Bounds {
     fn pending(&self, world: &World, record: &Record) -> Option<String> {
         // A peer with another password, or beyond a NAT, is offered a connection again and again.
         let has_strangers = record.open_visits().any(|(_, visit)| !visit.manner.is_password_right);
-        let is_out_of_reach = |a: &Who| record.peers.keys().any(|b| !world.can_reach(*a, *b));
+        let can_reach = |a: &Who, b: &Who| world.can_reach_with(*a, *b, &record.servers);
+        let is_out_of_reach = |a: &Who| record.peers.keys().any(|b| !can_reach(a, b));
         record.peers.keys().filter(|who| !has_strangers && !is_out_of_reach(who)).find_map(|who| {
             let load = world.node(*who)?.load();
             let open = record.open_visits().filter(|(visit, _)| visit.who == *who);

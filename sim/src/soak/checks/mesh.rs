@@ -30,7 +30,7 @@ impl Check for Mesh {
                     && is_ours
                     && !is_cut_off(a)
                     && !is_cut_off(b)
-                    && world.can_reach(a.who, b.who)
+                    && world.can_reach_with(a.who, b.who, &record.servers)
                 {
                     return Some(format!(
                         "{:?} has not met {:?} in room {}",
