@@ -89,6 +89,11 @@ pub(crate) const SERVER_IDLE_MAX: Duration = Duration::from_secs(60);
 /// A server that was of no help is not asked again for this long.
 pub(crate) const SERVER_RETRY_PAUSE: Duration = Duration::from_secs(10);
 
+/// An allocation over which something was sent, and nothing came for this long, is replaced when a
+/// connection begins: a server that was started anew knows nothing of it, and does not say so. A
+/// peer that is there answers several times within it.
+pub(crate) const ALLOCATION_SILENT_MAX: Duration = Duration::from_secs(8);
+
 /// How long a description that no candidate may follow waits for servers. Trystero waits 15 s; who
 /// needs the servers has heard of them long before, and nobody else is to wait for those that are
 /// not there.

@@ -30,8 +30,8 @@ use super::framing::{Framing, Nonsense};
 use super::outbound::Outbound;
 use crate::datagram::is_stun;
 use crate::limits::{
-    AWAITING_PERMISSION_MAX, PERMISSIONS_MAX, REQUEST_LAST, REQUEST_RTO, REQUEST_RTO_MAX,
-    REQUEST_TRIES, ROUNDS_MAX,
+    ALLOCATION_SILENT_MAX, AWAITING_PERMISSION_MAX, PERMISSIONS_MAX, REQUEST_LAST, REQUEST_RTO,
+    REQUEST_RTO_MAX, REQUEST_TRIES, ROUNDS_MAX, SERVER_RETRY_PAUSE,
 };
 
 turn_client_proto::impl_client!(Client, (Udp, TurnClientUdp), (Tcp, TurnClientTcp));
@@ -64,7 +64,9 @@ pub(crate) struct Allocation {
     /// What waits for a permission, the oldest first.
     held: VecDeque<(SocketAddr, Bytes)>,
     due: Option<Time>,
-    over: Option<ServerFailure>,
+    phase: Phase,
+    /// Since when a datagram is out, and nothing has come from the server.
+    unanswered_since: Option<Time>,
     news: VecDeque<News>,
 }
 
@@ -73,6 +75,15 @@ pub(crate) struct Allocation {
 enum Verdict {
     Given { mapped: SocketAddr },
     Refused { code: u16, reason: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It is being made, or stands since then.
+    Alive { since: Option<Time> },
+    /// It is being given back.
+    Leaving,
+    Over,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +106,8 @@ pub(crate) enum News {
     Settled,
     /// It is gone, and why.
     Over(ServerFailure),
+    /// It is gone, and another one may be asked for at once.
+    Gone,
 }
 
 impl Allocation {
@@ -127,7 +140,8 @@ impl Allocation {
             channels: BTreeSet::new(),
             held: VecDeque::new(),
             due: None,
-            over: None,
+            phase: Phase::Alive { since: None },
+            unanswered_since: None,
             news: VecDeque::new(),
         };
         allocation.pump(now, out);
@@ -138,6 +152,7 @@ impl Allocation {
         self.way
     }
 
+    /// All addresses there that are or were ours.
     pub(crate) fn relayed(&self) -> &[SocketAddr] {
         &self.relayed
     }
@@ -147,9 +162,29 @@ impl Allocation {
         self.mapped.filter(|_| !self.relayed.is_empty())
     }
 
+    /// The addresses there that peers may be told of.
+    pub(crate) fn usable(&self) -> &[SocketAddr] {
+        if self.is_alive() { &self.relayed } else { &[] }
+    }
+
+    /// Whether it is being given back.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.phase == Phase::Leaving
+    }
+
     /// Whether no address is to be expected any more.
     pub(crate) fn is_settled(&self) -> bool {
-        self.over.is_some() || self.undecided == 0
+        match self.phase {
+            Phase::Alive { .. } => self.undecided == 0,
+            Phase::Leaving => false,
+            Phase::Over => true,
+        }
+    }
+
+    /// Whether much was sent to it and nothing came back, as where the server has forgotten it: for
+    /// what is relayed there is no answer that says so.
+    pub(crate) fn is_silent(&self, now: Time) -> bool {
+        self.unanswered_since.is_some_and(|since| now.since(since) >= ALLOCATION_SILENT_MAX)
     }
 
     pub(crate) fn due(&self) -> Option<Time> {
@@ -170,7 +205,7 @@ impl Allocation {
     /// Takes bytes of the server's stream.
     pub(crate) fn on_stream_bytes(&mut self, bytes: &[u8], now: Time, out: &mut Outbound<'_>) {
         self.framing.push(bytes);
-        while self.over.is_none() {
+        while self.phase != Phase::Over {
             match self.framing.next() {
                 Ok(Some(message)) => {
                     self.on_message(&message, now);
@@ -183,9 +218,10 @@ impl Allocation {
     }
 
     fn on_message(&mut self, bytes: &[u8], now: Time) -> bool {
-        if self.over.is_some() {
+        if self.phase == Phase::Over {
             return false;
         }
+        self.unanswered_since = None;
         match self.read_verdict(bytes) {
             Some(Verdict::Refused { code, reason }) => {
                 self.end(ServerFailure::Refused { code, reason });
@@ -196,6 +232,10 @@ impl Allocation {
                 self.mapped = Some(mapped);
             }
             Some(Verdict::Given { .. }) | None => {}
+        }
+        if self.is_forgotten(bytes, now) {
+            self.end_quietly();
+            return true;
         }
         let (transport, from, to) = match self.way {
             Way::Datagrams(Path { local, remote }) => (TransportType::Udp, remote, local),
@@ -213,7 +253,7 @@ impl Allocation {
 
     /// Sends a datagram of ours over the server, now or when it may.
     pub(crate) fn send(&mut self, to: SocketAddr, bytes: Bytes, now: Time, out: &mut Outbound<'_>) {
-        if self.over.is_some() {
+        if !self.is_alive() {
             return;
         }
         match self.permissions.get(&to.ip()) {
@@ -253,10 +293,17 @@ impl Allocation {
         }
     }
 
-    /// Gives it back.
-    pub(crate) fn delete(&mut self, now: Time, out: &mut Outbound<'_>) {
+    /// Gives it back. It is over when the server says so, or does not answer.
+    pub(crate) fn give_back(&mut self, now: Time, out: &mut Outbound<'_>) {
+        if !self.is_alive() {
+            return;
+        }
         if !self.relayed.is_empty() && self.client.delete(instant(now)).is_ok() {
+            self.phase = Phase::Leaving;
+            self.held.clear();
             self.pump(now, out);
+        } else {
+            self.end_quietly();
         }
     }
 
@@ -265,7 +312,12 @@ impl Allocation {
         self.end(ServerFailure::Unreachable(why.to_owned()));
     }
 
+    fn is_alive(&self) -> bool {
+        matches!(self.phase, Phase::Alive { .. })
+    }
+
     fn pass_on(&mut self, to: SocketAddr, bytes: &[u8], now: Time, out: &mut Outbound<'_>) {
+        self.unanswered_since.get_or_insert(now);
         match self.client.send_to(TransportType::Udp, to, bytes, instant(now)) {
             Ok(Some(built)) => emit(self.way, &built.build().data, out),
             Ok(None) => {}
@@ -301,6 +353,20 @@ impl Allocation {
         };
         let (code, reason) = (error.code(), error.reason().to_owned());
         (!is_challenge).then_some(Verdict::Refused { code, reason })
+    }
+
+    /// Whether a server says that it knows no allocation where one stood for a while: it was started
+    /// anew. One that says so at once is of no help.
+    fn is_forgotten(&self, bytes: &[u8], now: Time) -> bool {
+        let Phase::Alive { since: Some(since) } = self.phase else { return false };
+        if now.since(since) < SERVER_RETRY_PAUSE || !is_stun(bytes) {
+            return false;
+        }
+        let Ok(message) = Message::from_bytes(bytes) else { return false };
+        message.has_class(MessageClass::Error)
+            && message
+                .attribute::<ErrorCode>()
+                .is_ok_and(|error| error.code() == ErrorCode::ALLOCATION_MISMATCH)
     }
 
     fn on_data(&mut self, peer: SocketAddr, bytes: &[u8]) {
@@ -342,8 +408,7 @@ impl Allocation {
                     while let Some(event) = self.client.poll_event() {
                         self.on_event(event, now, out);
                     }
-                    let failure = self.failure();
-                    return self.end(failure);
+                    return self.on_closed();
                 }
                 // We ask for no allocations of TCP.
                 TurnPollRet::AllocateTcpSocket { .. } | TurnPollRet::TcpClose { .. } => {}
@@ -356,6 +421,7 @@ impl Allocation {
         match event {
             TurnEvent::AllocationCreated(_, relayed) => {
                 self.relayed.push(relayed);
+                self.phase = Phase::Alive { since: Some(now) };
                 self.news.push_back(News::Relayed(relayed));
                 let is_first = self.relayed.len() == 1;
                 self.news.extend(self.mapped.filter(|_| is_first).map(News::Mapped));
@@ -399,6 +465,14 @@ impl Allocation {
         }
     }
 
+    fn on_closed(&mut self) {
+        if self.phase == Phase::Leaving {
+            return self.end_quietly();
+        }
+        let failure = self.failure();
+        self.end(failure);
+    }
+
     fn failure(&self) -> ServerFailure {
         match self.way {
             Way::Datagrams(_) => ServerFailure::Silent,
@@ -407,11 +481,19 @@ impl Allocation {
     }
 
     fn end(&mut self, failure: ServerFailure) {
-        if self.over.is_none() {
-            self.over = Some(failure.clone());
+        self.end_with(News::Over(failure));
+    }
+
+    fn end_quietly(&mut self) {
+        self.end_with(News::Gone);
+    }
+
+    fn end_with(&mut self, news: News) {
+        if self.phase != Phase::Over {
+            self.phase = Phase::Over;
             self.due = None;
             self.held.clear();
-            self.news.push_back(News::Over(failure));
+            self.news.push_back(news);
         }
     }
 }

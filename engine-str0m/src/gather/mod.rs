@@ -282,8 +282,6 @@ impl Gatherer {
             let server = self.servers.get_mut(&known).expect("it is known");
             if server.is_idle(now) {
                 server.give_back(now, &mut out);
-                self.forget(&known, &mut out);
-                continue;
             }
             let found = server.wake(&known, now, &mut out);
             self.found.extend(found);
@@ -372,8 +370,9 @@ impl Gatherer {
 
     /// Takes in what happened to the allocations of a server.
     fn collect(&mut self, known: &IceUrl, now: Time, out: &mut Outbound<'_>) {
-        let Some(server) = self.servers.get_mut(known) else { return };
-        while let Some((way, news)) = server.poll_news() {
+        while let Some(server) = self.servers.get_mut(known)
+            && let Some((way, news)) = server.poll_news()
+        {
             let base = match way {
                 Way::Datagrams(path) => Some(path.local),
                 Way::Stream(_) => None,
@@ -398,15 +397,20 @@ impl Gatherer {
                 News::Over(failure) => {
                     let found = server.on_allocation_over(known, way, failure, now);
                     self.found.extend(found);
-                    if let Way::Stream(stream) = way
-                        && self.streams.remove(&stream).is_some()
-                    {
-                        out.request(NetworkRequest::CloseStream { stream });
+                    self.close_stream(way, out);
+                }
+                News::Gone => {
+                    let found = server.on_allocation_gone(known, way, now, out);
+                    let is_wanted = !server.users.is_empty();
+                    self.found.extend(found);
+                    if self.close_stream(way, out) && is_wanted {
+                        self.ask(known, &[], now, out);
                     }
                 }
             }
         }
         self.forget_lost();
+        self.forget_if_idle(known, now, out);
     }
 
     /// Forgets addresses on servers that are lost.
@@ -415,6 +419,22 @@ impl Gatherer {
             if let Found::Lost(_, Gathered::Relayed { relayed, .. }) = found {
                 self.relayed.remove(relayed);
             }
+        }
+    }
+
+    /// Closes the stream of an allocation that is over, if it has one.
+    fn close_stream(&mut self, way: Way, out: &mut Outbound<'_>) -> bool {
+        let Way::Stream(stream) = way else { return false };
+        if self.streams.remove(&stream).is_some() {
+            out.request(NetworkRequest::CloseStream { stream });
+        }
+        true
+    }
+
+    /// Forgets a server that helps nobody, once what it gave is given back.
+    fn forget_if_idle(&mut self, known: &IceUrl, now: Time, out: &mut Outbound<'_>) {
+        if self.servers.get(known).is_some_and(|server| server.is_forgettable(now)) {
+            self.forget(known, out);
         }
     }
 

@@ -75,7 +75,7 @@ impl Server {
 
     /// Whether it relays for us.
     pub(crate) fn relays(&self) -> bool {
-        self.allocations.iter().any(|allocation| !allocation.relayed().is_empty())
+        self.allocations.iter().any(|allocation| !allocation.usable().is_empty())
     }
 
     pub(crate) fn is_resolving(&self) -> bool {
@@ -106,7 +106,7 @@ impl Server {
         });
         let relayed = self.allocations.iter().flat_map(|allocation| {
             let base = base_of(allocation.way());
-            allocation.relayed().iter().map(move |relayed| Gathered::Relayed {
+            allocation.usable().iter().map(move |relayed| Gathered::Relayed {
                 relayed: *relayed,
                 base: base.unwrap_or(*relayed),
             })
@@ -127,13 +127,20 @@ impl Server {
         }
     }
 
-    /// Whether it has helped nobody for so long that it can be forgotten.
+    /// Whether it has helped nobody for so long that it can be given back what it gave.
     pub(crate) fn is_idle(&self, now: Time) -> bool {
         self.idle_since.is_some_and(|since| now >= since + SERVER_IDLE_MAX)
     }
 
+    /// Whether nothing is left of what it gave to those who are gone.
+    pub(crate) fn is_forgettable(&self, now: Time) -> bool {
+        self.is_idle(now) && self.allocations.is_empty()
+    }
+
     pub(crate) fn due(&self) -> Option<Time> {
-        let idle = self.idle_since.map(|since| since + SERVER_IDLE_MAX);
+        // What is being given back has deadlines of its own.
+        let is_waiting = self.allocations.iter().any(Allocation::is_leaving);
+        let idle = self.idle_since.filter(|_| !is_waiting).map(|since| since + SERVER_IDLE_MAX);
         let queries = self.queries.iter().filter_map(Query::due);
         queries.chain(self.allocations.iter().filter_map(Allocation::due)).chain(idle).min()
     }
@@ -143,6 +150,9 @@ impl Server {
         for query in &mut self.queries {
             query.keep_alive(true);
             query.refresh(now, out);
+        }
+        for allocation in self.allocations.iter_mut().filter(|one| one.is_silent(now)) {
+            allocation.give_back(now, out);
         }
     }
 
@@ -311,7 +321,7 @@ impl Server {
     /// Gives back what it gave.
     pub(crate) fn give_back(&mut self, now: Time, out: &mut Outbound<'_>) {
         for allocation in &mut self.allocations {
-            allocation.delete(now, out);
+            allocation.give_back(now, out);
         }
     }
 
@@ -326,21 +336,39 @@ impl Server {
         failure: ServerFailure,
         now: Time,
     ) -> Vec<Found> {
-        let mut found = Vec::new();
-        let Some(index) = self.allocations.iter().position(|one| one.way() == way) else {
-            return found;
-        };
-        let over = self.allocations.remove(index);
-        // Where it saw our socket stays true.
-        for relayed in over.relayed() {
-            let base = base_of(way).unwrap_or(*relayed);
-            let lost = Gathered::Relayed { relayed: *relayed, base };
-            found.push(Found::Lost(known.clone(), lost));
-        }
+        let mut found = self.take_allocation(known, way);
         if self.allocations.is_empty() {
             found.push(self.fail(known, failure, now));
         }
         found
+    }
+
+    /// An allocation is no more, which is nobody's fault. Who needs one gets another.
+    pub(crate) fn on_allocation_gone(
+        &mut self,
+        known: &IceUrl,
+        way: Way,
+        now: Time,
+        out: &mut Outbound<'_>,
+    ) -> Vec<Found> {
+        let found = self.take_allocation(known, way);
+        if let (Way::Datagrams(path), false) = (way, self.users.is_empty()) {
+            self.ask(known, path, now, out);
+        }
+        found
+    }
+
+    /// Takes an allocation out, and says what is lost with it.
+    fn take_allocation(&mut self, known: &IceUrl, way: Way) -> Vec<Found> {
+        let Some(index) = self.allocations.iter().position(|one| one.way() == way) else {
+            return Vec::new();
+        };
+        let over = self.allocations.remove(index);
+        let lost = over.relayed().iter().map(|relayed| {
+            let base = base_of(way).unwrap_or(*relayed);
+            Found::Lost(known.clone(), Gathered::Relayed { relayed: *relayed, base })
+        });
+        lost.collect()
     }
 
     fn on_progress(
