@@ -449,6 +449,21 @@ fn a_pair_meets_again_after_its_server_forgot_it() {
     assert!(again && place.can_talk(a, b), "{took:?}");
 }
 
+#[test]
+fn a_peer_is_let_through_by_a_server_that_could_not_be_asked_at_first() {
+    let mut place = Place::new(1);
+    let a = place.add(PeerOptions::default(), &relay_only());
+    let c = place.add(PeerOptions::default(), &IceConfig::none());
+    assert!(place.meet(a, c).is_some());
+    assert_eq!(place.allocations(), 1);
+    let host = place.world.host(a.0);
+    place.world.network().partition(&[host], PATIENCE);
+    let b = place.add(PeerOptions::default(), &IceConfig::none());
+    assert_eq!(place.meet(a, b), None);
+    place.world.run_for(MEET_AGAIN_MAX);
+    assert!(place.are_together(a, b) && is_relayed(&place.info(a, b)));
+}
+
 /// A room is announced once a minute.
 const MEET_AGAIN_MAX: Duration = Duration::from_secs(90);
 

@@ -90,7 +90,7 @@ enum Phase {
 enum Permission {
     Asked,
     Granted,
-    Refused,
+    Refused { at: Time },
 }
 
 /// What happened to an allocation.
@@ -270,11 +270,11 @@ impl Allocation {
                 self.pass_on(to, &bytes, now, out);
             }
             Some(Permission::Asked) => self.hold(to, bytes),
-            Some(Permission::Refused) => {}
+            Some(Permission::Refused { at }) if now.since(*at) < SERVER_RETRY_PAUSE => {}
             None if self.permissions.len() >= PERMISSIONS_MAX => {
                 tracing::debug!(peer = %to, "too many peers on one TURN server");
             }
-            None => {
+            Some(Permission::Refused { .. }) | None => {
                 let asked =
                     self.client.create_permission(TransportType::Udp, to.ip(), instant(now));
                 if asked.is_ok() {
@@ -439,7 +439,8 @@ impl Allocation {
             }
             TurnEvent::PermissionCreateFailed(_, ip) => {
                 tracing::debug!(%ip, "a TURN server does not let a peer through");
-                self.permissions.insert(ip, Permission::Refused);
+                // The request may just have been lost.
+                self.permissions.insert(ip, Permission::Refused { at: now });
                 self.held.retain(|(to, _)| to.ip() != ip);
             }
             TurnEvent::ChannelCreated(..)
