@@ -26,6 +26,7 @@ use turn_client_proto::types::{AddressFamily, TurnCredentials};
 use turn_client_proto::udp::TurnClientUdp;
 
 use super::clock::{instant, time};
+use super::eviction::Eviction;
 use super::framing::{Framing, Nonsense};
 use super::outbound::Outbound;
 use crate::datagram::is_stun;
@@ -65,6 +66,8 @@ pub(crate) struct Allocation {
     held: VecDeque<(SocketAddr, Bytes)>,
     due: Option<Time>,
     phase: Phase,
+    credentials: Option<IceCredentials>,
+    eviction: Stale,
     /// Since when a datagram is out, and nothing has come from the server.
     unanswered_since: Option<Time>,
     news: VecDeque<News>,
@@ -77,10 +80,23 @@ enum Verdict {
     Refused { code: u16, reason: String },
 }
 
+/// What is known of an allocation that this socket had before, and that is in the way.
+#[derive(Debug)]
+enum Stale {
+    /// There is none.
+    None,
+    /// It is being ended.
+    Leaving(Box<Eviction>),
+    /// It was ended, or could not be.
+    Gone,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// It is being made, or stands since then.
-    Alive { since: Option<Time> },
+    Alive {
+        since: Option<Time>,
+    },
     /// It is being given back.
     Leaving,
     Over,
@@ -117,19 +133,8 @@ impl Allocation {
         now: Time,
         out: &mut Outbound<'_>,
     ) -> Self {
-        let (username, credential) =
-            credentials.map_or(("", ""), |known| (&known.username, &known.credential));
-        let mut config = TurnConfig::new(TurnCredentials::new(username, credential));
-        config.add_address_family(AddressFamily::IPV6);
-        config.set_request_retransmits(REQUEST_RTO, REQUEST_RTO_MAX, REQUEST_TRIES, REQUEST_LAST);
-        let client = match way {
-            Way::Datagrams(Path { local, remote }) => {
-                Client::Udp(TurnClientUdp::allocate(local, remote, config))
-            }
-            Way::Stream(_) => Client::Tcp(TurnClientTcp::allocate(NOWHERE, NOWHERE, config)),
-        };
         let mut allocation = Allocation {
-            client,
+            client: client(way, credentials),
             way,
             relayed: Vec::new(),
             mapped: None,
@@ -141,6 +146,8 @@ impl Allocation {
             held: VecDeque::new(),
             due: None,
             phase: Phase::Alive { since: None },
+            credentials: credentials.cloned(),
+            eviction: Stale::None,
             unanswered_since: None,
             news: VecDeque::new(),
         };
@@ -197,7 +204,7 @@ impl Allocation {
 
     /// Takes a datagram of the server; false if it is not for this allocation.
     pub(crate) fn on_datagram(&mut self, bytes: &[u8], now: Time, out: &mut Outbound<'_>) -> bool {
-        let is_ours = self.on_message(bytes, now);
+        let is_ours = self.on_message(bytes, now, out);
         self.pump(now, out);
         is_ours
     }
@@ -208,7 +215,7 @@ impl Allocation {
         while self.phase != Phase::Over {
             match self.framing.next() {
                 Ok(Some(message)) => {
-                    self.on_message(&message, now);
+                    self.on_message(&message, now, out);
                     self.pump(now, out);
                 }
                 Ok(None) => return,
@@ -217,12 +224,23 @@ impl Allocation {
         }
     }
 
-    fn on_message(&mut self, bytes: &[u8], now: Time) -> bool {
+    fn on_message(&mut self, bytes: &[u8], now: Time, out: &mut Outbound<'_>) -> bool {
         if self.phase == Phase::Over {
             return false;
         }
         self.unanswered_since = None;
+        if let Stale::Leaving(eviction) = &mut self.eviction {
+            if eviction.on_message(bytes, now, out) {
+                self.begin_again();
+            }
+            return true;
+        }
         match self.read_verdict(bytes) {
+            Some(Verdict::Refused { code, .. })
+                if code == ErrorCode::ALLOCATION_MISMATCH && self.evict(now, out) =>
+            {
+                return true;
+            }
             Some(Verdict::Refused { code, reason }) => {
                 self.end(ServerFailure::Refused { code, reason });
                 return true;
@@ -387,8 +405,37 @@ impl Allocation {
         }
     }
 
+    /// Begins to end what is in the way of an allocation; false if that was tried before, or can't be.
+    fn evict(&mut self, now: Time, out: &mut Outbound<'_>) -> bool {
+        // A stream is a socket of its own, which had nothing before.
+        let (Way::Datagrams(path), Stale::None, Some(credentials)) =
+            (self.way, &self.eviction, &self.credentials)
+        else {
+            return false;
+        };
+        self.eviction = Stale::Leaving(Box::new(Eviction::new(path, credentials, now, out)));
+        true
+    }
+
+    /// Asks for an allocation once more.
+    fn begin_again(&mut self) {
+        self.eviction = Stale::Gone;
+        self.client = client(self.way, self.credentials.as_ref());
+        self.asked.clear();
+    }
+
     /// Lets the crate below do what it can do now.
     fn pump(&mut self, now: Time, out: &mut Outbound<'_>) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        if let Stale::Leaving(eviction) = &mut self.eviction {
+            if !eviction.wake(now, out) {
+                self.due = eviction.due();
+                return;
+            }
+            self.begin_again();
+        }
         self.due = None;
         for _ in 0..ROUNDS_MAX {
             while let Some(transmit) = self.client.poll_transmit(instant(now)) {
@@ -496,6 +543,21 @@ impl Allocation {
             self.held.clear();
             self.news.push_back(news);
         }
+    }
+}
+
+/// A client that asks for an allocation in both families.
+fn client(way: Way, credentials: Option<&IceCredentials>) -> Client {
+    let (username, credential) =
+        credentials.map_or(("", ""), |known| (&known.username, &known.credential));
+    let mut config = TurnConfig::new(TurnCredentials::new(username, credential));
+    config.add_address_family(AddressFamily::IPV6);
+    config.set_request_retransmits(REQUEST_RTO, REQUEST_RTO_MAX, REQUEST_TRIES, REQUEST_LAST);
+    match way {
+        Way::Datagrams(Path { local, remote }) => {
+            Client::Udp(TurnClientUdp::allocate(local, remote, config))
+        }
+        Way::Stream(_) => Client::Tcp(TurnClientTcp::allocate(NOWHERE, NOWHERE, config)),
     }
 }
 

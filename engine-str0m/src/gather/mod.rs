@@ -9,6 +9,7 @@
 
 mod allocation;
 mod clock;
+mod eviction;
 mod framing;
 mod outbound;
 mod query;
