@@ -443,7 +443,7 @@ impl Allocation {
                 emit(self.way, transmit.data.as_ref(), out);
             }
             while let Some(event) = self.client.poll_event() {
-                self.on_event(event, now, out);
+                self.on_event(&event, now, out);
             }
             match self.client.poll(instant(now)) {
                 TurnPollRet::WaitUntil(at) if time(at) <= now => {}
@@ -453,7 +453,7 @@ impl Allocation {
                 }
                 TurnPollRet::Closed => {
                     while let Some(event) = self.client.poll_event() {
-                        self.on_event(event, now, out);
+                        self.on_event(&event, now, out);
                     }
                     return self.on_closed();
                 }
@@ -464,8 +464,8 @@ impl Allocation {
         self.due = Some(now + Duration::from_millis(1));
     }
 
-    fn on_event(&mut self, event: TurnEvent, now: Time, out: &mut Outbound<'_>) {
-        match event {
+    fn on_event(&mut self, event: &TurnEvent, now: Time, out: &mut Outbound<'_>) {
+        match *event {
             TurnEvent::AllocationCreated(_, relayed) => {
                 self.relayed.push(relayed);
                 self.phase = Phase::Alive { since: Some(now) };
