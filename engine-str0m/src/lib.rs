@@ -19,7 +19,7 @@
 //!
 //! ICE credentials come from the seed. The DTLS certificate, one for the whole engine and
 //! self-signed, and all keys come from the operating system, as do the numbers that SCTP begins
-//! with. str0m draws what needs no secrecy, such as the names of media sections and STUN
+//! with and the transactions of STUN and TURN servers. str0m draws what needs no secrecy, such as the names of media sections and STUN
 //! transactions, from the generator of the thread, [`fastrand`]; a simulator seeds that.
 //!
 //! # Example
