@@ -14,7 +14,7 @@ use tristero_proto::engine::{NetworkRequest, Transmit};
 use tristero_proto::signaling::{LinkFrame, LinkTarget};
 use tristero_proto::{LinkId, Time};
 
-use crate::addresses::local_addresses;
+use crate::interfaces::{BIND_AGAIN_AFTER, BINDS_MAX, Interfaces};
 use crate::links::{LinkEvent, Links, Network};
 use crate::servers::Servers;
 use crate::udp::Sockets;
@@ -29,9 +29,21 @@ pub(crate) struct TokioIo {
     sockets: Sockets,
     links: Links,
     servers: Servers,
-    new_addresses: VecDeque<SocketAddr>,
+    interfaces: Interfaces,
+    /// Addresses that came or went, to be told.
+    changes: VecDeque<Change>,
+    /// When to try again to bind to addresses that could not be bound to, and how often yet.
+    bind_again: Option<Pin<Box<Sleep>>>,
+    binds_left: u8,
     timer: Pin<Box<Sleep>>,
     is_shutting_down: bool,
+}
+
+/// What happened to an address of ours.
+#[derive(Debug)]
+enum Change {
+    Added(SocketAddr),
+    Removed(SocketAddr),
 }
 
 impl TokioIo {
@@ -40,11 +52,15 @@ impl TokioIo {
         with_loopback: bool,
         network: Network,
     ) -> std::io::Result<Self> {
-        let sockets = Sockets::bind(&local_addresses(with_loopback)?)?;
+        let interfaces = Interfaces::watch(with_loopback);
+        let sockets = Sockets::bind(&interfaces.addresses()?)?;
         let network = Arc::new(network);
         Ok(TokioIo {
             epoch,
-            new_addresses: sockets.addresses().collect(),
+            interfaces,
+            changes: sockets.addresses().map(Change::Added).collect(),
+            bind_again: None,
+            binds_left: 0,
             sockets,
             links: Links::new(network.clone()),
             servers: Servers::new(network),
@@ -57,6 +73,41 @@ impl TokioIo {
         let at = at.into();
         if self.timer.deadline() != at {
             self.timer.as_mut().reset(at);
+        }
+    }
+
+    /// Waits until there is another address, or one less.
+    fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<IoEvent<'static>> {
+        let mut is_changed =
+            self.bind_again.as_mut().is_some_and(|at| at.as_mut().poll(cx).is_ready());
+        while self.interfaces.poll_change(cx).is_ready() {
+            is_changed = true;
+            self.binds_left = BINDS_MAX;
+        }
+        if is_changed {
+            self.rebind();
+            // So that whoever is to wake us next knows whom.
+            if let Some(at) = &mut self.bind_again {
+                let _ = at.as_mut().poll(cx);
+            }
+        }
+        match self.changes.pop_front() {
+            Some(Change::Added(address)) => Poll::Ready(IoEvent::AddressAdded(address)),
+            Some(Change::Removed(address)) => Poll::Ready(IoEvent::AddressRemoved(address)),
+            None => Poll::Pending,
+        }
+    }
+
+    fn rebind(&mut self) {
+        self.bind_again = None;
+        let Ok(wanted) = self.interfaces.addresses() else { return };
+        let rebound = self.sockets.rebind(&wanted);
+        // First where we are reached now, so that no moment is without.
+        self.changes.extend(rebound.added.into_iter().map(Change::Added));
+        self.changes.extend(rebound.removed.into_iter().map(Change::Removed));
+        if rebound.has_failed && self.binds_left > 0 {
+            self.binds_left -= 1;
+            self.bind_again = Some(Box::pin(tokio::time::sleep(BIND_AGAIN_AFTER)));
         }
     }
 
@@ -101,8 +152,8 @@ impl Io for TokioIo {
     }
 
     fn poll_event(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<IoEvent<'_>> {
-        if let Some(address) = self.new_addresses.pop_front() {
-            return Poll::Ready(IoEvent::AddressAdded(address));
+        if let Poll::Ready(change) = self.poll_change(cx) {
+            return Poll::Ready(change);
         }
         // What is too far away for the clock is never.
         if let Some(at) = deadline.and_then(|at| self.epoch.checked_add(at.since_epoch())) {

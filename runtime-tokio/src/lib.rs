@@ -221,6 +221,7 @@
 
 mod addresses;
 mod files;
+mod interfaces;
 mod io;
 mod links;
 mod proxy;

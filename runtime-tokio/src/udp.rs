@@ -25,6 +25,15 @@ pub(crate) struct Sockets {
     buffer: Box<[u8]>,
 }
 
+/// What became of the sockets when addresses changed.
+#[derive(Debug, Default)]
+pub(crate) struct Rebound {
+    pub(crate) added: Vec<SocketAddr>,
+    pub(crate) removed: Vec<SocketAddr>,
+    /// Whether some address could not be bound to.
+    pub(crate) has_failed: bool,
+}
+
 impl Sockets {
     /// Binds a socket to each address that it can be bound to.
     pub(crate) fn bind(addresses: &[IpAddr]) -> io::Result<Self> {
@@ -43,6 +52,34 @@ impl Sockets {
             return Err(last_error);
         }
         Ok(Sockets { sockets, next: 0, buffer: vec![0; DATAGRAM_BYTES_MAX].into() })
+    }
+
+    /// Gives up the sockets at other addresses than these, and binds one to each that has none.
+    pub(crate) fn rebind(&mut self, wanted: &[IpAddr]) -> Rebound {
+        let mut rebound = Rebound::default();
+        self.sockets.retain(|(address, _)| {
+            let is_wanted = wanted.contains(&address.ip());
+            if !is_wanted {
+                rebound.removed.push(*address);
+            }
+            is_wanted
+        });
+        for ip in wanted {
+            if self.sockets.iter().any(|(address, _)| address.ip() == *ip) {
+                continue;
+            }
+            match bind(*ip).and_then(|socket| Ok((socket.local_addr()?, socket))) {
+                Ok((address, socket)) => {
+                    self.sockets.push((address, socket));
+                    rebound.added.push(address);
+                }
+                Err(error) => {
+                    debug!(%ip, %error, "an address can't be used yet");
+                    rebound.has_failed = true;
+                }
+            }
+        }
+        rebound
     }
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {

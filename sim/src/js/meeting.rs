@@ -105,6 +105,24 @@ impl JsPeer {
             self.engine.offer(conn, options, now);
         }
         self.carry_engine(now);
+        self.late_announces.insert((key, relay));
+        self.announce_when_described(key, now);
+    }
+
+    /// Makes the announces of a room that wait for its offers, once all of these are there.
+    fn announce_when_described(&mut self, key: RoomKey, now: Time) {
+        if self.bulk.values().any(|bulk| bulk.room == key && bulk.sdp.is_none()) {
+            return;
+        }
+        let waiting = self.late_announces.iter().filter(|(room, _)| *room == key).copied();
+        let waiting: Vec<(RoomKey, usize)> = waiting.collect();
+        for (key, relay) in waiting {
+            self.late_announces.remove(&(key, relay));
+            self.announce_with_offers(relay, key, now);
+        }
+    }
+
+    fn announce_with_offers(&mut self, relay: usize, key: RoomKey, now: Time) {
         let Some(room) = self.rooms.get(&key) else { return };
         let of_room = self.bulk.values().filter(|bulk| bulk.room == key);
         let offers: Vec<(OfferId, String)> = of_room
@@ -113,7 +131,7 @@ impl JsPeer {
                 Some((bulk.offer_id.clone(), room.signal_key.seal(sdp, &mut self.rng)))
             })
             .collect();
-        let offers = BulkOffers { root, offers: &offers, is_dormant: false };
+        let offers = BulkOffers { root: &room.root, offers: &offers, is_dormant: false };
         self.relays[relay].tell(SessionInput::Offer(offers), now);
     }
 
@@ -127,7 +145,8 @@ impl JsPeer {
     ) {
         if let Some(bulk) = self.bulk.get_mut(&conn) {
             bulk.sdp = Some(text);
-            return;
+            let key = bulk.room;
+            return self.announce_when_described(key, now);
         }
         let Some(attempt) = self.attempts.get_mut(&conn) else { return };
         match (&mut attempt.stage, kind) {

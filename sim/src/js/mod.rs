@@ -51,6 +51,8 @@ pub struct JsPeer {
     rooms: BTreeMap<RoomKey, Room>,
     attempts: BTreeMap<ConnId, Attempt>,
     bulk: BTreeMap<ConnId, Bulk>,
+    /// Announces that wait for offers, by room and relay.
+    late_announces: BTreeSet<(RoomKey, usize)>,
     early: VecDeque<Early>,
     /// Connections in use. Those that were dropped without being closed are in no list.
     peers: BTreeMap<ConnId, Shared>,
@@ -80,6 +82,7 @@ impl JsPeer {
             rooms: BTreeMap::new(),
             attempts: BTreeMap::new(),
             bulk: BTreeMap::new(),
+            late_announces: BTreeSet::new(),
             early: VecDeque::new(),
             peers: BTreeMap::new(),
             farewells: VecDeque::new(),

@@ -378,7 +378,7 @@ fn what_leads_nowhere_expires() {
     answering.said();
     answering.wait(std::time::Duration::from_millis(23_333));
     let failed = "NotConnected { peer: \"m\", obstacle: None }";
-    assert_eq!(answering.said(), [failed, "nudge over 1", "close 1"]);
+    assert_eq!(answering.said(), [failed, "close 1", "nudge over 1"]);
     answering.hear_offer("again");
     answering.said();
     answering.wait(std::time::Duration::from_millis(23_333));
