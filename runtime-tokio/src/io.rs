@@ -69,6 +69,11 @@ impl TokioIo {
         })
     }
 
+    /// What the sockets are bound to.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.addresses()
+    }
+
     fn set_timer(&mut self, at: Instant) {
         let at = at.into();
         if self.timer.deadline() != at {

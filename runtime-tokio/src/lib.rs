@@ -222,6 +222,7 @@
 mod addresses;
 mod files;
 mod interfaces;
+mod ice_probe;
 mod io;
 mod links;
 mod proxy;
@@ -237,6 +238,7 @@ use tristero_proto::{Clock, NodeConfig, Seed};
 use tristero_str0m::Str0mEngine;
 
 pub use files::{SendFile, save, send_file};
+pub use ice_probe::{IceFinding, IceProbe};
 use io::TokioIo;
 use links::Network;
 pub use proxy::Proxies;
@@ -288,6 +290,14 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// What there is beside datagrams.
+    fn network(&self) -> Network {
+        let Options { dialers, extra_roots, proxies, .. } = self.clone();
+        Network { tls: Tls::new(extra_roots), proxies, dialers }
+    }
+}
+
 /// Why a node or a room could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -319,9 +329,8 @@ pub fn join(config: &Config, room_id: &str) -> Result<Room, Error> {
 ///
 /// Panics outside of a tokio runtime.
 pub fn node(options: Options) -> std::io::Result<NodeHandle> {
+    let network = options.network();
     let Options { self_id, loopback, limits, unread, idle_ttl, manual_reconnection, .. } = options;
-    let Options { dialers, extra_roots, proxies, .. } = options;
-    let network = Network { tls: Tls::new(extra_roots), proxies, dialers };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     let seed = Seed::new(seed);
