@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tristero_tokio::proto::limits::RELAYS_PER_ROOM_MAX;
@@ -36,18 +37,21 @@ struct Candidate {
 }
 
 /// A strategy and a URL.
-type Key = (String, String);
+pub(crate) type Key = (String, String);
 
 /// How long a relay took to answer, or why it did not.
-type Answers = BTreeMap<Key, Result<Duration, String>>;
+pub(crate) type Answers = BTreeMap<Key, Result<Duration, String>>;
 
 /// Asks all relays, and says what came of it. It is a failure if none of them answers.
 pub(crate) async fn run(arguments: RelaysArguments) -> Result<(), Failure> {
     let candidates = candidates(&arguments)?;
     let mut signals = StopSignals::listen()?;
     let node = node::start(Options::default())?;
+    let app = arguments.app.as_deref().unwrap_or(APP);
+    let relays: Vec<_> = candidates.iter().map(|candidate| candidate.relay.clone()).collect();
+    let (first, _) = watch::channel(None);
     let answers = tokio::select! {
-        answers = ask(&node, &candidates, &arguments) => answers,
+        answers = ask(&node, app, &relays, arguments.timeout, &first) => answers,
         () = signals.next() => Err(Failure::running("stopped before all relays were asked")),
     };
     node.shut_down().await;
@@ -92,27 +96,28 @@ fn meetings(arguments: &RelaysArguments) -> Result<Vec<Meeting>, Failure> {
     Ok(all.into_iter().filter(|meeting| meeting.relays_to_choose_from(app).is_ok()).collect())
 }
 
-/// Resolves when every relay has answered or failed, and at the latest when it is time.
-async fn ask(
+/// Resolves when every relay has answered or failed, and at the latest when it is time. The first
+/// that answers is told at once.
+pub(crate) async fn ask(
     node: &NodeHandle,
-    candidates: &[Candidate],
-    arguments: &RelaysArguments,
+    app: &str,
+    relays: &[RelayConfig],
+    patience: Duration,
+    first: &watch::Sender<Option<Key>>,
 ) -> Result<Answers, Failure> {
-    let app = arguments.app.as_deref().unwrap_or(APP);
     let begun = Instant::now();
     let mut rooms = JoinSet::new();
     // Passive rooms only listen, and nobody else is in one that is named by our own id.
-    for (number, part) in candidates.chunks(RELAYS_PER_ROOM_MAX).enumerate() {
-        let relays = part.iter().map(|candidate| candidate.relay.clone());
-        let config = Config::new(app).passive(true).relays(relays);
+    for (number, part) in relays.chunks(RELAYS_PER_ROOM_MAX).enumerate() {
+        let config = Config::new(app).passive(true).relays(part.iter().cloned());
         let room =
             node.join(&config, &format!("{} {number}", node.self_id())).map_err(Failure::usage)?;
-        let (patience, mut events) = (arguments.timeout, room.events());
+        let (mut events, first) = (room.events(), first.clone());
         rooms.spawn(async move {
             let relays = room.relays();
             let mut waiting = relays.iter().map(|relay| key(&relay.strategy, &relay.url)).collect();
             let mut answers = Answers::new();
-            let hear = hear(&mut events, begun, &mut waiting, &mut answers);
+            let hear = hear(&mut events, begun, &mut waiting, &mut answers, &first);
             // What waits then is late.
             let _ = timeout_at(begun + patience, hear).await;
             let late = room.relays().into_iter().map(|relay| {
@@ -133,6 +138,7 @@ async fn hear(
     begun: Instant,
     waiting: &mut BTreeSet<Key>,
     answers: &mut Answers,
+    first: &watch::Sender<Option<Key>>,
 ) {
     while !waiting.is_empty() {
         let Some(event) = events.recv().await else { return };
@@ -147,6 +153,11 @@ async fn hear(
             _ => continue,
         };
         if waiting.remove(&key) {
+            if answer.is_ok() {
+                first.send_if_modified(|first| {
+                    first.is_none() && first.replace(key.clone()).is_none()
+                });
+            }
             answers.insert(key, answer);
         }
     }
@@ -164,7 +175,7 @@ fn lateness(relay: RelayStatus, patience: Duration) -> String {
     }
 }
 
-fn key(strategy: &str, url: &RelayUrl) -> Key {
+pub(crate) fn key(strategy: &str, url: &RelayUrl) -> Key {
     (strategy.to_owned(), url.as_str().to_owned())
 }
 
