@@ -12,9 +12,10 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use tristero_tokio::PeerId;
 
 use self::help::{
-    AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, EXAMPLES, RELAY_EXAMPLES, RELAYS_EXAMPLES,
+    AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, DOCTOR_EXAMPLES, EXAMPLES, RELAY_EXAMPLES,
+    RELAYS_EXAMPLES,
 };
-pub(crate) use self::meeting::{IceArguments, MeetingArguments};
+pub(crate) use self::meeting::{IceArguments, IceServerArguments, MeetingArguments};
 use self::values::{at_least_one, parse_listen, parse_patience, parse_seconds};
 
 /// Trystero rooms on the command line: peers meet, connect directly by WebRTC, and talk
@@ -46,6 +47,9 @@ pub(crate) enum Command {
     /// Lists the relays of strategies, and finds out which of them answer
     #[command(after_help = RELAYS_EXAMPLES)]
     Relays(RelaysArguments),
+    /// Finds out why peers do not connect from here, and says what to do
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArguments),
 }
 
 #[derive(Debug, Args)]
@@ -180,6 +184,27 @@ pub(crate) struct RelaysArguments {
     pub(crate) json: bool,
 
     /// How long to wait for those that don't answer, up to 10
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_patience)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    #[command(flatten)]
+    pub(crate) meeting: MeetingArguments,
+
+    /// The application's name, by which a strategy chooses its relays
+    #[arg(long, value_name = "ID", default_value = "tristero-doctor")]
+    pub(crate) app: String,
+
+    #[command(flatten)]
+    pub(crate) ice: IceServerArguments,
+
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How long all of it may take, up to 10
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_patience)]
     pub(crate) timeout: Duration,
 }

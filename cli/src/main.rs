@@ -13,6 +13,7 @@ mod agent;
 mod args;
 mod chat;
 mod demo;
+mod doctor;
 mod exit;
 mod ice;
 mod lines;
@@ -59,5 +60,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Agent(arguments) => agent::run(arguments).await,
         Command::Relay(arguments) => relay::run(arguments).await,
         Command::Relays(arguments) => relays::run(arguments).await,
+        Command::Doctor(arguments) => doctor::run(arguments).await,
     }
 }

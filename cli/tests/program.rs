@@ -161,7 +161,7 @@ fn a_web_demo_that_was_not_built_says_how_to_build_it() {
 #[test]
 fn help_teaches_every_command() {
     let help = run(&["--help"]).stdout.join("\n");
-    for command in ["demo", "chat", "agent", "relay", "relays"] {
+    for command in ["demo", "chat", "agent", "relay", "relays", "doctor"] {
         assert!(help.contains(&format!("  {command} ")), "{help}");
         let ended = run(&[command, "--help"]);
         assert_eq!(ended.status.code(), Some(0));

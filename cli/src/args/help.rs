@@ -80,3 +80,25 @@ Examples:
 With --json it is one object: {\"relays\":[{\"strategy\",\"url\",\"chosen\",\"answers\",\"ms\",\"error\"}]}.
 
 Exit status: 0 if one of them answered, 1 if none did.";
+
+pub(super) const DOCTOR_EXAMPLES: &str = "\
+Checks at once which relays answer; where each STUN server sees this machine; whether each TURN
+server gives an address, over UDP, TCP or TLS as its URL says, and if not, its code; how the NAT
+maps and filters; whether there is IPv6 and multicast; and whether two peers in this process meet
+through the first relay that answers: directly, with STUN, and over each TURN server alone, with a
+message there and back. Without --strategy and --relay it is about Nostr's relays.
+
+How a NAT filters is known if a STUN server has two addresses (RFC 5780; coturn with two
+--listening-ip has); how it maps, also if there are two servers. Root certificates beside those of
+the system, for turns: and wss:, are read from SSL_CERT_FILE.
+
+Examples:
+  tristero doctor
+  tristero doctor --relay wss://relay.example --ice-server turns:turn.example,USERNAME,PASSWORD
+  tristero doctor --strategy nostr --app my-app --json
+
+With --json it is one object: {\"verdict\":{\"prospect\",\"text\"},\"relays\",\"stun\",\"turn\",\"notAsked\",
+\"nat\",\"ipv6\",\"mdns\",\"joins\"}; times are in milliseconds.
+
+Exit status: 0 if all is well, 1 if peers connect with restrictions, such as only within the same
+network, or if a server that was named does not work; 3 if nobody can be met.";

@@ -45,9 +45,20 @@ pub(crate) struct StrategyKeys {
     firebase_path: Option<String>,
 }
 
-/// The servers that help to connect.
+/// The servers that help to connect, and what they are for.
 #[derive(Debug, Args)]
 pub(crate) struct IceArguments {
+    #[command(flatten)]
+    servers: IceServerArguments,
+
+    /// Connects over TURN servers only, so that no peer learns this machine's addresses
+    #[arg(long)]
+    relay_only: bool,
+}
+
+/// The servers that help to connect.
+#[derive(Debug, Args)]
+pub(crate) struct IceServerArguments {
     /// A STUN or TURN server to use too, such as stun:stun.example.org or
     /// turn:turn.example.org,USERNAME,PASSWORD (repeatable); passwords are better in
     /// TRISTERO_ICE_SERVERS, several with spaces between
@@ -64,23 +75,25 @@ pub(crate) struct IceArguments {
     /// Leaves out the STUN servers that Trystero uses
     #[arg(long)]
     no_default_ice_servers: bool,
-
-    /// Connects over TURN servers only, so that no peer learns this machine's addresses
-    #[arg(long)]
-    relay_only: bool,
 }
 
 impl IceArguments {
+    pub(crate) fn config(&self) -> IceConfig {
+        let mut config = self.servers.config();
+        if self.relay_only {
+            config.transport_policy = IceTransportPolicy::Relay;
+        }
+        config
+    }
+}
+
+impl IceServerArguments {
     pub(crate) fn config(&self) -> IceConfig {
         let base = match self.no_default_ice_servers {
             true => IceConfig::none(),
             false => IceConfig::default(),
         };
-        let mut config = base.with_servers(self.servers.iter().cloned());
-        if self.relay_only {
-            config.transport_policy = IceTransportPolicy::Relay;
-        }
-        config
+        base.with_servers(self.servers.iter().cloned())
     }
 }
 

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "it is for tests")]
 
+pub(crate) mod coturn;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -15,11 +17,13 @@ use serde_json::{Value, json};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What the environment may tell the program.
-const TOLD_BY: [&str; 8] = [
+const TOLD_BY: [&str; 10] = [
     "RUST_LOG",
     "TRISTERO_PASSWORD",
     "TRISTERO_STRATEGY",
     "TRISTERO_SUPABASE_KEY",
+    "TRISTERO_ICE_SERVERS",
+    "SSL_CERT_FILE",
     "ALL_PROXY",
     "HTTP_PROXY",
     "HTTPS_PROXY",
