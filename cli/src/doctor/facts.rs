@@ -112,6 +112,8 @@ pub(super) enum Way {
 pub(super) enum JoinOutcome {
     Met(Met),
     Failed(String),
+    /// The one server that was allowed is of no help to one of the two.
+    NoServer(ServerFailure),
     /// There was nothing to be tried, and why.
     Skipped(String),
 }
@@ -141,8 +143,7 @@ impl Facts {
     /// The TURN servers that relay, and over which data passed if that was tried.
     pub(super) fn working_turn(&self) -> impl Iterator<Item = &TurnFact> {
         self.turn.iter().filter(|turn| {
-            let failed = |join: &&JoinOutcome| matches!(join, JoinOutcome::Failed(_));
-            turn.allocation.is_ok() && self.join_over(&turn.url).filter(failed).is_none()
+            turn.allocation.is_ok() && !self.join_over(&turn.url).is_some_and(JoinOutcome::is_bad)
         })
     }
 
@@ -150,6 +151,21 @@ impl Facts {
     pub(super) fn join_over(&self, url: &IceUrl) -> Option<&JoinOutcome> {
         let over = |join: &&JoinFact| matches!(&join.way, Way::Relayed(server) if server == url);
         self.joins.iter().find(over).map(|join| &join.outcome)
+    }
+}
+
+impl JoinOutcome {
+    /// Why they did not meet, if they should have.
+    pub(super) fn failure(&self) -> Option<String> {
+        match self {
+            JoinOutcome::Failed(why) => Some(why.clone()),
+            JoinOutcome::NoServer(failure) => Some(failure.to_string()),
+            JoinOutcome::Met(_) | JoinOutcome::Skipped(_) => None,
+        }
+    }
+
+    pub(super) fn is_bad(&self) -> bool {
+        self.failure().is_some()
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn meet(
     let met = timeout_at(deadline, connect(&mut left, &mut right, begun)).await;
     let outcome = match met {
         Ok(Ok(met)) => JoinOutcome::Met(met),
-        Ok(Err(why)) => JoinOutcome::Failed(why),
+        Ok(Err(outcome)) => outcome,
         Err(_elapsed) => JoinOutcome::Failed(why_late(&left, &right, begun.elapsed())),
     };
     // The program may end before they have said goodbye to each other, and nobody minds.
@@ -58,11 +58,12 @@ pub(super) async fn meet(
     outcome
 }
 
-async fn connect(left: &mut Guest, right: &mut Guest, begun: Instant) -> Result<Met, String> {
+async fn connect(left: &mut Guest, right: &mut Guest, begun: Instant) -> Result<Met, JoinOutcome> {
     tokio::try_join!(left.welcome(), right.welcome())?;
     let took = begun.elapsed();
     let peer = right.node.self_id();
-    let ping = left.room.ping(peer).await.map_err(|error| format!("no data passes: {error}"))?;
+    let silence = |error| JoinOutcome::Failed(format!("no data passes: {error}"));
+    let ping = left.room.ping(peer).await.map_err(silence)?;
     let kinds = left.room.connection_info(peer).map(|info| info.candidate_kinds);
     Ok(Met { took, ping, kinds: kinds.unwrap_or_default() })
 }
@@ -82,7 +83,7 @@ impl Guest {
     }
 
     /// Waits for the other.
-    async fn welcome(&mut self) -> Result<(), String> {
+    async fn welcome(&mut self) -> Result<(), JoinOutcome> {
         loop {
             match self.events.recv().await {
                 Some(RoomEvent::PeerJoined { .. }) => return Ok(()),
@@ -90,13 +91,16 @@ impl Guest {
                     self.trouble = Some(failure.to_string());
                 }
                 Some(RoomEvent::IceServerFailed { failure, .. }) if self.needs_server => {
-                    return Err(failure.to_string());
+                    return Err(JoinOutcome::NoServer(failure));
                 }
                 Some(RoomEvent::IceServerFailed { url, failure }) => {
                     self.trouble = Some(format!("{url}: {failure}"));
                 }
                 Some(_) => {}
-                None => return Err("a peer ended by itself, which is a bug".to_owned()),
+                None => {
+                    let bug = "a peer ended by itself, which is a bug";
+                    return Err(JoinOutcome::Failed(bug.to_owned()));
+                }
             }
         }
     }

@@ -80,10 +80,10 @@ fn join(facts: &Facts, join: &JoinFact) -> Value {
         Way::Reflexive => ("srflx", None),
         Way::Relayed(url) => ("relay", Some(url.to_string())),
     };
-    let (met, error, skipped) = match &join.outcome {
-        JoinOutcome::Met(met) => (Some(met), None, None),
-        JoinOutcome::Failed(why) => (None, Some(why), None),
-        JoinOutcome::Skipped(why) => (None, None, Some(why)),
+    let (met, skipped) = match &join.outcome {
+        JoinOutcome::Met(met) => (Some(met), None),
+        JoinOutcome::Skipped(why) => (None, Some(why)),
+        JoinOutcome::Failed(_) | JoinOutcome::NoServer(_) => (None, None),
     };
     let is_gathered = (join.way == Way::Reflexive).then(|| facts.is_seen());
     json!({
@@ -94,7 +94,7 @@ fn join(facts: &Facts, join: &JoinFact) -> Value {
         "pingMs": met.map(|met| ms(met.ping)),
         "kinds": met.map(|met| [met.kinds.0, met.kinds.1]),
         "srflxGathered": is_gathered,
-        "error": error,
+        "error": join.outcome.failure(),
         "skipped": skipped,
     })
 }

@@ -1,9 +1,12 @@
 //! The facts for people: a line each, by what was checked, and the verdict below.
 
 use anstyle::{AnsiColor, Style};
+use tristero_tokio::proto::limits::ICE_SERVERS_MAX;
 use tristero_tokio::{IceUrl, ServerFailure};
 
-use super::facts::{Facts, JoinFact, JoinOutcome, Nat, RelayFact, StunFact, TurnFact, Way};
+use super::facts::{
+    Allocation, Facts, JoinFact, JoinOutcome, Nat, RelayFact, StunFact, TurnFact, Way,
+};
 use super::turn::meaning;
 use super::verdict::{Prospect, Verdict};
 use crate::chat::printable;
@@ -30,6 +33,7 @@ pub(super) fn report(facts: &Facts, verdict: &Verdict) -> String {
         ("Relays", facts.relays.iter().map(relay).collect()),
         ("STUN", stun(facts)),
         ("TURN", turn(facts)),
+        ("Too many servers", facts.surplus.iter().map(surplus).collect()),
         ("NAT", nat(&facts.nat)),
         ("This machine", machine(facts)),
         (
@@ -40,7 +44,7 @@ pub(super) fn report(facts: &Facts, verdict: &Verdict) -> String {
     let lines = groups.iter().flat_map(|(_, lines)| lines);
     let width = lines.map(|line| line.what.chars().count()).max().unwrap_or(0);
     let mut shown = String::new();
-    for (title, lines) in &groups {
+    for (title, lines) in groups.iter().filter(|(_, lines)| !lines.is_empty()) {
         shown.push_str(&format!("{TITLE}{title}{TITLE:#}\n"));
         for Line { mark, what, told } in lines {
             shown.push_str(&format!("  {} {what:<width$}  {told}\n", mark.shown()));
@@ -52,8 +56,8 @@ pub(super) fn report(facts: &Facts, verdict: &Verdict) -> String {
 }
 
 impl Line {
-    fn new(mark: Mark, what: impl ToString, told: impl AsRef<str>) -> Self {
-        Line { mark, what: what.to_string(), told: printable(told.as_ref()).into_owned() }
+    fn new(mark: Mark, what: impl Into<String>, told: &str) -> Self {
+        Line { mark, what: what.into(), told: printable(told).into_owned() }
     }
 }
 
@@ -81,7 +85,7 @@ impl Prospect {
 fn relay(relay: &RelayFact) -> Line {
     let what = format!("{} {}", relay.strategy, relay.url);
     match &relay.answer {
-        Ok(took) => Line::new(Mark::Good, what, format!("answers in {}", milliseconds(*took))),
+        Ok(took) => Line::new(Mark::Good, what, &format!("answers in {}", milliseconds(*took))),
         Err(why) => Line::new(Mark::Bad, what, why),
     }
 }
@@ -97,7 +101,9 @@ fn stun(facts: &Facts) -> Vec<Line> {
 fn stun_server(stun: &StunFact) -> Vec<Line> {
     let sightings = match &stun.sightings {
         Ok(sightings) => sightings,
-        Err(failure) => return vec![Line::new(Mark::Bad, &stun.url, failure.to_string())],
+        Err(failure) => {
+            return vec![Line::new(Mark::Bad, stun.url.to_string(), &failure.to_string())];
+        }
     };
     let lines = sightings.iter().enumerate().map(|(index, sighting)| {
         let what = if index == 0 { stun.url.to_string() } else { String::new() };
@@ -105,15 +111,15 @@ fn stun_server(stun: &StunFact) -> Vec<Line> {
         match &sighting.seen {
             Ok(seen) if seen.mapped == sighting.local => {
                 let took = milliseconds(seen.took);
-                Line::new(Mark::Good, what, format!("sees {local} as it is, in {took}"))
+                Line::new(Mark::Good, what, &format!("sees {local} as it is, in {took}"))
             }
             Ok(seen) => {
                 let (mapped, took) = (seen.mapped, milliseconds(seen.took));
-                Line::new(Mark::Good, what, format!("sees {local} as {mapped}, in {took}"))
+                Line::new(Mark::Good, what, &format!("sees {local} as {mapped}, in {took}"))
             }
             // A machine may have addresses that lead nowhere.
-            Err(why) if stun.answers() => Line::new(Mark::Open, what, format!("{local}: {why}")),
-            Err(why) => Line::new(Mark::Bad, what, format!("{local}: {why}")),
+            Err(why) if stun.answers() => Line::new(Mark::Open, what, &format!("{local}: {why}")),
+            Err(why) => Line::new(Mark::Bad, what, &format!("{local}: {why}")),
         }
     });
     lines.collect()
@@ -124,29 +130,34 @@ fn turn(facts: &Facts) -> Vec<Line> {
         let hint = "name one by --ice-server turn:HOST,USERNAME,PASSWORD";
         return vec![Line::new(Mark::Open, "no server", hint)];
     }
-    let surplus = |url: &IceUrl| Line::new(Mark::Open, url, "not asked, as by a room: too many");
-    facts.turn.iter().map(turn_server).chain(facts.surplus.iter().map(surplus)).collect()
+    facts.turn.iter().map(turn_server).collect()
 }
 
 fn turn_server(turn: &TurnFact) -> Line {
-    match &turn.allocation {
-        Ok(allocation) => {
-            let (relayed, took) = (allocation.relayed, milliseconds(allocation.took));
-            Line::new(Mark::Good, &turn.url, format!("relays from {relayed}, given in {took}"))
+    let (mark, told) = match &turn.allocation {
+        Ok(Allocation { relayed, took }) => {
+            (Mark::Good, format!("relays from {relayed}, given in {}", milliseconds(*took)))
         }
         Err(failure @ ServerFailure::Refused { code, .. }) => {
             let meaning = meaning(*code).map(|meaning| format!(": {meaning}")).unwrap_or_default();
-            Line::new(Mark::Bad, &turn.url, format!("{failure}{meaning}"))
+            (Mark::Bad, format!("{failure}{meaning}"))
         }
-        Err(failure) => Line::new(Mark::Bad, &turn.url, failure.to_string()),
-    }
+        Err(failure) => (Mark::Bad, failure.to_string()),
+    };
+    Line::new(mark, turn.url.to_string(), &told)
+}
+
+/// A room would not ask it.
+fn surplus(url: &IceUrl) -> Line {
+    let told = format!("not asked: of all servers a room asks the first {ICE_SERVERS_MAX}");
+    Line::new(Mark::Open, url.to_string(), &told)
 }
 
 fn nat(nat: &Nat) -> Vec<Line> {
     let line = |what, known: Result<(&str, bool), &String>| match known {
-        Ok((behaviour, true)) => Line::new(Mark::Bad, what, format!("{behaviour} (symmetric)")),
+        Ok((behaviour, true)) => Line::new(Mark::Bad, what, &format!("{behaviour} (symmetric)")),
         Ok((behaviour, false)) => Line::new(Mark::Good, what, behaviour),
-        Err(why) => Line::new(Mark::Open, what, format!("unknown: {why}")),
+        Err(why) => Line::new(Mark::Open, what, &format!("unknown: {why}")),
     };
     let mapping = nat.mapping.as_ref().map(|mapping| (mapping.as_str(), mapping.is_symmetric()));
     let filtering = nat.filtering.as_ref().map(|filtering| (filtering.as_str(), false));
@@ -155,7 +166,7 @@ fn nat(nat: &Nat) -> Vec<Line> {
 
 fn machine(facts: &Facts) -> Vec<Line> {
     let ipv6 = match facts.ipv6.first() {
-        Some(address) => Line::new(Mark::Good, "IPv6", address.to_string()),
+        Some(address) => Line::new(Mark::Good, "IPv6", &address.to_string()),
         None => Line::new(Mark::Open, "IPv6", "no global address"),
     };
     let mdns = match &facts.mdns {
@@ -168,8 +179,8 @@ fn machine(facts: &Facts) -> Vec<Line> {
 fn join(facts: &Facts, join: &JoinFact) -> Line {
     let (way, beside) = match &join.way {
         Way::Host => ("directly".to_owned(), ""),
-        Way::Reflexive if facts.is_seen() => ("with STUN".to_owned(), "; srflx was gathered"),
-        Way::Reflexive => ("with STUN".to_owned(), "; no srflx was gathered"),
+        Way::Reflexive if facts.is_seen() => ("with STUN".to_owned(), "; STUN told an address"),
+        Way::Reflexive => ("with STUN".to_owned(), "; STUN told no address"),
         Way::Relayed(url) => (format!("over {url} alone"), ""),
     };
     match &join.outcome {
@@ -177,9 +188,10 @@ fn join(facts: &Facts, join: &JoinFact) -> Line {
             let (took, ping) = (milliseconds(met.took), milliseconds(met.ping));
             let (ours, theirs) = met.kinds;
             let told = format!("met in {took}, {ours} to {theirs}, {ping} there and back{beside}");
-            Line::new(Mark::Good, way, told)
+            Line::new(Mark::Good, way, &told)
         }
         JoinOutcome::Failed(why) => Line::new(Mark::Bad, way, why),
+        JoinOutcome::NoServer(failure) => Line::new(Mark::Bad, way, &failure.to_string()),
         JoinOutcome::Skipped(why) => Line::new(Mark::Open, way, why),
     }
 }

@@ -1,6 +1,6 @@
 //! What all facts come down to, and what to do next. It is a function of the facts.
 
-use tristero_tokio::{IceServerKind, ServerFailure};
+use tristero_tokio::{IceServerKind, IceUrl, ServerFailure};
 
 use super::facts::{Facts, JoinOutcome, TurnFact, Way};
 use super::turn::meaning;
@@ -64,14 +64,11 @@ fn obstacle(facts: &Facts) -> Option<String> {
     if facts.joins.iter().any(|join| is_met(&join.outcome)) {
         return None;
     }
-    let why = facts.joins.iter().find_map(|join| match &join.outcome {
-        JoinOutcome::Failed(why) => Some(why.as_str()),
-        JoinOutcome::Met(_) | JoinOutcome::Skipped(_) => None,
-    });
+    let why = facts.joins.iter().find_map(|join| join.outcome.failure());
     Some(format!(
         "The relay answers, and two peers on this machine don't connect: {}. Try another relay by \
          --relay, and look for a firewall on this machine.",
-        why.unwrap_or("nothing was tried")
+        why.as_deref().unwrap_or("nothing was tried")
     ))
 }
 
@@ -95,7 +92,7 @@ fn restrictions(facts: &Facts) -> Vec<String> {
         );
     }
     if let Some(join) = facts.joins.iter().find(|join| join.way == Way::Host)
-        && let JoinOutcome::Failed(why) = &join.outcome
+        && let Some(why) = join.outcome.failure()
     {
         found.push(format!("Peers that reach each other directly don't connect: {why}."));
     }
@@ -152,34 +149,41 @@ fn is_silent(turn: &TurnFact) -> bool {
 }
 
 fn turn_trouble(facts: &Facts, turn: &TurnFact) -> Option<String> {
-    let url = &turn.url;
-    match &turn.allocation {
-        Ok(_) => match facts.join_over(url) {
-            Some(JoinOutcome::Failed(why)) => Some(format!(
-                "{url} gives addresses, and no data passes: {why}. Look at which peers it permits, \
-                 and at the firewall before its relay ports."
-            )),
-            Some(JoinOutcome::Met(_) | JoinOutcome::Skipped(_)) | None => None,
-        },
-        Err(ServerFailure::Refused { code, reason }) => {
+    let failure = match (&turn.allocation, facts.join_over(&turn.url)) {
+        (Err(failure), _) | (Ok(_), Some(JoinOutcome::NoServer(failure))) => failure,
+        (Ok(_), Some(JoinOutcome::Failed(why))) => {
+            return Some(format!(
+                "{} gives addresses, and no data passes: {why}. Look at which peers it permits, and \
+                 at the firewall before its relay ports.",
+                turn.url
+            ));
+        }
+        (Ok(_), Some(JoinOutcome::Met(_) | JoinOutcome::Skipped(_)) | None) => return None,
+    };
+    Some(explain(&turn.url, failure))
+}
+
+fn explain(url: &IceUrl, failure: &ServerFailure) -> String {
+    match failure {
+        ServerFailure::Refused { code, reason } => {
             let meaning = meaning(*code).unwrap_or(reason.as_str());
-            Some(format!("{url} refuses with {code}: {meaning}. {}", remedy(*code)))
+            format!("{url} refuses with {code}: {meaning}. {}", remedy(*code))
         }
-        Err(ServerFailure::Unresolved) => {
-            Some(format!("The name of {url} can't be resolved. Check it, and the DNS."))
+        ServerFailure::Unresolved => {
+            format!("The name of {url} can't be resolved. Check it, and the DNS.")
         }
-        Err(ServerFailure::Unreachable(why)) => {
-            let is_tls = turn.url.kind == IceServerKind::TurnTls && why.contains("certificate");
+        ServerFailure::Unreachable(why) => {
+            let is_tls = url.kind == IceServerKind::TurnTls && why.contains("certificate");
             let advice = match is_tls {
                 true => {
                     "Its certificate has to be for that name; a root of your own goes into \
-                         SSL_CERT_FILE."
+                     SSL_CERT_FILE."
                 }
                 false => "Check its address and port, and the firewall before it.",
             };
-            Some(format!("{url} can't be reached: {why}. {advice}"))
+            format!("{url} can't be reached: {why}. {advice}")
         }
-        Err(other) => Some(format!("{url} is of no help: {other}.")),
+        other => format!("{url} is of no help: {other}."),
     }
 }
 
@@ -188,7 +192,9 @@ fn remedy(code: u16) -> &'static str {
         401 | 403 | 431 | 441 => {
             "Check the credentials; those that are issued for a time may be over."
         }
-        486 => "Wait until old ones are over, or raise the quota of the server.",
+        486 => {
+            "Wait until old ones are over, or raise its quota: this examination makes three at once."
+        }
         500 | 508 => "Try again later, or name another server.",
         _ => "Ask who runs it.",
     }

@@ -160,6 +160,15 @@ fn an_address_over_which_no_data_passes_is_none() {
 }
 
 #[test]
+fn a_quota_of_one_is_not_a_firewall() {
+    let mut facts = with_turn(ordinary(), turn("turn:turn.example", Ok(())));
+    let refused = ServerFailure::Refused { code: 486, reason: "Quota".to_owned() };
+    facts.joins[2].outcome = JoinOutcome::NoServer(refused);
+    assert_verdict(&facts, Prospect::Restricted, "refuses with 486: ");
+    assert!(!Verdict::of(&facts).text.contains("firewall"));
+}
+
+#[test]
 fn a_certificate_that_is_not_believed_has_a_remedy() {
     let untrusted =
         ServerFailure::Unreachable("invalid peer certificate: UnknownIssuer".to_owned());
