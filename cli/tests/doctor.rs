@@ -36,6 +36,23 @@ fn black_hole() -> (UdpSocket, u16) {
     (socket, port)
 }
 
+/// Answers every datagram with what no server would say, until the test ends.
+fn babbler() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 2_048];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            // What looks like an answer to the question, and tells nothing.
+            buffer[..4].copy_from_slice(&[0x01, 0x01, 0, 0]);
+            for bytes in [&b"nonsense"[..], &buffer[..length], &buffer[..length.min(20)]] {
+                let _ = socket.send_to(bytes, from);
+            }
+        }
+    });
+    port
+}
+
 /// What came of the join over these candidates.
 fn join<'a>(told: &'a Value, candidates: &str) -> &'a Value {
     let joins = told["joins"].as_array().unwrap();
@@ -133,6 +150,20 @@ fn servers_that_keep_silent_take_no_longer_than_allowed() {
     assert!(text.contains("UDP is blocked") && text.contains("over TCP or TLS"), "{text}");
     assert_eq!(join(&told, "host")["met"], true, "{told}");
     assert_eq!(told["nat"]["mapping"]["is"], "unknown", "{told}");
+}
+
+#[test]
+fn servers_that_talk_nonsense_are_of_no_help() {
+    let (relay, port) = (Relay::start(), babbler());
+    let stun = format!("stun:127.0.0.1:{port}");
+    let turn = format!("turn:127.0.0.1:{port},me,sesame");
+    let ended = doctor(&relay.url, &[&stun, &turn], &["--json", "--timeout", "3"]);
+    let (told, status) = told(&ended);
+    assert_eq!((status, &told["stun"][0]["answers"]), (Some(1), &false.into()), "{told}");
+    let nonsense = told["stun"][0]["sightings"][0]["error"].as_str().unwrap();
+    assert_eq!(nonsense, "what it answers makes no sense", "{told}");
+    assert_eq!(told["turn"][0]["relays"], false, "{told}");
+    assert_eq!(join(&told, "host")["met"], true, "{told}");
 }
 
 #[test]
