@@ -145,7 +145,9 @@ fn servers_that_keep_silent_take_no_longer_than_allowed() {
     let silence = told["stun"][0]["sightings"][0]["error"].as_str().unwrap();
     assert!(silence.contains("no answer from 127.0.0.1"), "{told}");
     assert_eq!(told["stun"][1]["error"], "its name can't be resolved", "{told}");
-    assert!(told["turn"][0]["error"].as_str().unwrap().contains("no answer"), "{told}");
+    let silence = told["turn"][0]["error"].as_str().unwrap();
+    // A socket's own patience, or that of the command, whichever ends first.
+    assert!(silence.contains("does not answer") || silence.contains("no answer"), "{told}");
     let text = told["verdict"]["text"].as_str().unwrap();
     assert!(text.contains("UDP is blocked") && text.contains("over TCP or TLS"), "{text}");
     assert_eq!(join(&told, "host")["met"], true, "{told}");

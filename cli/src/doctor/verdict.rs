@@ -142,7 +142,9 @@ fn is_blocked(facts: &Facts) -> bool {
 
 fn is_silent(turn: &TurnFact) -> bool {
     match &turn.allocation {
-        Err(ServerFailure::Unreachable(_) | ServerFailure::Unresolved) => true,
+        Err(ServerFailure::Silent | ServerFailure::Unreachable(_) | ServerFailure::Unresolved) => {
+            true
+        }
         // A refusal is an answer.
         Ok(_) | Err(_) => false,
     }
@@ -171,6 +173,11 @@ fn explain(url: &IceUrl, failure: &ServerFailure) -> String {
         }
         ServerFailure::Unresolved => {
             format!("The name of {url} can't be resolved. Check it, and the DNS.")
+        }
+        ServerFailure::Silent => {
+            format!(
+                "{url} does not answer. Check its address and port, and the firewall before it."
+            )
         }
         ServerFailure::Unreachable(why) => {
             let is_tls = url.kind == IceServerKind::TurnTls && why.contains("certificate");
