@@ -221,8 +221,8 @@
 
 mod addresses;
 mod files;
-mod interfaces;
 mod ice_probe;
+mod interfaces;
 mod io;
 mod links;
 mod proxy;

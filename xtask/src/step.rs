@@ -101,14 +101,17 @@ fn check_docs(project: &Project) -> Result<(), Obstacle> {
 fn run_tests(project: &Project) -> Tally {
     let mut cargo = project.cargo(&ALL_TESTS);
     cargo.arg("--no-fail-fast");
-    let redis = setup::redis_server(project);
-    if redis.is_err() {
-        // Tests that need it have it in their names.
-        cargo.args(["--", "--skip", "redis"]);
+    // Tests that need one have it in their names.
+    let servers = [("redis", setup::redis_server(project)), ("coturn", setup::coturn(project))];
+    cargo.arg("--");
+    for (name, _) in servers.iter().filter(|(_, server)| server.is_err()) {
+        cargo.args(["--skip", name]);
     }
     let mut tally = counting::run_tests(&mut cargo, LibtestOutput::default());
-    if let Err(missing) = redis {
-        tally.skip(missing);
+    for (_, server) in servers {
+        if let Err(missing) = server {
+            tally.skip(missing);
+        }
     }
     tally
 }
