@@ -11,7 +11,7 @@ use std::str::FromStr;
 /// Which servers help, and what paths are allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IceConfig {
-    /// The servers. Those past [`ICE_SERVERS_MAX`](limits::ICE_SERVERS_MAX) are not asked.
+    /// The servers. Those past [`ICE_SERVERS_MAX`](crate::limits::ICE_SERVERS_MAX) are not asked.
     pub servers: Vec<IceServer>,
     /// What paths are allowed.
     pub transport_policy: IceTransportPolicy,

@@ -57,6 +57,8 @@ pub(crate) struct Allocation {
     undecided: usize,
     /// The requests for an allocation, in order.
     asked: Vec<TransactionId>,
+    /// The last requests of any kind, the oldest first: what answers none of them is forged.
+    requests: VecDeque<TransactionId>,
     /// What came over a stream.
     framing: Framing,
     permissions: BTreeMap<IpAddr, Permission>,
@@ -140,6 +142,7 @@ impl Allocation {
             mapped: None,
             undecided: FAMILIES,
             asked: Vec::new(),
+            requests: VecDeque::new(),
             framing: Framing::default(),
             permissions: BTreeMap::new(),
             channels: BTreeSet::new(),
@@ -382,6 +385,7 @@ impl Allocation {
         }
         let Ok(message) = Message::from_bytes(bytes) else { return false };
         message.has_class(MessageClass::Error)
+            && self.requests.contains(&message.transaction_id())
             && message
                 .attribute::<ErrorCode>()
                 .is_ok_and(|error| error.code() == ErrorCode::ALLOCATION_MISMATCH)
@@ -394,14 +398,19 @@ impl Allocation {
         }
     }
 
-    /// Notes a request that asks for an allocation.
-    fn note_asked(&mut self, bytes: &[u8]) {
-        if self.undecided == 0 || self.asked.len() >= ASKED_MAX {
+    /// Notes a request that goes to the server.
+    fn note_request(&mut self, bytes: &[u8]) {
+        let Ok(message) = Message::from_bytes(bytes) else { return };
+        let id = message.transaction_id();
+        if !message.has_class(MessageClass::Request) || self.requests.contains(&id) {
             return;
         }
-        let Ok(message) = Message::from_bytes(bytes) else { return };
-        if message.has_method(ALLOCATE) && !self.asked.contains(&message.transaction_id()) {
-            self.asked.push(message.transaction_id());
+        if self.requests.len() >= REQUESTS_MAX {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(id);
+        if message.has_method(ALLOCATE) && self.undecided > 0 && self.asked.len() < ASKED_MAX {
+            self.asked.push(id);
         }
     }
 
@@ -439,7 +448,7 @@ impl Allocation {
         self.due = None;
         for _ in 0..ROUNDS_MAX {
             while let Some(transmit) = self.client.poll_transmit(instant(now)) {
-                self.note_asked(transmit.data.as_ref());
+                self.note_request(transmit.data.as_ref());
                 emit(self.way, transmit.data.as_ref(), out);
             }
             while let Some(event) = self.client.poll_event() {
@@ -567,6 +576,10 @@ fn emit(way: Way, bytes: &[u8], out: &mut Outbound<'_>) {
         Way::Stream(stream) => out.stream(stream, bytes),
     }
 }
+
+/// More than there are under way at once: they are sent 50 ms apart, and answered in less than that
+/// or given up.
+const REQUESTS_MAX: usize = 64;
 
 /// The crate below asks a few times if it is told that its nonce is stale.
 const ASKED_MAX: usize = 16;

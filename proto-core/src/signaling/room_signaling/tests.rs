@@ -382,7 +382,7 @@ fn what_leads_nowhere_expires() {
     answering.hear_offer("again");
     answering.said();
     answering.wait(std::time::Duration::from_millis(23_333));
-    assert_eq!(answering.said(), ["close 2", failed], "it is asked for another attempt once");
+    assert_eq!(answering.said(), [failed, "close 2"], "it is asked for another attempt once");
     answering.wait(std::time::Duration::from_secs(60));
     assert!(answering.signaling.sessions.is_empty() && answering.said().is_empty());
 }
