@@ -4,11 +4,6 @@
  */
 const PENDING = [
   {
-    why: 'peers do not tell reasons yet',
-    concerns: ({ connects, differences }) =>
-      connects === false && differences.every(({ what }) => what === 'reason'),
-  },
-  {
     why: 'a connection does not survive a change of interface yet',
     concerns: ({ name }) => name === 'moved',
   },
