@@ -44,6 +44,16 @@ pub(crate) enum Way {
     Stream(StreamId),
 }
 
+impl Way {
+    /// The socket of ours that the server is spoken to over, if it is one.
+    pub(crate) fn base(self) -> Option<SocketAddr> {
+        match self {
+            Way::Datagrams(path) => Some(path.local),
+            Way::Stream(_) => None,
+        }
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Allocation {

@@ -39,6 +39,21 @@ pub(crate) enum Gathered {
     Relayed { relayed: SocketAddr, base: SocketAddr },
 }
 
+impl Gathered {
+    /// An address on a server that is spoken to in this way. Behind a stream there is no socket to
+    /// name.
+    fn relayed(relayed: SocketAddr, way: Way) -> Self {
+        Gathered::Relayed { relayed, base: way.base().unwrap_or(relayed) }
+    }
+
+    /// The socket that it belongs to.
+    fn base(self) -> SocketAddr {
+        match self {
+            Gathered::Reflexive { base, .. } | Gathered::Relayed { base, .. } => base,
+        }
+    }
+}
+
 /// What connections have to know.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
@@ -302,20 +317,19 @@ impl Gatherer {
 
     fn ask(&mut self, known: &IceUrl, locals: &[SocketAddr], now: Time, out: &mut Outbound<'_>) {
         let Some(server) = self.servers.get_mut(known) else { return };
-        let url = known;
-        match url.kind {
+        match known.kind {
             IceServerKind::TurnTcp | IceServerKind::TurnTls => {
                 let stream = StreamId(self.next_stream);
                 self.next_stream += 1;
                 self.streams.insert(stream, known.clone());
-                server.open_stream(url, stream, out);
+                server.open_stream(known, stream, out);
             }
-            IceServerKind::Stun | IceServerKind::TurnUdp => match url.host.parse::<IpAddr>() {
+            IceServerKind::Stun | IceServerKind::TurnUdp => match known.host.parse::<IpAddr>() {
                 Ok(address) => self.on_addresses(known, &[address], locals, now, out),
                 Err(_) => {
                     // Others may wait for the same name, and hear the same answer.
                     server.resolve();
-                    out.request(NetworkRequest::Resolve { name: url.host.clone() });
+                    out.request(NetworkRequest::Resolve { name: known.host.clone() });
                 }
             },
         }
@@ -374,19 +388,14 @@ impl Gatherer {
         while let Some(server) = self.servers.get_mut(known)
             && let Some((way, news)) = server.poll_news()
         {
-            let base = match way {
-                Way::Datagrams(path) => Some(path.local),
-                Way::Stream(_) => None,
-            };
             match news {
                 News::Relayed(relayed) => {
                     self.relayed.insert(relayed, known.clone());
-                    let base = base.unwrap_or(relayed);
-                    let address = Gathered::Relayed { relayed, base };
+                    let address = Gathered::relayed(relayed, way);
                     self.found.push_back(Found::Address(known.clone(), address));
                 }
                 News::Mapped(mapped) => {
-                    let address = base.map(|base| Gathered::Reflexive { mapped, base });
+                    let address = way.base().map(|base| Gathered::Reflexive { mapped, base });
                     self.found
                         .extend(address.map(|address| Found::Address(known.clone(), address)));
                 }

@@ -101,15 +101,12 @@ impl Server {
             query.mapped().map(|mapped| Gathered::Reflexive { mapped, base })
         });
         let beside = self.allocations.iter().filter_map(|allocation| {
-            let (mapped, base) = (allocation.mapped()?, base_of(allocation.way())?);
+            let (mapped, base) = (allocation.mapped()?, allocation.way().base()?);
             Some(Gathered::Reflexive { mapped, base })
         });
         let relayed = self.allocations.iter().flat_map(|allocation| {
-            let base = base_of(allocation.way());
-            allocation.usable().iter().map(move |relayed| Gathered::Relayed {
-                relayed: *relayed,
-                base: base.unwrap_or(*relayed),
-            })
+            let way = allocation.way();
+            allocation.usable().iter().map(move |relayed| Gathered::relayed(*relayed, way))
         });
         reflexive.chain(beside).chain(relayed).collect()
     }
@@ -287,18 +284,10 @@ impl Server {
         local: SocketAddr,
         now: Time,
     ) -> Vec<Found> {
-        let mut found = Vec::new();
-        let is_over = |way| base_of(way) == Some(local);
-        for gathered in self.gathered() {
-            let base = match gathered {
-                Gathered::Reflexive { base, .. } | Gathered::Relayed { base, .. } => base,
-            };
-            if base == local {
-                found.push(Found::Lost(known.clone(), gathered));
-            }
-        }
+        let lost = self.gathered().into_iter().filter(|gathered| gathered.base() == local);
+        let found = lost.map(|gathered| Found::Lost(known.clone(), gathered)).collect();
         self.queries.retain(|query| query.path().local != local);
-        self.allocations.retain(|allocation| !is_over(allocation.way()));
+        self.allocations.retain(|allocation| allocation.way().base() != Some(local));
         if self.state == State::Asked && self.queries.is_empty() && self.allocations.is_empty() {
             // It is asked anew over the next socket, or for the next connection.
             self.state = State::Failed { at: now };
@@ -364,11 +353,8 @@ impl Server {
             return Vec::new();
         };
         let over = self.allocations.remove(index);
-        let lost = over.relayed().iter().map(|relayed| {
-            let base = base_of(way).unwrap_or(*relayed);
-            Found::Lost(known.clone(), Gathered::Relayed { relayed: *relayed, base })
-        });
-        lost.collect()
+        let lost = over.relayed().iter().map(|relayed| Gathered::relayed(*relayed, way));
+        lost.map(|gathered| Found::Lost(known.clone(), gathered)).collect()
     }
 
     fn on_progress(
@@ -387,13 +373,14 @@ impl Server {
                 Some(Found::Address(known.clone(), gathered))
             }
             Progress::Failed(failure) => {
-                let is_vain = self.queries.iter().all(|query| query.mapped().is_none());
-                let all = self.is_settled();
-                match all {
-                    true if is_vain => Some(self.fail(known, failure, now)),
-                    true => Some(Found::Settled(known.clone())),
-                    false => None,
+                if !self.is_settled() {
+                    return None;
                 }
+                let is_vain = self.queries.iter().all(|query| query.mapped().is_none());
+                Some(match is_vain {
+                    true => self.fail(known, failure, now),
+                    false => Found::Settled(known.clone()),
+                })
             }
         }
     }
@@ -402,13 +389,5 @@ impl Server {
         self.state = State::Failed { at: now };
         self.failure = Some(failure.clone());
         Found::Failed(known.clone(), failure)
-    }
-}
-
-/// The socket that a server is spoken to over.
-fn base_of(way: Way) -> Option<SocketAddr> {
-    match way {
-        Way::Datagrams(path) => Some(path.local),
-        Way::Stream(_) => None,
     }
 }

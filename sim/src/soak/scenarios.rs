@@ -98,11 +98,7 @@ pub(crate) const ALL: &[Scenario] = &[
                 did not hear.",
         options: || Options { rooms: 2, js_peers: 1, ..Options::quiet(ServiceKind::Ws) },
         play: |run| {
-            let (ours, js) = two_members(run, Character::Js)?;
-            let elsewhere = run.enter(js.who, 1, ACTIVE)?;
-            run.wait(Duration::from_secs(1))?;
-            drop_unheard(run, ours, js)?;
-            run.leave(ours)?;
+            let (ours, elsewhere) = leave_unheard(run)?;
             let ours = run.enter(ours.who, 1, ACTIVE)?;
             meet(run, [ours, elsewhere], MEETING_AGAIN_MAX)
         },
@@ -114,11 +110,7 @@ pub(crate) const ALL: &[Scenario] = &[
                 the admission.",
         options: || Options { rooms: 2, js_peers: 1, ..Options::quiet(ServiceKind::Ws) },
         play: |run| {
-            let (ours, js) = two_members(run, Character::Js)?;
-            let elsewhere = run.enter(js.who, 1, ACTIVE)?;
-            run.wait(Duration::from_secs(1))?;
-            drop_unheard(run, ours, js)?;
-            run.leave(ours)?;
+            let (ours, elsewhere) = leave_unheard(run)?;
             let relay = run.relays[0].0;
             run.world.set_relay_faults(relay, Faults::default().with_delay(DELAY));
             let ours = run.enter(ours.who, 1, ACTIVE)?;
@@ -189,6 +181,17 @@ fn drop_unheard(run: &mut Run, ours: VisitId, js: VisitId) -> Result<(), String>
     let (from, to) = (run.world.host(ours.who), run.world.host(js.who));
     run.world.network().cut_way(from, to, DROPPED_AFTER);
     run.wait(DROPPED_AFTER)
+}
+
+/// A peer in JavaScript goes to another room too and drops ours, which then leaves the one where they
+/// met. Gives the visit that ours has ended, and that of the other to the other room.
+fn leave_unheard(run: &mut Run) -> Result<(VisitId, VisitId), String> {
+    let (ours, js) = two_members(run, Character::Js)?;
+    let elsewhere = run.enter(js.who, 1, ACTIVE)?;
+    run.wait(Duration::from_secs(1))?;
+    drop_unheard(run, ours, js)?;
+    run.leave(ours)?;
+    Ok((ours, elsewhere))
 }
 
 /// Sends a message to everyone.
