@@ -5,8 +5,7 @@
 
 mod apt;
 mod chromium;
-mod lab;
-mod redis;
+mod programs;
 mod servers;
 
 use std::fmt;
@@ -14,8 +13,7 @@ use std::fs;
 use std::path::Path;
 
 pub(crate) use chromium::chromium;
-pub(crate) use lab::{coturn, nat_lab};
-pub(crate) use redis::redis_server;
+pub(crate) use programs::{coturn, nat_lab, redis_server};
 pub(crate) use servers::test_servers;
 
 use crate::command;
