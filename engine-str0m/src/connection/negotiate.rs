@@ -143,6 +143,7 @@ impl Connection {
             Theirs::Awaited { early, .. } => early.push(candidate.clone()),
             Theirs::Here(remote) => {
                 if let Some(admitted) = remote.admit(candidate, &mut shared.counters) {
+                    tracing::trace!(conn = ?self.id, candidate = candidate.candidate, "theirs");
                     self.drive(now, shared, |rtc| rtc.add_remote_candidate(admitted.to_str0m()));
                 }
             }
@@ -207,6 +208,7 @@ impl Connection {
             .driven
             .step(now, &mut shared.said, |rtc| rtc.add_local_candidate(candidate).cloned());
         if let Some(added) = added {
+            tracing::trace!(conn = ?self.id, candidate = %added.to_sdp_string(), "ours");
             match &mut self.ours {
                 // The one media section is the last, so this belongs to it.
                 Ours::Held { sdp, .. } => {
@@ -290,6 +292,7 @@ fn begin(start: &Start, now: Time, shared: &mut Shared) -> Driven {
     let gathered = shared.gatherer.gathered(&start.ice);
     let gathered = gathered.into_iter().filter_map(|gathered| usable(gathered, &start.ice));
     for candidate in own.chain(gathered) {
+        tracing::trace!(conn = ?start.id, candidate = %candidate.to_sdp_string(), "ours");
         driven.step(now, &mut shared.said, |rtc| {
             rtc.add_local_candidate(candidate);
         });

@@ -108,6 +108,7 @@ impl Gatherer {
                 self.ask(url, locals, now, &mut out);
             } else {
                 server.refresh(now, &mut out);
+                self.collect(url, now, &mut out);
             }
         }
     }

@@ -343,6 +343,9 @@ impl Server {
         let found = self.take_allocation(known, way);
         if let (Way::Datagrams(path), false) = (way, self.users.is_empty()) {
             self.ask(known, path, now, out);
+        } else if self.allocations.is_empty() {
+            // It is asked anew for the next connection.
+            self.state = State::New;
         }
         found
     }
@@ -389,5 +392,27 @@ impl Server {
         self.state = State::Failed { at: now };
         self.failure = Some(failure.clone());
         Found::Failed(known.clone(), failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_gave_an_allocation_up_while_it_helped_nobody_is_asked_by_the_next() {
+        let url: IceUrl = "turn:192.0.2.9".parse().unwrap();
+        let path =
+            Path { local: ([192, 0, 2, 1], 5000).into(), remote: ([192, 0, 2, 9], 3478).into() };
+        let (now, mut outputs) = (Time::ZERO, VecDeque::new());
+        let mut out = Outbound(&mut outputs);
+        let mut server = Server::default();
+        assert!(server.take_credentials(None, now));
+        assert!(server.ask(&url, path, now, &mut out));
+        assert!(!server.take_credentials(None, now), "it was asked");
+        server.on_allocation_gone(&url, Way::Datagrams(path), now, &mut out);
+        assert!(server.take_credentials(None, now));
     }
 }
