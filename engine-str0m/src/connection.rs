@@ -5,6 +5,7 @@
 //! through [`Driven`] and then heeds what it said, so nothing is ever left behind.
 
 mod negotiate;
+mod restart;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use crate::silence::Silence;
 use crate::traffic::Traffic;
 
 pub(crate) use negotiate::Start;
+use restart::Restart;
 
 /// One connection.
 #[derive(Debug)]
@@ -49,6 +51,9 @@ pub(crate) struct Connection {
     ours: Ours,
     theirs: Theirs,
     channel: DataChannel,
+    restart: Option<Restart>,
+    /// Whether its path is gone with an address of ours, and nobody was told.
+    is_stranded: bool,
     silence: Silence,
     progress: Progress,
     traffic: Traffic,
@@ -304,6 +309,9 @@ impl Connection {
             Said::ChannelOpened { id, label } => self.on_channel_opened(id, &label, now, shared),
             Said::Message(data) => self.on_message(data, now, shared),
             Said::BufferedAmountLow(id) => self.on_buffered_amount_low(id, now, shared),
+            // Before the channel is open it is not settled.
+            Said::PathFound if self.channel.is_open() => self.driven.settle(),
+            Said::PathFound => {}
             Said::ChannelClosed(id) if !self.channel.is(id) => {}
             Said::ChannelClosed(_) | Said::ClosedByRemote => {
                 self.end(CloseReason::Remote, now, shared);

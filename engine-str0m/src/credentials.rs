@@ -34,6 +34,19 @@ impl Credentials {
         Credentials { ufrag, password: Password(rng.alphanumeric(PASSWORD_CHARS)) }
     }
 
+    /// A description of ours with these in the place of those that str0m drew.
+    pub(crate) fn replace_in(&self, sdp: &str, drawn: &IceCreds) -> String {
+        sdp.replace(
+            &format!("a=ice-ufrag:{}\r\n", drawn.ufrag),
+            &format!("a=ice-ufrag:{}\r\n", self.ufrag),
+        )
+        .replace(
+            &format!("a=ice-pwd:{}\r\n", drawn.pass),
+            &format!("a=ice-pwd:{}\r\n", self.password.0),
+        )
+        .replace(&format!(" ufrag {}\r\n", drawn.ufrag), &format!(" ufrag {}\r\n", self.ufrag))
+    }
+
     /// The same as str0m wants them.
     pub(crate) fn to_str0m(&self) -> IceCreds {
         IceCreds { ufrag: self.ufrag.clone(), pass: self.password.0.clone() }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use str0m::channel::{ChannelData, ChannelId};
 use str0m::net::{Receive, Transmit};
-use str0m::{Event, Input, Output, Reason, Rtc, RtcConfig, RtcError};
+use str0m::{Event, IceConnectionState, Input, Output, Reason, Rtc, RtcConfig, RtcError};
 use tristero_proto::{Deadline, Time};
 
 use crate::epoch::Epoch;
@@ -29,6 +29,7 @@ pub(crate) enum Said {
     Message(ChannelData),
     BufferedAmountLow(ChannelId),
     ChannelClosed(ChannelId),
+    PathFound,
     /// The other side closed DTLS, or SCTP is lost.
     ClosedByRemote,
     /// It has nothing left to do.
@@ -45,6 +46,9 @@ impl Said {
             Event::ChannelBufferedAmountLow(id) => Some(Said::BufferedAmountLow(id)),
             Event::ChannelClose(id) => Some(Said::ChannelClosed(id)),
             Event::Closed => Some(Said::ClosedByRemote),
+            Event::IceConnectionStateChange(
+                IceConnectionState::Connected | IceConnectionState::Completed,
+            ) => Some(Said::PathFound),
             // ICE's `Disconnected` heals by itself; silence decides when it is enough. The rest is
             // about media and statistics.
             event => {
@@ -140,6 +144,11 @@ impl Driven {
             0xFEFC => Some("DTLS 1.3"),
             _ => None,
         }
+    }
+
+    /// Tells it that a path is looked for again.
+    pub(crate) fn hurry(&mut self) {
+        self.pace = Pace::Hurried;
     }
 
     /// Tells it that there is a path now.

@@ -328,6 +328,25 @@ impl Engine for Str0mEngine {
         accepted.unwrap_or(Err(DescriptionError::Unexpected))
     }
 
+    fn restart(&mut self, conn: ConnId, now: Time) {
+        let credentials = Credentials::generate(conn, &mut self.rng);
+        self.drive(conn, now, |conn, shared| conn.restart(credentials, now, shared));
+        self.heed_servers(now);
+    }
+
+    fn accept_offer(
+        &mut self,
+        conn: ConnId,
+        offer: &str,
+        now: Time,
+    ) -> Result<(), DescriptionError> {
+        let credentials = Credentials::generate(conn, &mut self.rng);
+        let answered = self
+            .drive(conn, now, |conn, shared| conn.answer_restart(offer, credentials, now, shared));
+        self.heed_servers(now);
+        answered.unwrap_or(Err(DescriptionError::Unexpected))
+    }
+
     fn add_remote_candidate(&mut self, conn: ConnId, candidate: &CandidateInit, now: Time) {
         self.drive(conn, now, |conn, shared| conn.add_remote_candidate(candidate, now, shared));
         self.heed_servers(now);

@@ -42,6 +42,8 @@ pub(crate) struct Remote {
     pub(crate) ufrag: String,
     pub(crate) password: Password,
     pub(crate) setup: Setup,
+    /// The SHA-256 of its certificate.
+    pub(crate) fingerprint: [u8; 32],
     /// The largest message to send, in bytes.
     pub(crate) message_bytes_max: usize,
     candidates: BTreeMap<SocketAddr, CandidateKind>,
@@ -53,9 +55,17 @@ impl Remote {
             ufrag: description.ufrag.clone(),
             password: description.password.clone(),
             setup: description.setup,
+            fingerprint: description.fingerprint,
             message_bytes_max: description.message_bytes_max,
             candidates: BTreeMap::new(),
         }
+    }
+
+    /// Takes what the other side says of itself when ICE is restarted. All but ICE stays as it is.
+    pub(crate) fn restart(&mut self, description: &RemoteDescription) {
+        self.ufrag.clone_from(&description.ufrag);
+        self.password = description.password.clone();
+        self.candidates.clear();
     }
 
     /// Takes a candidate in; `None` if it is not new or not of use.
@@ -122,6 +132,7 @@ mod tests {
             ufrag: "1274".to_owned(),
             password: Password("x".repeat(22)),
             setup: Setup::Active,
+            fingerprint: [0; 32],
             message_bytes_max: 65_536,
             candidates: BTreeMap::new(),
         }

@@ -19,7 +19,7 @@ pub fn run(bytes: &[u8]) {
         Frame::Presence { token, is_present } => {
             Frame::emit_presence(token, *is_present, &mut again);
         }
-        Frame::Hello(capabilities) => Frame::emit_hello(*capabilities, &mut again),
+        Frame::Hello(hello) => Frame::emit_hello(*hello, &mut again),
         Frame::Unknown(_) => return,
     }
     assert_eq!(Frame::parse(&again.freeze()), Ok(frame), "a frame says the same again");

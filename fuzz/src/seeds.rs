@@ -124,7 +124,8 @@ fn envelopes(wire: &Path) -> Vec<Vec<u8>> {
         SignalBody::Announce => None,
         SignalBody::Offer { sealed, .. }
         | SignalBody::Answer { sealed, .. }
-        | SignalBody::Candidate { sealed, .. } => Some(sealed.into_bytes()),
+        | SignalBody::Candidate { sealed, .. }
+        | SignalBody::Standing { sealed } => Some(sealed.into_bytes()),
     });
     sealed.collect()
 }

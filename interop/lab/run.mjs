@@ -140,7 +140,7 @@ const runAll = async (steps, { jobs, json, peers }) => {
       const result = judge({ name: step.name, ...step.fields, ...(await attempt(step)) }, peers);
       results.push(result);
       process.stdout.write(`${json ? JSON.stringify(result, setsAsLists) : line(result)}\n`);
-      if (result.verdict === 'FAILED' && result.transcript) {
+      if (result.verdict !== "ok" && result.transcript) {
         process.stderr.write(`${result.transcript}\n`);
       }
     }

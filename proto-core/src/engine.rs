@@ -218,7 +218,8 @@ pub enum EngineOutput {
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EngineEvent {
-    /// Our description is ready to be sent to the peer.
+    /// Our description is ready to be sent to the peer: that of a new connection, or of a
+    /// [restart](Engine::restart).
     Description {
         /// The connection.
         conn: ConnId,
@@ -233,6 +234,12 @@ pub enum EngineEvent {
         conn: ConnId,
         /// The candidate, with the media section it belongs to.
         candidate: CandidateInit,
+    },
+    /// The path that an open connection used is gone, with an address of ours, and we have others.
+    /// [`Engine::restart`] finds another path, if the other side can be told of it.
+    Stranded {
+        /// The connection.
+        conn: ConnId,
     },
     /// The channel is open; messages can be sent.
     Open {
@@ -378,7 +385,24 @@ pub trait Engine {
         now: Time,
     ) -> Result<(), DescriptionError>;
 
-    /// Takes the answer to our offer. After an error the connection is as it was; close it.
+    /// Begins an ICE restart of an open connection: it gets new credentials, and another path is
+    /// looked for between the addresses that both sides have now (RFC 8445, section 2.4). The offer
+    /// comes as an event; the answer to it goes to [`accept_answer`](Self::accept_answer). What is
+    /// sent meanwhile arrives later. One that was begun before is given up for it. An engine that
+    /// can't do it does nothing.
+    fn restart(&mut self, conn: ConnId, now: Time);
+
+    /// Takes the offer of a restart of the other side; our answer comes as an event. A restart of
+    /// ours that is under way is given up for it. After an error the connection is as it was.
+    fn accept_offer(
+        &mut self,
+        conn: ConnId,
+        offer: &str,
+        now: Time,
+    ) -> Result<(), DescriptionError>;
+
+    /// Takes the answer to our offer. After an error a new connection is as it was, so close it; one
+    /// that is open goes on.
     fn accept_answer(
         &mut self,
         conn: ConnId,

@@ -2,16 +2,23 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The addresses of the interfaces that are up. Loopback is among them if it is asked for, or if
-/// there is nothing else.
-pub(crate) fn local_addresses(with_loopback: bool) -> std::io::Result<Vec<IpAddr>> {
-    let interfaces = if_addrs::get_if_addrs()?;
-    let all: Vec<IpAddr> = interfaces
-        .iter()
-        .filter(|interface| interface.is_oper_up() && !interface.is_link_local())
-        .map(if_addrs::Interface::ip)
-        .collect();
-    Ok(select(&all, with_loopback))
+/// The addresses of the interfaces.
+#[derive(Debug)]
+pub(crate) struct LocalAddresses {
+    /// Those of interfaces that are up. Loopback is among them if it is asked for, or if there is
+    /// nothing else.
+    pub(crate) usable: Vec<IpAddr>,
+    /// Whether others have an address that can't be used yet.
+    pub(crate) has_others: bool,
+}
+
+pub(crate) fn local_addresses(with_loopback: bool) -> std::io::Result<LocalAddresses> {
+    let mut interfaces = if_addrs::get_if_addrs()?;
+    interfaces.retain(|interface| !interface.is_link_local());
+    let has_others = interfaces.iter().any(|interface| !interface.is_oper_up());
+    let up = interfaces.iter().filter(|interface| interface.is_oper_up());
+    let all: Vec<IpAddr> = up.map(if_addrs::Interface::ip).collect();
+    Ok(LocalAddresses { usable: select(&all, with_loopback), has_others })
 }
 
 fn select(all: &[IpAddr], with_loopback: bool) -> Vec<IpAddr> {

@@ -14,7 +14,7 @@ use tristero_proto::engine::{NetworkRequest, Transmit};
 use tristero_proto::signaling::{LinkFrame, LinkTarget};
 use tristero_proto::{LinkId, Time};
 
-use crate::interfaces::{BIND_AGAIN_AFTER, BINDS_MAX, Interfaces};
+use crate::interfaces::{Interfaces, Retries};
 use crate::links::{LinkEvent, Links, Network};
 use crate::servers::Servers;
 use crate::udp::Sockets;
@@ -29,12 +29,13 @@ pub(crate) struct TokioIo {
     sockets: Sockets,
     links: Links,
     servers: Servers,
+    network: Arc<Network>,
     interfaces: Interfaces,
     /// Addresses that came or went, to be told.
     changes: VecDeque<Change>,
-    /// When to try again to bind to addresses that could not be bound to, and how often yet.
+    /// When to look again for addresses that were of no use, and how often that was done.
     bind_again: Option<Pin<Box<Sleep>>>,
-    binds_left: u8,
+    retries: Retries,
     timer: Pin<Box<Sleep>>,
     is_shutting_down: bool,
 }
@@ -53,17 +54,18 @@ impl TokioIo {
         network: Network,
     ) -> std::io::Result<Self> {
         let interfaces = Interfaces::watch(with_loopback);
-        let sockets = Sockets::bind(&interfaces.addresses()?)?;
+        let sockets = Sockets::bind(&interfaces.addresses()?.usable)?;
         let network = Arc::new(network);
         Ok(TokioIo {
             epoch,
             interfaces,
             changes: sockets.addresses().map(Change::Added).collect(),
             bind_again: None,
-            binds_left: 0,
+            retries: Retries::default(),
             sockets,
             links: Links::new(network.clone()),
-            servers: Servers::new(network),
+            servers: Servers::new(network.clone()),
+            network,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             is_shutting_down: false,
         })
@@ -87,7 +89,7 @@ impl TokioIo {
             self.bind_again.as_mut().is_some_and(|at| at.as_mut().poll(cx).is_ready());
         while self.interfaces.poll_change(cx).is_ready() {
             is_changed = true;
-            self.binds_left = BINDS_MAX;
+            self.retries = Retries::default();
         }
         if is_changed {
             self.rebind();
@@ -106,13 +108,16 @@ impl TokioIo {
     fn rebind(&mut self) {
         self.bind_again = None;
         let Ok(wanted) = self.interfaces.addresses() else { return };
-        let rebound = self.sockets.rebind(&wanted);
+        let rebound = self.sockets.rebind(&wanted.usable);
+        let ips =
+            |addresses: &[SocketAddr]| addresses.iter().map(SocketAddr::ip).collect::<Vec<_>>();
+        self.network.gone.note(&ips(&rebound.added), &ips(&rebound.removed));
         // First where we are reached now, so that no moment is without.
         self.changes.extend(rebound.added.into_iter().map(Change::Added));
         self.changes.extend(rebound.removed.into_iter().map(Change::Removed));
-        if rebound.has_failed && self.binds_left > 0 {
-            self.binds_left -= 1;
-            self.bind_again = Some(Box::pin(tokio::time::sleep(BIND_AGAIN_AFTER)));
+        if rebound.has_failed || wanted.has_others {
+            let pause = self.retries.next_pause();
+            self.bind_again = pause.map(|pause| Box::pin(tokio::time::sleep(pause)));
         }
     }
 

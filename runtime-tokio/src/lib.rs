@@ -220,6 +220,7 @@
 //! ```
 
 mod addresses;
+mod anchored;
 mod files;
 mod ice_probe;
 mod interfaces;
@@ -237,6 +238,7 @@ pub use tristero::*;
 use tristero_proto::{Clock, NodeConfig, Seed};
 use tristero_str0m::Str0mEngine;
 
+use anchored::Gone;
 pub use files::{SendFile, save, send_file};
 pub use ice_probe::{IceFinding, IceProbe};
 use io::TokioIo;
@@ -294,7 +296,7 @@ impl Options {
     /// What there is beside datagrams.
     fn network(&self) -> Network {
         let Options { dialers, extra_roots, proxies, .. } = self.clone();
-        Network { tls: Tls::new(extra_roots), proxies, dialers }
+        Network { tls: Tls::new(extra_roots), proxies, dialers, gone: Gone::default() }
     }
 }
 

@@ -13,6 +13,7 @@ use tristero::{Dialers, Link};
 use tristero_proto::LinkId;
 use tristero_proto::signaling::{LinkFrame, LinkTarget};
 
+use crate::anchored::Gone;
 use crate::proxy::Proxies;
 use crate::tls::Tls;
 use crate::web_socket;
@@ -40,6 +41,7 @@ pub(crate) struct Network {
     pub(crate) tls: Tls,
     pub(crate) proxies: Proxies,
     pub(crate) dialers: Dialers,
+    pub(crate) gone: Gone,
 }
 
 /// What happened to a link.

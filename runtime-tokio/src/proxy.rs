@@ -14,8 +14,8 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::http::Uri;
 
+use crate::anchored::{Anchored, Gone};
 use crate::links::Network;
-use crate::tls::Tls;
 
 /// The longest answer of a proxy, in bytes.
 const ANSWER_BYTES_MAX: usize = 8 * 1024;
@@ -84,7 +84,7 @@ impl fmt::Debug for Proxies {
 pub(crate) async fn connect_to(
     uri: &Uri,
     network: &Network,
-) -> io::Result<MaybeTlsStream<TcpStream>> {
+) -> io::Result<MaybeTlsStream<Anchored>> {
     let no_host = || io::Error::new(io::ErrorKind::InvalidInput, "the URL names no host");
     let host = uri.host().ok_or_else(no_host)?;
     let is_secure = uri.scheme_str() == Some("wss");
@@ -99,10 +99,10 @@ pub(crate) async fn connect(
     port: u16,
     is_secure: bool,
     network: &Network,
-) -> io::Result<MaybeTlsStream<TcpStream>> {
+) -> io::Result<MaybeTlsStream<Anchored>> {
     match network.proxies.between(host, port, is_secure) {
-        None => Ok(MaybeTlsStream::Plain(connect_tcp(host, port).await?)),
-        Some(proxy) => tunnel(&proxy, &target(host, port), &network.tls)
+        None => Ok(MaybeTlsStream::Plain(connect_tcp(host, port, &network.gone).await?)),
+        Some(proxy) => tunnel(&proxy, &target(host, port), network)
             .await
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", named(&proxy)))),
     }
@@ -122,28 +122,28 @@ fn named(proxy: &Intercept) -> String {
     format!("the proxy {authority}")
 }
 
-async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+async fn connect_tcp(host: &str, port: u16, gone: &Gone) -> io::Result<Anchored> {
     let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
     stream.set_nodelay(true)?;
-    Ok(stream)
+    Anchored::new(stream, gone)
 }
 
 async fn tunnel(
     proxy: &Intercept,
     target: &str,
-    tls: &Tls,
-) -> io::Result<MaybeTlsStream<TcpStream>> {
+    network: &Network,
+) -> io::Result<MaybeTlsStream<Anchored>> {
     let uri = proxy.uri();
     let host = uri.host().unwrap_or_default();
     let mut stream = match uri.scheme_str() {
-        Some("http") => {
-            MaybeTlsStream::Plain(connect_tcp(host, uri.port_u16().unwrap_or(80)).await?)
-        }
+        Some("http") => MaybeTlsStream::Plain(
+            connect_tcp(host, uri.port_u16().unwrap_or(80), &network.gone).await?,
+        ),
         Some("https") => {
             let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
             let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-            let tcp = connect_tcp(host, uri.port_u16().unwrap_or(443)).await?;
-            let connector = TlsConnector::from(tls.config());
+            let tcp = connect_tcp(host, uri.port_u16().unwrap_or(443), &network.gone).await?;
+            let connector = TlsConnector::from(network.tls.config());
             MaybeTlsStream::Rustls(connector.connect(name, tcp).await?)
         }
         _ => {
@@ -171,7 +171,7 @@ async fn tunnel(
 }
 
 /// Reads a proxy's answer, which is all that it may say now.
-async fn read_status(stream: &mut MaybeTlsStream<TcpStream>) -> io::Result<u16> {
+async fn read_status(stream: &mut MaybeTlsStream<Anchored>) -> io::Result<u16> {
     let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     let mut answer = Vec::with_capacity(ANSWER_BYTES_MAX);
     loop {

@@ -14,6 +14,7 @@ use tokio_tungstenite::{Connector, WebSocketStream, client_async_tls_with_config
 use tristero::{Dialer, Dialers, Dialling, Link};
 use tristero_proto::signaling::{LinkFrame, RelayUrl};
 
+use crate::anchored::Gone;
 use crate::links::{MESSAGE_BYTES_MAX, Network};
 use crate::proxy::{self, Proxies};
 use crate::tls::{ExtraRoots, Tls};
@@ -30,7 +31,7 @@ impl WebSockets {
     /// Believes these roots too, and goes through these proxies.
     pub fn new(extra_roots: ExtraRoots, proxies: Proxies) -> Self {
         let (tls, dialers) = (Tls::new(extra_roots), Dialers::default());
-        WebSockets(Arc::new(Network { tls, proxies, dialers }))
+        WebSockets(Arc::new(Network { tls, proxies, dialers, gone: Gone::default() }))
     }
 }
 

@@ -47,6 +47,19 @@ impl Engine for AnyEngine {
         self.0.answer(conn, offer, options, now)
     }
 
+    fn restart(&mut self, conn: ConnId, now: Time) {
+        self.0.restart(conn, now);
+    }
+
+    fn accept_offer(
+        &mut self,
+        conn: ConnId,
+        offer: &str,
+        now: Time,
+    ) -> Result<(), DescriptionError> {
+        self.0.accept_offer(conn, offer, now)
+    }
+
     fn accept_answer(
         &mut self,
         conn: ConnId,

@@ -194,6 +194,43 @@ fn a_peer_that_moves_behind_a_nat_and_back_is_met_again() {
 }
 
 #[test]
+fn a_peer_that_moves_is_not_lost() {
+    for nat in [None, Some(Nat::port_restricted()), Some(Nat::symmetric())] {
+        let mut couple = Couple::new(1, |_| [public(), public()]);
+        assert!(couple.meets());
+        couple.world.take_told();
+        let nat = nat.map(|nat| couple.world.network().add_nat(nat));
+        let place = nat.map_or(Realm::Public, Realm::Behind);
+        let [mover, other] = couple.who();
+        couple.world.roam_to(mover, place);
+        // Both ways, long before either side gives up a path.
+        couple.world.run_for(Duration::from_secs(4));
+        assert!(couple.can_talk(), "{place:?}");
+        couple.world.run_for(PATIENCE);
+        let has_left =
+            |who| couple.world.events(who).any(|event| matches!(event, Event::PeerLeft { .. }));
+        assert!(!has_left(mover) && !has_left(other), "{place:?}");
+    }
+}
+
+#[test]
+fn peers_that_move_at_once_are_not_lost() {
+    let mut couple = Couple::new(1, |_| [public(), public()]);
+    assert!(couple.meets());
+    couple.world.take_told();
+    let [a, b] = couple.who();
+    for _ in 0..3 {
+        couple.world.roam(a);
+        couple.world.roam(b);
+        couple.world.run_for(PATIENCE);
+        assert!(couple.can_talk());
+    }
+    let has_left =
+        |who| couple.world.events(who).any(|event| matches!(event, Event::PeerLeft { .. }));
+    assert!(!has_left(a) && !has_left(b));
+}
+
+#[test]
 fn a_quiet_connection_outlives_the_mappings_of_its_nat() {
     let mut couple = Couple::new(1, |world| {
         let nat = Nat::port_restricted().with_mapping_timeout(Duration::from_secs(20));

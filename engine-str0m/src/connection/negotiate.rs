@@ -93,8 +93,10 @@ impl Connection {
         now: Time,
         shared: &mut Shared,
     ) -> Result<(), DescriptionError> {
-        if !matches!(self.theirs, Theirs::Awaited { .. }) {
-            return Err(DescriptionError::Unexpected);
+        match &self.theirs {
+            Theirs::Awaited { .. } => {}
+            Theirs::Here(_) => return self.accept_restart(answer, now, shared),
+            Theirs::Broken => return Err(DescriptionError::Unexpected),
         }
         let answer = RemoteDescription::parse(answer).map_err(invalid)?;
         if answer.setup == Setup::ActPass {
@@ -158,6 +160,7 @@ impl Connection {
         {
             self.add_candidate(candidate, now, shared);
         }
+        self.tell_if_stranded(shared);
         self.describe_if_complete(now, shared);
     }
 
@@ -166,6 +169,7 @@ impl Connection {
         if let Some(candidate) = host_candidate(address) {
             self.drive(now, shared, |rtc| rtc.direct_api().invalidate_candidate(&candidate));
         }
+        self.note_lost(address, shared);
     }
 
     /// Takes an address that a server gave us.
@@ -180,6 +184,9 @@ impl Connection {
     pub(crate) fn on_lost(&mut self, gathered: Gathered, now: Time, shared: &mut Shared) {
         if let Some(candidate) = gathered_candidate(gathered) {
             self.drive(now, shared, |rtc| rtc.direct_api().invalidate_candidate(&candidate));
+        }
+        if let Gathered::Relayed { relayed, .. } = gathered {
+            self.note_lost(relayed, shared);
         }
     }
 
@@ -214,8 +221,8 @@ impl Connection {
                 Ours::Held { sdp, .. } => {
                     sdp.push_str(&format!("a={}\r\n", added.to_sdp_string()));
                 }
-                Ours::Said if self.trickle => {
-                    let candidate = emit_init(&added, &self.mid, &self.credentials.ufrag);
+                Ours::Said if self.trickle || self.channel.is_open() => {
+                    let candidate = emit_init(&added, &self.mid, self.ufrag());
                     shared.event(EngineEvent::Candidate { conn: self.id, candidate });
                 }
                 Ours::Said => {}
@@ -240,6 +247,8 @@ impl Connection {
             ours: Ours::Said,
             theirs,
             channel,
+            restart: None,
+            is_stranded: false,
             silence: Silence::new(shared.silence_max),
             progress: Progress::default(),
             traffic: Traffic::default(),
@@ -269,7 +278,7 @@ impl Connection {
         }
     }
 
-    fn add_described_candidates(
+    pub(super) fn add_described_candidates(
         &mut self,
         description: &RemoteDescription,
         now: Time,
@@ -326,10 +335,10 @@ fn waits_for_sctp(answer: &RemoteDescription) -> bool {
     answer.family == Family::Werift && answer.setup == Setup::Active
 }
 
-fn invalid(error: impl std::fmt::Display) -> DescriptionError {
+pub(super) fn invalid(error: impl std::fmt::Display) -> DescriptionError {
     DescriptionError::Invalid(error.to_string())
 }
 
-fn unreadable(error: &Str0mSdpError) -> RtcError {
+pub(super) fn unreadable(error: &Str0mSdpError) -> RtcError {
     RtcError::RemoteSdp(error.to_string())
 }

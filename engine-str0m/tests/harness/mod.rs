@@ -43,6 +43,7 @@ pub(crate) struct Log {
     pub(crate) is_open: bool,
     pub(crate) messages: VecDeque<Bytes>,
     pub(crate) drained: usize,
+    pub(crate) stranded: usize,
     pub(crate) closed: Vec<CloseReason>,
 }
 
@@ -54,6 +55,7 @@ impl Host {
             is_open: false,
             messages: VecDeque::new(),
             drained: 0,
+            stranded: 0,
             closed: Vec::new(),
         };
         self.conns.get(&id).unwrap_or(&NOTHING)
@@ -73,6 +75,7 @@ impl Host {
                 assert!(self.log(conn).is_open, "a connection opens before it says anything");
                 self.living(conn).messages.push_back(bytes);
             }
+            EngineEvent::Stranded { conn } => self.conns.entry(conn).or_default().stranded += 1,
             EngineEvent::Drained { conn, .. } => self.living(conn).drained += 1,
             EngineEvent::Closed { conn, reason } => self.living(conn).closed.push(reason),
             other => panic!("an event that no test knows: {other:?}"),

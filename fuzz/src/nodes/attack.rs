@@ -83,6 +83,7 @@ impl Play {
                 self.world.deceive();
                 SignalBody::Candidate { offer_id: offer_id.filter(|_| kind & 4 > 0), sealed }
             }
+            (0, _) if kind & 4 > 0 => SignalBody::Standing { sealed },
             _ => SignalBody::Announce,
         };
         let signal = Signal { from, is_passive: kind & 8 > 0, body };

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::limits;
 use crate::rng::Rng;
+use crate::wire::ConnectionSecret;
 
 type Cipher = AesGcm<Aes256, U16>;
 
@@ -42,6 +43,13 @@ impl SignalKey {
     pub fn derive(password: &str, app_id: &str, room_id: &str) -> Self {
         let key = Sha256::digest(format!("{password}:{app_id}:{room_id}"));
         SignalKey(Box::new(Cipher::new(&key)))
+    }
+
+    /// The key of what is told over relays about a connection that stands.
+    pub fn of_connection(secret: &ConnectionSecret) -> Self {
+        let mut hash = Sha256::new_with_prefix(b"tristero connection ");
+        hash.update(secret.0);
+        SignalKey(Box::new(Cipher::new(&hash.finalize())))
     }
 
     /// Encrypts a text under a fresh IV.

@@ -134,6 +134,10 @@ impl<E: Engine> Node<E> {
         for key in self.rooms_of(relay, topic) {
             let Some(joined) = self.rooms.get_mut(&key) else { continue };
             let Some(signal) = joined.signaling.parse(topic, body) else { continue };
+            if let SignalBody::Standing { sealed } = &signal.body {
+                self.on_standing(key, &signal.from, sealed, now);
+                continue;
+            }
             let (token, app_id) = (joined.room.names().token.clone(), joined.config.app_id.clone());
             if self.is_shunned(&app_id, &signal.from, now) {
                 continue;
@@ -168,7 +172,9 @@ impl<E: Engine> Node<E> {
             let is_kept = match &signal.body {
                 SignalBody::Offer { .. } => seems_lost,
                 SignalBody::Candidate { .. } => true,
-                SignalBody::Announce | SignalBody::Answer { .. } => false,
+                SignalBody::Announce | SignalBody::Answer { .. } | SignalBody::Standing { .. } => {
+                    false
+                }
             };
             if let Some(peer) = self.peers.get_mut(&conn).filter(|_| is_kept) {
                 peer.on_signal(SignalOfPeer { room: key, relay, signal });
@@ -244,7 +250,7 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn publish(
+    pub(super) fn publish(
         &mut self,
         key: RoomKey,
         id: RelayId,
@@ -309,8 +315,10 @@ impl<E: Engine> Node<E> {
 
     fn on_engine_event(&mut self, event: EngineEvent, now: Time) {
         match event {
-            EngineEvent::Description { conn, sdp, .. } => {
-                if let Some(&Owner::Pooled { room }) = self.routes.owner(conn) {
+            EngineEvent::Description { conn, kind, sdp } => {
+                if let Some(Owner::Shared) = self.routes.owner(conn) {
+                    self.on_new_description(conn, kind, sdp, now);
+                } else if let Some(&Owner::Pooled { room }) = self.routes.owner(conn) {
                     self.with_signaling(room, |joined| {
                         joined.signaling.on_description_for_anyone(conn, &sdp, now);
                     });
@@ -325,8 +333,11 @@ impl<E: Engine> Node<E> {
                     self.with_signaling(key, |joined| {
                         joined.signaling.on_local_candidate(&peer, &candidate);
                     });
+                } else {
+                    self.on_new_candidate(conn, candidate, now);
                 }
             }
+            EngineEvent::Stranded { conn } => self.on_stranded(conn, now),
             EngineEvent::Open { conn } => self.on_open(conn, now),
             EngineEvent::Message { conn, bytes, .. } => match self.routes.owner(conn) {
                 Some(Owner::Shared) => self.on_frame(conn, &bytes, now),
@@ -375,7 +386,7 @@ impl<E: Engine> Node<E> {
                     self.attach(key, conn, now);
                 }
             }
-            Ok(Frame::Hello(capabilities)) => self.on_hello(conn, capabilities),
+            Ok(Frame::Hello(hello)) => self.on_hello(conn, hello),
             Ok(Frame::Room { token, chunk }) => {
                 // A dormant room is not there for others.
                 let key = self.room_of_token(conn, &token).filter(|key| !self.is_dormant(*key));
@@ -496,6 +507,11 @@ impl<E: Engine> Node<E> {
                         self.on_offence(conn, offence, now);
                     }
                 }
+                RoomOutput::Signal { peer, said } => {
+                    if let Some(conn) = self.conn_of(key, &peer) {
+                        self.on_renegotiation(conn, &said, now);
+                    }
+                }
                 RoomOutput::Heard { peer } => {
                     self.with_peer(key, &peer, now, |peer| {
                         peer.on_heard();
@@ -545,6 +561,7 @@ impl<E: Engine> Node<E> {
     }
 
     fn carry_peer(&mut self, conn: ConnId, now: Time) {
+        self.tell_of_restarts(conn, now);
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         peer.outbox.pump(&mut self.engine, conn, now);
         self.touched.insert(Part::Engine);

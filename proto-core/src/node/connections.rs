@@ -11,10 +11,10 @@ use crate::conduct::Offence;
 use crate::engine::{CloseReason, Engine};
 use crate::ids::{ConnId, PeerId, RoomKey};
 use crate::limits;
-use crate::peer::{Peer, SignalOfPeer};
+use crate::peer::{Peer, Restarts, SignalOfPeer};
 use crate::room::LeaveReason;
 use crate::time::Time;
-use crate::wire::Capabilities;
+use crate::wire::Hello;
 
 /// A peer that was cut is not connected to for this long. It may come under another id; that costs
 /// it a connection each time.
@@ -59,7 +59,9 @@ impl<E: Engine> Node<E> {
         }
         info!(peer = %id, ?conn, "connected to a peer");
         self.routes.share(conn, &app_id, id);
-        let mut peer = Peer::new(id.clone(), app_id, &self.limits, self.idle_ttl, now);
+        let restarts = Restarts::new(self.seed.rng(&format!("restarts {}", conn.0)));
+        let (limits, idle_ttl) = (&self.limits, self.idle_ttl);
+        let mut peer = Peer::new(id.clone(), app_id, limits, idle_ttl, restarts, now);
         for (other, joined) in &mut self.rooms {
             if joined.config.app_id == peer.app_id {
                 if !joined.signaling.is_dormant() {
@@ -78,9 +80,9 @@ impl<E: Engine> Node<E> {
         self.attach(key, conn, now);
     }
 
-    pub(super) fn on_hello(&mut self, conn: ConnId, capabilities: Capabilities) {
+    pub(super) fn on_hello(&mut self, conn: ConnId, hello: Hello) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        peer.on_hello(capabilities);
+        peer.on_hello(hello);
         if peer.proves_too() {
             for key in peer.attached() {
                 if let Some(joined) = self.rooms.get_mut(&key) {

@@ -13,6 +13,7 @@ mod connections;
 mod input;
 mod load;
 mod output;
+mod renegotiate;
 mod routes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -477,6 +478,7 @@ impl<E: Engine> Node<E> {
     fn wake_peer(&mut self, conn: ConnId, now: Time) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         peer.outbox.handle_timeout(now);
+        peer.restarts.wake(now);
         if let Some(why) = peer.is_over(now) {
             debug!(peer = %peer.id, why, "closed a connection");
             self.engine.close(conn, now);

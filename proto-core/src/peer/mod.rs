@@ -8,6 +8,7 @@
 
 mod early;
 mod outbox;
+mod restart;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,10 +21,11 @@ use crate::ids::{PeerId, RelayId, RoomKey};
 use crate::limits::{self, Limits};
 use crate::room::LEAVE;
 use crate::time::{Deadline, Time};
-use crate::wire::{Capabilities, Chunk, Frame, Signal};
+use crate::wire::{Capabilities, Chunk, Frame, Hello, Signal};
 
 use early::EarlyFrames;
 pub(crate) use outbox::{Order, Outbox, OutboxEvent, Outgoing};
+pub(crate) use restart::{Heard, Restarts};
 
 /// A connection that no room uses is closed after this long, as Trystero does.
 pub const IDLE_TTL: Duration = Duration::from_millis(123_333);
@@ -42,6 +44,7 @@ pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) app_id: String,
     pub(crate) outbox: Outbox,
+    pub(crate) restarts: Restarts,
     remote_rooms: BTreeSet<RoomToken>,
     attached: BTreeSet<RoomKey>,
     /// Rooms among them in which nothing of it was heard yet.
@@ -84,12 +87,17 @@ impl Peer {
         app_id: String,
         limits: &Limits,
         idle_ttl: Duration,
+        restarts: Restarts,
         now: Time,
     ) -> Self {
+        let mut hello = BytesMut::new();
+        let secret = Some(restarts.secret());
+        Frame::emit_hello(Hello { capabilities: Capabilities::OURS, secret }, &mut hello);
         let mut peer = Peer {
             id,
             app_id,
             outbox: Outbox::new(limits.outbox_transmissions),
+            restarts,
             remote_rooms: BTreeSet::new(),
             attached: BTreeSet::new(),
             silent: BTreeSet::new(),
@@ -102,15 +110,16 @@ impl Peer {
             probe: None,
             refused: BTreeMap::new(),
         };
-        let mut hello = BytesMut::new();
-        Frame::emit_hello(Capabilities::OURS, &mut hello);
         peer.outbox.push_control(hello.freeze());
         peer
     }
 
     /// The other side says that it is one of ours.
-    pub(crate) fn on_hello(&mut self, capabilities: Capabilities) {
-        self.capabilities = capabilities;
+    pub(crate) fn on_hello(&mut self, hello: Hello) {
+        self.capabilities = hello.capabilities;
+        if let Some(secret) = hello.secret {
+            self.restarts.on_secret(&secret);
+        }
     }
 
     /// Whether it proves the passwords of rooms as we do.
@@ -277,7 +286,8 @@ impl Peer {
         let idle = self.idle_deadline().map(|at| Deadline::new(at, "close an idle connection"));
         let probe =
             self.probe.as_ref().map(|probe| Deadline::new(probe.until, "replace a connection"));
-        Deadline::earlier(self.outbox.poll_timeout(), Deadline::earlier(idle, probe))
+        let own = Deadline::earlier(idle, Deadline::earlier(probe, self.restarts.poll_timeout()));
+        Deadline::earlier(self.outbox.poll_timeout(), own)
     }
 
     fn idle_deadline(&self) -> Option<Time> {

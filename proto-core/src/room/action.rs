@@ -19,6 +19,7 @@ pub(crate) mod internal {
     pub(in crate::room) const PING: &str = "@_ping";
     pub(in crate::room) const PONG: &str = "@_pong";
     pub(in crate::room) const RESPONSE: &str = "@_response";
+    pub(in crate::room) const SIGNAL: &str = "@_signal";
 }
 
 /// How an action is registered.

@@ -44,7 +44,7 @@ use crate::limits::Limits;
 use crate::rng::{Rng, Seed};
 use crate::signaling::RoomNames;
 use crate::time::{Deadline, DueSet, Time};
-use crate::wire::{ActionName, Frame, Payload, Transmission};
+use crate::wire::{ActionName, Frame, Payload, Renegotiation, Transmission};
 
 pub(crate) use action::internal::LEAVE;
 pub use action::{
@@ -239,6 +239,16 @@ impl Room {
             }
             None => self.offend(peer, Offence::UnaskedPong, "a pong that nobody asked for"),
         }
+    }
+
+    /// Tells a member something about the connection to it; false if it is none, and would not
+    /// listen.
+    pub(crate) fn say_signal(&mut self, peer: &PeerId, said: &Renegotiation) -> bool {
+        let is_member = self.members.get(peer).is_some_and(Member::is_active);
+        if is_member {
+            self.say(peer, internal::SIGNAL, Payload::Json(said.emit()));
+        }
+        is_member
     }
 
     /// Sends one of the protocol's own transmissions.

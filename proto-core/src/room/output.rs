@@ -7,7 +7,7 @@ use crate::conduct::Offence;
 use crate::event::Event;
 use crate::ids::{CallId, PeerId, SendId};
 use crate::peer::Order;
-use crate::wire::{ActionName, Payload, Transmission};
+use crate::wire::{ActionName, Payload, Renegotiation, Transmission};
 
 /// A message of a member.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +103,8 @@ pub(crate) enum RoomOutput {
     Detach { peer: PeerId, has_left: bool },
     /// The peer did what no honest one does.
     Offence { peer: PeerId, offence: Offence },
+    /// The peer says this about the connection to it.
+    Signal { peer: PeerId, said: Renegotiation },
     /// The peer showed that it hears us.
     Heard { peer: PeerId },
     /// Tell the application.

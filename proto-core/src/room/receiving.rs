@@ -8,13 +8,15 @@ use tracing::debug;
 
 use super::action::{ActionKind, internal};
 use super::reassembly::{Begin, Mode, Pieces, Progressed};
-use super::{ActionOptions, LeaveReason, Message, RegisterError, Room, TransferFailure};
+use super::{
+    ActionOptions, LeaveReason, Message, RegisterError, Room, RoomOutput, TransferFailure,
+};
 use crate::conduct::Offence;
 use crate::event::Event;
 use crate::ids::{PeerId, TransferId};
 use crate::limits;
 use crate::time::Time;
-use crate::wire::{ActionName, Chunk, Payload, Tag};
+use crate::wire::{ActionName, Chunk, Payload, Renegotiation, Tag};
 
 impl Room {
     /// Makes messages of an action arrive, also those that came before.
@@ -160,11 +162,24 @@ impl Room {
             internal::PING => self.say(peer, internal::PONG, Payload::Text(String::new())),
             internal::PONG => self.on_pong(peer, now),
             internal::RESPONSE => self.on_response(peer, message),
+            internal::SIGNAL => self.on_signal(peer, &message),
             name if name.starts_with("@_") => {
                 // What is not built yet: media.
                 debug!(%peer, name, "ignored an internal action");
             }
             _ => self.on_message(peer, message, now),
+        }
+    }
+
+    /// A member says something about the connection to it.
+    fn on_signal(&mut self, peer: &PeerId, message: &Message) {
+        let said = match &message.payload {
+            Payload::Json(value) => Renegotiation::parse(value),
+            Payload::Text(_) | Payload::Binary(_) => None,
+        };
+        match said {
+            Some(said) => self.outputs.push_back(RoomOutput::Signal { peer: peer.clone(), said }),
+            None => debug!(%peer, "ignored what is no signal"),
         }
     }
 

@@ -275,7 +275,9 @@ impl Signaling {
         }
         match signal.body {
             SignalBody::Announce | SignalBody::Offer { .. } => self.on_wake_up(relay, now),
-            SignalBody::Answer { .. } | SignalBody::Candidate { .. } => {}
+            SignalBody::Answer { .. }
+            | SignalBody::Candidate { .. }
+            | SignalBody::Standing { .. } => {}
         }
         !self.is_dormant()
     }
@@ -296,7 +298,7 @@ impl Signaling {
             }
             // Nobody answers an offer for anyone who is connected.
             SignalBody::Answer { .. } => self.trades_offers(relay),
-            SignalBody::Candidate { .. } => false,
+            SignalBody::Candidate { .. } | SignalBody::Standing { .. } => false,
         }
     }
 
@@ -335,6 +337,8 @@ impl Signaling {
             SignalBody::Candidate { offer_id, sealed } => {
                 self.on_candidate(relay, &peer, offer_id, &sealed, now);
             }
+            // Without a connection it means nothing.
+            SignalBody::Standing { .. } => self.dropped += 1,
         }
         self.note_deadline(&peer);
     }
@@ -487,6 +491,12 @@ impl Signaling {
 
     pub(crate) fn relays(&self) -> impl Iterator<Item = RelayId> {
         self.relays.keys().copied()
+    }
+
+    /// The relays that carry signals to one peer, and on which we would hear its answer.
+    pub(crate) fn relays_for_peers(&self) -> impl Iterator<Item = RelayId> {
+        let standing = self.relays.iter().filter(|(_, side)| side.self_stands);
+        standing.filter(|(_, side)| !side.trades_offers).map(|(relay, _)| *relay)
     }
 
     /// Signals that were dropped because they were malformed or too many.

@@ -368,6 +368,7 @@ impl<E: Engine> Pair<E> {
             }
             EngineEvent::Drained { .. } => half.drained += 1,
             EngineEvent::Closed { reason, .. } => half.closed.push(reason),
+            EngineEvent::Stranded { conn } => panic!("no address is taken away: {conn:?}"),
             EngineEvent::ServerFailed { url, .. } => panic!("without servers: {url}"),
         }
     }

@@ -243,6 +243,18 @@ impl Engine for MemoryEngine {
         Ok(())
     }
 
+    /// It has no paths to look for.
+    fn restart(&mut self, _conn: ConnId, _now: Time) {}
+
+    fn accept_offer(
+        &mut self,
+        _conn: ConnId,
+        _offer: &str,
+        _now: Time,
+    ) -> Result<(), DescriptionError> {
+        Err(DescriptionError::Unexpected)
+    }
+
     fn accept_answer(
         &mut self,
         conn: ConnId,

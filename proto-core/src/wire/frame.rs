@@ -2,6 +2,8 @@
 //!
 //! spec: docs/protocol.md, section 3
 
+use std::fmt;
+
 use bytes::{BufMut, Bytes};
 
 use crate::crypto::RoomToken;
@@ -35,12 +37,32 @@ pub enum Frame {
     /// The sender is one of ours. JavaScript ignores it.
     ///
     /// spec: docs/protocol.md, section 10
-    Hello(Capabilities),
+    Hello(Hello),
     /// A kind of frame that this version does not know, to be ignored.
     Unknown(
         /// The first byte.
         u8,
     ),
+}
+
+/// What a peer of ours says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hello {
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// The secret that seals what it is told of this connection over relays, if it has
+    /// [`Capabilities::RESTART`].
+    pub secret: Option<ConnectionSecret>,
+}
+
+/// A secret that only the two ends of one connection know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionSecret(pub [u8; 16]);
+
+impl fmt::Debug for ConnectionSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConnectionSecret(…)")
+    }
 }
 
 /// What a peer of ours can do beyond Trystero, as bits.
@@ -52,8 +74,11 @@ impl Capabilities {
     pub const MUTUAL_PROOF: u32 = 1;
     /// Its presence 0 for a room means that it is no member there, whatever was said before.
     pub const EXACT_PRESENCE: u32 = 2;
+    /// It can be told over relays that ICE of a connection restarts.
+    pub const RESTART: u32 = 4;
     /// All that this version has.
-    pub const OURS: Capabilities = Capabilities(Self::MUTUAL_PROOF | Self::EXACT_PRESENCE);
+    pub const OURS: Capabilities =
+        Capabilities(Self::MUTUAL_PROOF | Self::EXACT_PRESENCE | Self::RESTART);
 
     /// Whether this bit is set.
     pub const fn has(self, bit: u32) -> bool {
@@ -88,8 +113,11 @@ impl Frame {
             }
             KIND_HELLO => {
                 // Later versions may say more.
-                let (bits, _) = rest.split_first_chunk().ok_or(FrameError::Truncated)?;
-                Ok(Frame::Hello(Capabilities(u32::from_be_bytes(*bits))))
+                let (bits, rest) = rest.split_first_chunk().ok_or(FrameError::Truncated)?;
+                let capabilities = Capabilities(u32::from_be_bytes(*bits));
+                let secret = rest.first_chunk().filter(|_| capabilities.has(Capabilities::RESTART));
+                let secret = secret.map(|secret| ConnectionSecret(*secret));
+                Ok(Frame::Hello(Hello { capabilities, secret }))
             }
             kind => Ok(Frame::Unknown(kind)),
         }
@@ -109,9 +137,12 @@ impl Frame {
     }
 
     /// Writes a hello.
-    pub fn emit_hello(capabilities: Capabilities, out: &mut impl BufMut) {
+    pub fn emit_hello(hello: Hello, out: &mut impl BufMut) {
         out.put_u8(KIND_HELLO);
-        out.put_u32(capabilities.0);
+        out.put_u32(hello.capabilities.0);
+        if let Some(secret) = hello.secret {
+            out.put_slice(&secret.0);
+        }
     }
 }
 
@@ -170,9 +201,21 @@ mod tests {
     #[test]
     fn a_hello_may_say_more_than_this_version_knows() {
         let mut bytes = Vec::new();
-        Frame::emit_hello(Capabilities::OURS, &mut bytes);
-        assert_eq!(bytes, [3, 0, 0, 0, 3]);
+        let secret = Some(ConnectionSecret([7; 16]));
+        let hello = Hello { capabilities: Capabilities::OURS, secret };
+        Frame::emit_hello(hello, &mut bytes);
+        assert_eq!(bytes[..6], [3, 0, 0, 0, 7, 7]);
         bytes.push(9);
-        assert_eq!(Frame::parse(&bytes.into()), Ok(Frame::Hello(Capabilities::OURS)));
+        assert_eq!(Frame::parse(&bytes.into()), Ok(Frame::Hello(hello)));
+    }
+
+    #[test]
+    fn a_hello_without_a_secret_is_one_too() {
+        let parse = |bytes: &[u8]| Frame::parse(&Bytes::copy_from_slice(bytes));
+        let capabilities = Capabilities(7);
+        let hello = Ok(Frame::Hello(Hello { capabilities, secret: None }));
+        assert_eq!(parse(&[3, 0, 0, 0, 7]), hello);
+        assert_eq!(parse(&[3, 0, 0, 0, 7, 1, 2, 3]), hello, "it is cut off");
+        assert_eq!(parse(&[3, 0, 0, 0]), Err(FrameError::Truncated));
     }
 }

@@ -7,12 +7,14 @@ mod candidate;
 mod chunk;
 mod frame;
 mod payload;
+mod renegotiation;
 mod signal;
 mod transmission;
 
 pub use candidate::CandidateInit;
 pub use chunk::{ActionName, Chunk, ChunkError, InvalidActionName, Tag};
-pub use frame::{Capabilities, Frame, FrameError};
+pub use frame::{Capabilities, ConnectionSecret, Frame, FrameError, Hello};
 pub use payload::{Payload, PayloadError};
+pub use renegotiation::Renegotiation;
 pub use signal::{OfferId, Signal, SignalBody, SignalError};
 pub use transmission::Transmission;

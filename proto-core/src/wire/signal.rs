@@ -86,6 +86,11 @@ pub enum SignalBody {
         /// The sealed JSON of an `RTCIceCandidateInit`.
         sealed: String,
     },
+    /// Something about the connection that stands, between two of ours.
+    Standing {
+        /// A [`Renegotiation`](super::Renegotiation), sealed with the secret of the connection.
+        sealed: String,
+    },
 }
 
 /// Why a text is no signal.
@@ -138,6 +143,9 @@ impl Signal {
                 object.insert("candidate".into(), sealed.as_str().into());
                 insert_offer_id(&mut object, offer_id.as_ref());
             }
+            SignalBody::Standing { sealed } => {
+                object.insert("standing".into(), sealed.as_str().into());
+            }
         }
         if self.is_passive {
             object.insert("passive".into(), true.into());
@@ -151,6 +159,9 @@ impl SignalBody {
         let offer = sealed_field(object, "offer")?;
         let answer = sealed_field(object, "answer")?;
         let candidate = sealed_field(object, "candidate")?;
+        if let Some(sealed) = sealed_field(object, "standing")? {
+            return Ok(SignalBody::Standing { sealed });
+        }
         let offer_id = match object.get("offerId").and_then(Value::as_str) {
             None => None,
             Some(text) => Some(OfferId::from_wire(text).ok_or(SignalError::Field("offerId"))?),
@@ -231,6 +242,7 @@ mod tests {
             SignalBody::Offer { offer_id: offer_id.clone(), sealed: "x".into() },
             SignalBody::Answer { offer_id: Some(offer_id.clone()), sealed: "x".into() },
             SignalBody::Candidate { offer_id: Some(offer_id), sealed: "x".into() },
+            SignalBody::Standing { sealed: "x".into() },
         ];
         for body in bodies {
             for is_passive in [false, true] {

@@ -71,6 +71,19 @@ impl Engine for SimEngine {
         self.inner.answer(conn, offer, options, now)
     }
 
+    fn restart(&mut self, conn: ConnId, now: Time) {
+        self.inner.restart(conn, now);
+    }
+
+    fn accept_offer(
+        &mut self,
+        conn: ConnId,
+        offer: &str,
+        now: Time,
+    ) -> Result<(), DescriptionError> {
+        self.inner.accept_offer(conn, offer, now)
+    }
+
     fn accept_answer(
         &mut self,
         conn: ConnId,

@@ -71,13 +71,17 @@ impl JsPeer {
         debug!(at = ?now, me = %self.self_id, %from, ?body, ?connection, "signal");
         if let Some(conn) = connection {
             // Signals of a connected peer are ignored, but that an announce attaches it.
-            if matches!(signal.body, SignalBody::Announce) {
+            if matches!(signal.body, SignalBody::Announce | SignalBody::Standing { .. }) {
                 self.attach(key, conn, now);
             }
             return;
         }
         match signal.body {
-            SignalBody::Announce => self.on_announce(relay, key, &from, now),
+            // It knows nothing of what two of ours say about a connection, and takes the signal for
+            // an announce.
+            SignalBody::Announce | SignalBody::Standing { .. } => {
+                self.on_announce(relay, key, &from, now)
+            }
             SignalBody::Offer { offer_id, sealed } => {
                 self.on_offer(relay, key, from, (offer_id, &sealed), now);
             }

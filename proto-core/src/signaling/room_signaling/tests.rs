@@ -113,6 +113,7 @@ impl Room {
                         SignalBody::Offer { .. } => "offer",
                         SignalBody::Answer { .. } => "answer",
                         SignalBody::Candidate { .. } => "candidate",
+                        SignalBody::Standing { .. } => "standing",
                     };
                     let passively = if signal.is_passive { "passively " } else { "" };
                     format!("{passively}{kind} over {}", relay.0)
