@@ -8,11 +8,10 @@ const BEGIN = '<!-- lab: begin -->';
 const END = '<!-- lab: end -->';
 
 /** One line about something that was run: its verdict, and what there is to say. */
-export const line = ({ name, verdict, said, differences = [], pending }) =>
+export const line = ({ name, verdict, said, differences = [] }) =>
   [
     `${verdict.padEnd(7)} ${name.padEnd(48)} ${said ?? ''}`.trimEnd(),
     ...differences.map(({ text }) => `        ${text}`),
-    ...(pending ? [`        pending: ${pending}`] : []),
   ].join('\n');
 
 /** An outcome in a few words: the path that each side tells and the time, or the reasons. */
