@@ -261,6 +261,10 @@ impl Engine for Str0mEngine {
             EngineInput::Datagram(datagram) => self.on_datagram(datagram, now),
             EngineInput::AddressAdded(address) => self.on_address_added(address, now),
             EngineInput::AddressRemoved(address) => self.on_address_removed(address, now),
+            EngineInput::IceCredentials(url, credentials) => {
+                let Shared { gatherer, addresses, outputs, .. } = &mut self.shared;
+                gatherer.renew(url, credentials, addresses, now, outputs);
+            }
             EngineInput::Network(event) => {
                 let Shared { gatherer, addresses, outputs, .. } = &mut self.shared;
                 gatherer.on_network(event, addresses, now, outputs);

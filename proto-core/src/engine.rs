@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ice::{IceConfig, IceUrl};
+use crate::ice::{IceConfig, IceCredentials, IceUrl};
 use crate::ids::ConnId;
 use crate::time::{Deadline, Time};
 use crate::wire::CandidateInit;
@@ -91,6 +91,9 @@ pub enum EngineInput<'a> {
     AddressRemoved(SocketAddr),
     /// What came of a [`NetworkRequest`].
     Network(&'a NetworkEvent),
+    /// A TURN server takes these credentials from now on. What it has given stays; if it refused, it
+    /// is asked again at once.
+    IceCredentials(&'a IceUrl, &'a IceCredentials),
 }
 
 /// A byte stream to a server, by a number that the engine chose and never uses again.
@@ -305,6 +308,14 @@ pub enum ServerFailure {
     /// It answers what no such server would.
     #[error("what it answers makes no sense")]
     Nonsense,
+}
+
+impl ServerFailure {
+    /// Whether other credentials may help: 401 Unauthorized, 403 Forbidden and 441 Wrong
+    /// Credentials (RFC 8656, section 18).
+    pub fn is_about_credentials(&self) -> bool {
+        matches!(self, ServerFailure::Refused { code: 401 | 403 | 441, .. })
+    }
 }
 
 /// Why a connection ended.

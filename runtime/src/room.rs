@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tracing::warn;
 use tristero_proto::engine::ConnectionInfo;
+use tristero_proto::ice::{IceCredentials, IceUrl};
 use tristero_proto::signaling::RelayStatus;
 use tristero_proto::wire::ActionName;
 use tristero_proto::{ActionKind, PeerId, RegisterError, RoomKey, Time};
@@ -175,6 +176,50 @@ impl Room {
         E: Display,
     {
         handshake::serve(self.handshakes(), decide)
+    }
+
+    /// Gives a TURN server of this room other credentials, from now on; see
+    /// [`serve_ice_credentials`](Self::serve_ice_credentials) for a server that asks for them.
+    ///
+    /// What it has given stays. If it refused, it is asked again at once. False if the room has no
+    /// such server, or was left.
+    pub fn set_ice_credentials(&self, url: &IceUrl, credentials: &IceCredentials) -> bool {
+        self.call(|state, key, now| state.node.set_ice_credentials(key, url, credentials, now))
+    }
+
+    /// Renews credentials by a function, from now on and until the room is left: it is called for
+    /// each TURN server that does not take those it has (STUN errors 401, 403 and 441), and what it
+    /// gives is used in their place. `None` leaves it at that. Spawn the future that this gives, or
+    /// poll it beside others.
+    ///
+    /// Services that hand out credentials for a few hours need it: a process that runs for longer
+    /// would find no relay any more.
+    ///
+    /// ```
+    /// # async fn example(room: tristero::Room) {
+    /// # async fn ask_my_service() -> Option<String> { None }
+    /// use tristero::IceCredentials;
+    ///
+    /// room.serve_ice_credentials(async |_url| {
+    ///     let credential = ask_my_service().await?;
+    ///     Some(IceCredentials { username: "me".to_owned(), credential })
+    /// }).await;
+    /// # }
+    /// ```
+    pub async fn serve_ice_credentials<R, F>(&self, mut renew: F)
+    where
+        F: FnMut(IceUrl) -> R,
+        R: Future<Output = Option<IceCredentials>>,
+    {
+        let mut events = self.events();
+        while let Some(event) = events.recv().await {
+            let RoomEvent::IceServerFailed { url, failure } = event else { continue };
+            if failure.is_about_credentials()
+                && let Some(credentials) = renew(url.clone()).await
+            {
+                self.set_ice_credentials(&url, &credentials);
+            }
+        }
     }
 
     /// How long a member takes to answer. Dropping the future only stops waiting.

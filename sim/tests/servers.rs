@@ -3,10 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tristero::{Config, NodeHandle, RoomEvent};
 use tristero_proto::engine::{ConnectionInfo, ServerFailure};
-use tristero_proto::ice::{IceConfig, IceServer, IceTransportPolicy};
+use tristero_proto::ice::{IceConfig, IceCredentials, IceServer, IceTransportPolicy};
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
     ActionKind, ActionOptions, Event, IDLE_TTL, RelayConfig, RoomConfig, RoomKey, SendOptions,
@@ -361,6 +365,65 @@ fn wrong_credentials_are_told() {
         assert!(!failures.is_empty() && failures.iter().all(is_refusal), "{failures:?}");
     }
     assert_eq!(place.allocations(), 0);
+}
+
+#[test]
+fn credentials_that_are_renewed_help_those_who_are_meeting() {
+    let mut place = Place::new(1);
+    let wrong = server("turn:turn.example").with_credentials(USERNAME, "expired");
+    let url = wrong.url.clone();
+    let servers = IceConfig::none().with_servers([wrong]);
+    let ice = IceConfig { transport_policy: IceTransportPolicy::Relay, ..servers };
+    let a = place.add(PeerOptions::default(), &ice);
+    let b = place.add(PeerOptions::default(), &IceConfig::none());
+    place.world.run_for(Duration::from_secs(5));
+    assert!(!place.failures(a).is_empty() && !place.are_together(a, b));
+    let credentials =
+        IceCredentials { username: USERNAME.to_owned(), credential: PASSWORD.to_owned() };
+    let (who, room) = a;
+    let stranger = "turn:other.example".parse().unwrap();
+    for (url, is_known) in [(&stranger, false), (&url, true)] {
+        let is_taken = place
+            .world
+            .with(who, |node, now| node.set_ice_credentials(room, url, &credentials, now));
+        assert_eq!(is_taken, Some(is_known));
+    }
+    // The attempt that is under way gets the address.
+    let met = place.meet(a, b);
+    assert!(met.is_some_and(|met| met < Duration::from_secs(5)), "{met:?}");
+}
+
+#[test]
+fn an_application_renews_its_credentials_by_a_function() {
+    let mut place = Place::new(1);
+    let wrong = server("turn:turn.example").with_credentials(USERNAME, "expired");
+    let servers = IceConfig::none().with_servers([wrong]);
+    let ice = IceConfig { transport_policy: IceTransportPolicy::Relay, ..servers };
+    let config = Config::new("app").relays([place.relay.clone()]).ice(ice);
+    let app = place.world.add_app(PeerOptions::default(), async move |node: NodeHandle, _| {
+        let room = node.join(&config, "room").unwrap();
+        let mut events = room.events();
+        let renewing = room.serve_ice_credentials(async |url| {
+            assert_eq!(url.to_string(), "turn:turn.example:3478");
+            Some(IceCredentials { username: USERNAME.to_owned(), credential: PASSWORD.to_owned() })
+        });
+        let mut renewing = pin!(renewing);
+        let mut has_joined = |cx: &mut Context<'_>| {
+            while let Poll::Ready(event) = events.poll_recv(cx) {
+                if let RoomEvent::PeerJoined { .. } = event.unwrap() {
+                    return Poll::Ready(());
+                }
+            }
+            Poll::Pending
+        };
+        poll_fn(|cx| {
+            assert!(renewing.as_mut().poll(cx).is_pending());
+            has_joined(cx)
+        })
+        .await;
+    });
+    place.add(PeerOptions::default(), &IceConfig::none());
+    assert!(place.world.run_until(PATIENCE, |_| app.is_over()));
 }
 
 #[test]

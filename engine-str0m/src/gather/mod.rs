@@ -22,7 +22,7 @@ use bytes::Bytes;
 use tristero_proto::engine::{
     Datagram, EngineOutput, NetworkEvent, NetworkRequest, Obstacle, Path, ServerFailure, StreamId,
 };
-use tristero_proto::ice::{IceConfig, IceServer, IceServerKind, IceUrl};
+use tristero_proto::ice::{IceConfig, IceCredentials, IceServer, IceServerKind, IceUrl};
 use tristero_proto::{ConnId, Deadline, Time, limits};
 
 use crate::limits::SERVERS_MAX;
@@ -110,6 +110,22 @@ impl Gatherer {
                 server.refresh(now, &mut out);
                 self.collect(url, now, &mut out);
             }
+        }
+    }
+
+    /// A server takes these credentials from now on. One that refused is asked again at once, if it
+    /// is of use to anyone.
+    pub(crate) fn renew(
+        &mut self,
+        url: &IceUrl,
+        credentials: &IceCredentials,
+        locals: &[SocketAddr],
+        now: Time,
+        outputs: &mut VecDeque<EngineOutput>,
+    ) {
+        let Some(server) = self.servers.get_mut(url) else { return };
+        if server.renew(credentials) {
+            self.ask(url, locals, now, &mut Outbound(outputs));
         }
     }
 

@@ -68,6 +68,12 @@ impl Server {
         is_asked
     }
 
+    /// Takes credentials in the place of those that it has. True if it has to be asked with them.
+    pub(crate) fn renew(&mut self, credentials: &IceCredentials) -> bool {
+        let is_new = self.credentials.replace(credentials.clone()).as_ref() != Some(credentials);
+        is_new && !self.users.is_empty() && matches!(self.state, State::Failed { .. })
+    }
+
     /// Why it is of no help, if that is so.
     pub(crate) fn failure(&self) -> Option<&ServerFailure> {
         self.failure.as_ref().filter(|_| matches!(self.state, State::Failed { .. }))
@@ -414,5 +420,20 @@ mod tests {
         assert!(!server.take_credentials(None, now), "it was asked");
         server.on_allocation_gone(&url, Way::Datagrams(path), now, &mut out);
         assert!(server.take_credentials(None, now));
+    }
+
+    #[test]
+    fn a_server_that_refused_is_asked_with_other_credentials_if_it_is_of_use() {
+        let url: IceUrl = "turn:192.0.2.9".parse().unwrap();
+        let credentials = |credential: &str| IceCredentials {
+            username: "me".to_owned(),
+            credential: credential.to_owned(),
+        };
+        let mut server = Server::default();
+        server.fail(&url, ServerFailure::Refused { code: 401, reason: String::new() }, Time::ZERO);
+        assert!(!server.renew(&credentials("first")), "nobody needs it");
+        server.users.insert(ConnId::from_number(1));
+        assert!(!server.renew(&credentials("first")), "it knows them");
+        assert!(server.renew(&credentials("second")));
     }
 }

@@ -31,6 +31,7 @@ pub use output::Output;
 use crate::crypto::RoomToken;
 use crate::engine::{ConnOptions, ConnectionInfo, Engine, EngineInput};
 use crate::event::Event;
+use crate::ice::{IceCredentials, IceUrl};
 use crate::ids::{ConnId, Counter, LinkId, PeerId, RelayId, RoomKey};
 use crate::limits::Limits;
 use crate::peer::Peer;
@@ -216,6 +217,27 @@ impl<E: Engine> Node<E> {
             self.phase = Phase::ShuttingDown { close_at, give_up_at: now + GOODBYE_PATIENCE };
             self.settle(now);
         }
+    }
+
+    /// A TURN server of a room takes these credentials from now on; false if the room has no such
+    /// server, or was left. What it has given stays. If it refused, it is asked again at once, and
+    /// what it gives goes to the attempts that are under way.
+    pub fn set_ice_credentials(
+        &mut self,
+        room: RoomKey,
+        url: &IceUrl,
+        credentials: &IceCredentials,
+        now: Time,
+    ) -> bool {
+        let Some(joined) = self.rooms.get_mut(&room) else { return false };
+        let mut servers = joined.config.ice.servers.iter_mut();
+        let Some(server) = servers.find(|server| server.url == *url) else { return false };
+        server.credentials = Some(credentials.clone());
+        joined.signaling.set_ice(Arc::new(joined.config.ice.clone()));
+        self.engine.handle_input(EngineInput::IceCredentials(url, credentials), now);
+        self.touched.insert(Part::Engine);
+        self.settle(now);
+        true
     }
 
     /// Dials no relay any more that is not open; see [`resume_relays`](Self::resume_relays). Those

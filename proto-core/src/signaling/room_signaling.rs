@@ -9,6 +9,7 @@ mod negotiation;
 mod trading;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{debug, trace};
@@ -19,6 +20,7 @@ use super::passivity::Passivity;
 use super::session::{Phase, Session};
 use crate::crypto::{Password, RoomToken, SignalKey, Topic};
 use crate::engine::ConnOptions;
+use crate::ice::IceConfig;
 use crate::ids::{ConnId, Counter, PeerId, RelayId};
 use crate::join_failure::JoinFailure;
 use crate::limits::{self, Limits};
@@ -482,6 +484,11 @@ impl Signaling {
 
     pub(crate) fn options(&self) -> ConnOptions {
         self.options.clone()
+    }
+
+    /// How connections are made that begin from now on.
+    pub(crate) fn set_ice(&mut self, ice: Arc<IceConfig>) {
+        self.options.ice = ice;
     }
 
     /// Whether the room is passive and nobody was heard.
