@@ -112,12 +112,14 @@ const definePair = (scene, service, pair, names) => {
   const peers = () => names.map((name) => scene[name]);
   const otherPeers = () => names.map((name) => scene[OTHER_RUST[name] ?? name]);
   const cell = (column, body) => testCell(service, pair, column, body);
-  const run = (column, order) => runAlone(scene.cast, column, order, scene.config);
+  const parting = pair in RUST_PAIRS;
+  const run = (column, order) =>
+    runAlone(scene.cast, column, order, { config: scene.config, parting });
   cell('open', async () => {
     await run('open', peers());
     await run('open', otherPeers());
   });
-  if (!(pair in RUST_PAIRS)) {
+  if (!parting) {
     return;
   }
   cell('password', () => run('password', peers().toReversed()));
