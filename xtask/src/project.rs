@@ -60,12 +60,6 @@ impl Project {
         program_in(&self.target(), profile, name)
     }
 
-    /// Where the servers of [`servers_manifest`](Self::servers_manifest) are built: below our own
-    /// builds, so that whoever keeps or deletes those does it with them too.
-    pub(crate) fn servers_target(&self) -> PathBuf {
-        self.target().join("servers")
-    }
-
     /// Where builds put things. Wherever cargo was told to build, we were built there too: in the
     /// folder of a profile.
     pub(crate) fn target(&self) -> PathBuf {
