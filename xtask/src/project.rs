@@ -55,9 +55,9 @@ impl Project {
         self.command(&self.cargo, arguments)
     }
 
-    /// Where a build puts the program `name`, in the folder of its profile: `release` or `debug`.
-    pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
-        program_in(&self.target(), profile, name)
+    /// Where a build for tests puts the program `name`, and the examples `examples/name`.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        program_in(&self.target(), "debug", name)
     }
 
     /// Where builds put things. Wherever cargo was told to build, we were built there too: in the

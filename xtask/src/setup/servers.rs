@@ -15,5 +15,5 @@ pub(crate) fn test_servers(project: &Project) -> Result<PathBuf, Missing> {
     let mut build = project.cargo(&["build", "--locked", "--manifest-path"]);
     build.arg(project.servers_manifest()).arg("--target-dir").arg(project.target());
     command::run(&mut build).map_err(Missing::new)?;
-    Ok(project.program("debug", "tristero-test-servers"))
+    Ok(project.program("tristero-test-servers"))
 }
