@@ -185,8 +185,8 @@ fn run_soak(project: &Project) -> Result<(), Obstacle> {
     Ok(command::run(&mut project.command(sim, &["soak", "--seeds", "1000"]))?)
 }
 
-/// The test files in `folder`, by name, as paths from `interop`: what `node --test` finds by
-/// itself differs from version to version.
+/// The test files in `folder`, those that take long first, as paths from `interop`: what
+/// `node --test` finds by itself differs from version to version.
 fn test_files(folder: &Path) -> Result<Vec<String>, Missing> {
     let entries = fs::read_dir(folder)
         .map_err(|error| Missing::new(format!("{} can't be read: {error}", folder.display())))?;
@@ -198,12 +198,25 @@ fn test_files(folder: &Path) -> Result<Vec<String>, Missing> {
     if files.is_empty() {
         return Err(Missing::new(format!("{} has no *.test.mjs", folder.display())));
     }
-    files.sort();
+    // What is not known to take long comes after all that is.
+    let place = |file: &String| LONG_TESTS.iter().position(|long| file == long);
+    files.sort_by_key(|file| (place(file).unwrap_or(LONG_TESTS.len()), file.clone()));
     Ok(files)
 }
 
 /// The tests of all crates.
 const ALL_TESTS: [&str; 3] = ["test", "--workspace", "--all-features"];
+
+/// The test files that take half a minute and more, the longest first: of two that run at once none
+/// is then left to run alone for long.
+const LONG_TESTS: [&str; 6] = [
+    "tests/strategies.test.mjs",
+    "tests/rust-with-werift.test.mjs",
+    "tests/rust-with-chromium.test.mjs",
+    "tests/rust-with-node-datachannel.test.mjs",
+    "tests/js-with-js.test.mjs",
+    "tests/several-strategies.test.mjs",
+];
 
 /// What the lab ends with where namespaces are not permitted.
 const NOT_PERMITTED: i32 = 77;
@@ -211,3 +224,15 @@ const NOT_PERMITTED: i32 = 77;
 /// Longer than any file of tests takes. Its tests have deadlines of their own; this one only makes
 /// sure that a run which hangs still ends and says so.
 const TEST_TIMEOUT: &str = "--test-timeout=600000";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_test_files_come_first_and_all_are_there() {
+        let files = test_files(&Project::here().interop().join("tests")).unwrap();
+        assert_eq!(files[..LONG_TESTS.len()], LONG_TESTS);
+        assert!(files[LONG_TESTS.len()..].is_sorted(), "{files:?}");
+    }
+}
