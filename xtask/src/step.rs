@@ -38,7 +38,7 @@ pub(crate) enum Step {
     Interop,
     /// Peers behind every pair of NATs connect exactly where theory says so
     Lab,
-    /// The README's first command ends well
+    /// The demo ends well
     Demo,
     /// A thousand simulated nights pass
     Soak,
@@ -171,7 +171,8 @@ fn run_lab(project: &Project) -> Result<(), Obstacle> {
 }
 
 fn run_demo(project: &Project) -> Result<(), Obstacle> {
-    Ok(command::run(&mut project.cargo(&["run", "--release", "--", "demo"]))?)
+    let program = Programs::build(project)?.tristero;
+    Ok(command::run(&mut project.command(program, &["demo"]))?)
 }
 
 /// Without a C++ compiler, which libFuzzer is built with, this is a skip: in CI a failure.
