@@ -1,5 +1,6 @@
 /** coturn, STUN and TURN, on this machine: with long-term credentials, over UDP, TCP and TLS. */
 import { spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { once } from 'node:events';
@@ -114,13 +115,31 @@ export class Coturn {
   }
 }
 
+/** One that is free for TCP and for UDP: peers of other tests have sockets on many. */
 const freePort = async () => {
   const server = createServer().listen(0, ADDRESS);
   await once(server, 'listening');
   const { port } = server.address();
+  const isFree = await isFreeForDatagrams(port);
   server.close();
   await once(server, 'close');
-  return port;
+  return isFree ? port : freePort();
+};
+
+const isFreeForDatagrams = async (port) => {
+  const socket = createSocket('udp4');
+  try {
+    socket.bind(port, ADDRESS);
+    await once(socket, 'listening');
+    return true;
+  } catch (error) {
+    if (error.code === 'EADDRINUSE') {
+      return false;
+    }
+    throw error;
+  } finally {
+    socket.close();
+  }
 };
 
 const isOpen = (port) =>

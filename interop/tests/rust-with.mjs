@@ -16,7 +16,7 @@ export const defineRustWith = (kind) =>
     describe('together', { concurrency: 2 }, () => {
       describe('alive', { concurrency: 1 }, () => defineAlive(kind));
       describe('killed', { concurrency: 1 }, () =>
-        defineKilling(() => startKilling(kind), ['Rust', kind]),
+        defineKilling(() => startKilling(kind), kind),
       );
     });
   });

@@ -19,7 +19,7 @@ use clap::Args;
 
 use crate::command::{self, RunError};
 use crate::project::Project;
-use crate::setup::{self, Missing};
+use crate::setup::{self, Missing, Programs};
 use crate::tally::{Obstacle, Tally};
 
 /// What to fuzz, and for how long.
@@ -46,8 +46,7 @@ impl FuzzArguments {
 /// Runs targets, each to its end or until it finds something, and says of each what came of it.
 pub(crate) fn fuzz(project: &Project, arguments: &FuzzArguments) -> Result<Tally, Obstacle> {
     let targets = chosen(all(project)?, &arguments.target)?;
-    let seeds = ["run", "--quiet", "--package", "tristero-fuzz", "--example", "seeds"];
-    command::run(project.cargo(&seeds).args(["--", SEEDS]))?;
+    write_seeds(project)?;
     let host = setup::host(project)?;
     command::run(&mut build(project, &host))?;
     let runs =
@@ -61,6 +60,12 @@ pub(crate) fn fuzz(project: &Project, arguments: &FuzzArguments) -> Result<Tally
         }
     }
     Ok(tally)
+}
+
+/// Writes the seeds of all targets. What does is built as for the tests, which have it already.
+fn write_seeds(project: &Project) -> Result<(), RunError> {
+    let seeds = Programs::build(project)?.fuzz_seeds;
+    command::run(&mut project.command(seeds, &[SEEDS]))
 }
 
 /// The names of all targets.

@@ -55,15 +55,9 @@ impl Project {
         self.command(&self.cargo, arguments)
     }
 
-    /// Where a build puts the program `name`, in the folder of its profile: `release` or `debug`.
-    pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
-        program_in(&self.target(), profile, name)
-    }
-
-    /// Where the servers of [`servers_manifest`](Self::servers_manifest) are built: below our own
-    /// builds, so that whoever keeps or deletes those does it with them too.
-    pub(crate) fn servers_target(&self) -> PathBuf {
-        self.target().join("servers")
+    /// Where a build for tests puts the program `name`, and the examples `examples/name`.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        program_in(&self.target(), "debug", name)
     }
 
     /// Where builds put things. Wherever cargo was told to build, we were built there too: in the

@@ -5,6 +5,7 @@
 
 mod apt;
 mod chromium;
+mod ours;
 mod programs;
 mod servers;
 
@@ -13,6 +14,7 @@ use std::fs;
 use std::path::Path;
 
 pub(crate) use chromium::chromium;
+pub(crate) use ours::Programs;
 pub(crate) use programs::{coturn, nat_lab, redis_server};
 pub(crate) use servers::test_servers;
 

@@ -1,9 +1,8 @@
 //! What has to hold, in the order in which it is found out.
 //!
-//! The order saves time on few cores: what fails fast comes first, clippy and rustdoc share what
-//! they learn of the dependencies, and the release build that the interop tests drive is the one
-//! that the demo runs. What they drive with libp2p is the build of the tests: for release it would
-//! change the features of half the dependencies, and the demo would build those anew.
+//! Time goes into builds more than into all else, so there are few: what fails fast comes first,
+//! clippy and rustdoc share what they learn of the dependencies, and whatever runs a program of ours
+//! takes it from the build of the tests. That has libp2p, and asserts more than a release.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +15,7 @@ use crate::counting;
 use crate::fuzz::{self, FuzzArguments};
 use crate::libtest::LibtestOutput;
 use crate::project::Project;
-use crate::setup::{self, Missing};
+use crate::setup::{self, Missing, Programs};
 use crate::tally::{Obstacle, Tally};
 use crate::tap::TapOutput;
 
@@ -39,7 +38,7 @@ pub(crate) enum Step {
     Interop,
     /// Peers behind every pair of NATs connect exactly where theory says so
     Lab,
-    /// The README's first command ends well
+    /// The demo ends well
     Demo,
     /// A thousand simulated nights pass
     Soak,
@@ -132,16 +131,13 @@ pub(crate) fn build_web(project: &Project) -> Result<(), Obstacle> {
 fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
     setup::npm_packages(project)?;
     let tests = test_files(&project.interop().join("tests"))?;
-    let program = ["build", "--release", "--package", "tristero-cli"];
-    command::run(&mut project.cargo(&program))?;
-    command::run(project.cargo(&ALL_TESTS).arg("--no-run"))?;
+    let programs = Programs::build(project)?;
 
     let mut node = project
         .command("node", &["--test", "--test-reporter=tap", "--test-concurrency=2", TEST_TIMEOUT]);
     node.current_dir(project.interop()).args(tests);
-    node.env("TRISTERO_BIN", project.program("release", "tristero"));
-    node.env("TRISTERO_IPFS_BIN", project.program("debug", "tristero"));
-    node.env("TRISTERO_WAKU_NODE", project.program("debug", "examples/service_node"));
+    node.env("TRISTERO_BIN", programs.tristero);
+    node.env("TRISTERO_WAKU_NODE", programs.waku_node);
     let browser = setup::chromium(project);
     if let Ok(path) = &browser {
         node.env("CHROMIUM", path);
@@ -163,9 +159,9 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
 /// In network namespaces, which not every machine permits.
 fn run_lab(project: &Project) -> Result<(), Obstacle> {
     setup::nat_lab(project)?;
-    command::run(&mut project.cargo(&["build", "--release", "--package", "tristero-cli"]))?;
+    let program = Programs::build(project)?.tristero;
     let mut lab = project.command("node", &["interop/lab/run.mjs"]);
-    lab.env("TRISTERO_BIN", project.program("release", "tristero"));
+    lab.env("TRISTERO_BIN", program);
     match command::run(&mut lab) {
         Err(RunError::Failed { status, .. }) if status.code() == Some(NOT_PERMITTED) => {
             Err(Missing::new("network namespaces are not permitted here: run as root").into())
@@ -175,7 +171,8 @@ fn run_lab(project: &Project) -> Result<(), Obstacle> {
 }
 
 fn run_demo(project: &Project) -> Result<(), Obstacle> {
-    Ok(command::run(&mut project.cargo(&["run", "--release", "--", "demo"]))?)
+    let program = Programs::build(project)?.tristero;
+    Ok(command::run(&mut project.command(program, &["demo"]))?)
 }
 
 /// Without a C++ compiler, which libFuzzer is built with, this is a skip: in CI a failure.
@@ -185,12 +182,12 @@ fn run_fuzz(project: &Project) -> Tally {
 }
 
 fn run_soak(project: &Project) -> Result<(), Obstacle> {
-    let soak = ["run", "--release", "--package", "tristero-sim", "--", "soak", "--seeds", "1000"];
-    Ok(command::run(&mut project.cargo(&soak))?)
+    let sim = Programs::build(project)?.sim;
+    Ok(command::run(&mut project.command(sim, &["soak", "--seeds", "1000"]))?)
 }
 
-/// The test files in `folder`, by name, as paths from `interop`: what `node --test` finds by
-/// itself differs from version to version.
+/// The test files in `folder`, those that take long first, as paths from `interop`: what
+/// `node --test` finds by itself differs from version to version.
 fn test_files(folder: &Path) -> Result<Vec<String>, Missing> {
     let entries = fs::read_dir(folder)
         .map_err(|error| Missing::new(format!("{} can't be read: {error}", folder.display())))?;
@@ -202,13 +199,25 @@ fn test_files(folder: &Path) -> Result<Vec<String>, Missing> {
     if files.is_empty() {
         return Err(Missing::new(format!("{} has no *.test.mjs", folder.display())));
     }
-    files.sort();
+    // What is not known to take long comes after all that is.
+    let place = |file: &String| LONG_TESTS.iter().position(|long| file == long);
+    files.sort_by_key(|file| (place(file).unwrap_or(LONG_TESTS.len()), file.clone()));
     Ok(files)
 }
 
-/// The tests of all crates. Their build has the program with libp2p, and the examples; a build of
-/// just these would have other settings deep down, and share little.
+/// The tests of all crates.
 const ALL_TESTS: [&str; 3] = ["test", "--workspace", "--all-features"];
+
+/// The test files that take half a minute and more, the longest first: of two that run at once none
+/// is then left to run alone for long.
+const LONG_TESTS: [&str; 6] = [
+    "tests/strategies.test.mjs",
+    "tests/rust-with-werift.test.mjs",
+    "tests/rust-with-chromium.test.mjs",
+    "tests/rust-with-node-datachannel.test.mjs",
+    "tests/js-with-js.test.mjs",
+    "tests/several-strategies.test.mjs",
+];
 
 /// What the lab ends with where namespaces are not permitted.
 const NOT_PERMITTED: i32 = 77;
@@ -216,3 +225,15 @@ const NOT_PERMITTED: i32 = 77;
 /// Longer than any file of tests takes. Its tests have deadlines of their own; this one only makes
 /// sure that a run which hangs still ends and says so.
 const TEST_TIMEOUT: &str = "--test-timeout=600000";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_test_files_come_first_and_all_are_there() {
+        let files = test_files(&Project::here().interop().join("tests")).unwrap();
+        assert_eq!(files[..LONG_TESTS.len()], LONG_TESTS);
+        assert!(files[LONG_TESTS.len()..].is_sorted(), "{files:?}");
+    }
+}

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { bothWays, testInRoom } from './behaviour.mjs';
 import { again, join, joined, leaveAnyhow, meet, part, transfer } from '../rooms.mjs';
+import { Signaling } from '../signaling.mjs';
 
 export const defineMeetings = (pair) => {
   bothWays(pair, (who, order) => {
@@ -19,12 +20,19 @@ export const defineMeetings = (pair) => {
         }
       });
     }
+  });
+};
 
+/** Leaving, when neither announces itself: who hears that while it leaves takes it for a newcomer. */
+export const definePartings = (pair) => {
+  bothWays(pair, (who, order) => {
     testInRoom(pair, `${who} leaves and the other sees it leave, once`, async (given) => {
-      const [leaver, other] = order();
-      await meet(pair.cast, [leaver, other], given);
-      await part([leaver, other], given);
       const { room } = given;
+      const [leaver, other] = order();
+      const signaling = await Signaling.of(pair.cast, given, [leaver, other]);
+      await meet(pair.cast, [leaver, other], given, signaling.config);
+      await signaling.quiet([leaver, other]);
+      await part([leaver, other], given);
       assert.equal(other.past('peerLeave', { room }).length, 1);
       assert.equal(leaver.past('peerLeave', { room }).length, 0);
     });

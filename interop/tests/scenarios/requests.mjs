@@ -41,6 +41,14 @@ export const defineRequests = (pair) => {
     });
   });
 
+  describe('to many', () => {
+    const room = meetForSuite(pair, everyone);
+    bothWays(pair, (who, order) => defineToMany(pair, room, who, order));
+  });
+};
+
+/** Requests of peers that leave before they answer. */
+export const defineDesertions = (pair) => {
   bothWays(pair, (who, order) => {
     testInRoom(pair, `a request of ${who} fails when the other leaves`, async (given) => {
       const { room } = given;
@@ -54,11 +62,6 @@ export const defineRequests = (pair) => {
       await responder.do('leave', { room });
       assertRequestFailed(caller, await asked, REQUEST_FAILURES.left);
     });
-  });
-
-  describe('to many', () => {
-    const room = meetForSuite(pair, everyone);
-    bothWays(pair, (who, order) => defineToMany(pair, room, who, order));
   });
 };
 

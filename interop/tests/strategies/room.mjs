@@ -44,10 +44,14 @@ export const assertTalking = async (room, peers, others) => {
   }
 };
 
-/** Has both talk, then one leave, which the other sees. */
-export const assertTalkingAndParting = async (room, [left, right]) => {
+/** Has both talk. */
+export const assertBothTalking = async (room, [left, right]) => {
   await assertTalking(room, [left], [right]);
   await assertTalking(room, [right], [left]);
+};
+
+/** That both have met once; has one leave, which the other sees. */
+export const assertParting = async (room, [left, right]) => {
   assertMetOnce(room, left, right);
   await right.do('leave', { room: room.room });
   await left.waitFor('peerLeave', { room: room.room, peer: right.selfId });

@@ -42,7 +42,8 @@ export const SERVICES = {
   'nostr at nostr-relay-builder': atOther('nostr'),
   mqtt: byRelay('mqtt', mqtt.start),
   'mqtt at rumqttd': atOther('mqtt'),
-  torrent: byRelay('torrent', torrent.start),
+  // It passes the three offers of an announce to any three: of five, two may wait for the next.
+  torrent: byRelay('torrent', torrent.start, { peersMax: 4 }),
   // Of five that announce three offers each, the last two never get one of each other's.
   'torrent at aquatic': atOther('torrent', { peersMax: 4 }),
   supabase: byApp('supabase', supabase.start, { relayConfig: { supabaseKey: supabase.KEY } }),

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use super::Missing;
 use crate::command;
-use crate::project::{self, Project};
+use crate::project::Project;
 
-/// Builds their program and returns where it is.
+/// Builds their program and returns where it is: beside our own builds, whose profile theirs is, so
+/// that what both depend on is built once.
 pub(crate) fn test_servers(project: &Project) -> Result<PathBuf, Missing> {
-    let target = project.servers_target();
     let mut build = project.cargo(&["build", "--locked", "--manifest-path"]);
-    build.arg(project.servers_manifest()).arg("--target-dir").arg(&target);
+    build.arg(project.servers_manifest()).arg("--target-dir").arg(project.target());
     command::run(&mut build).map_err(Missing::new)?;
-    Ok(project::program_in(&target, "debug", "tristero-test-servers"))
+    Ok(project.program("tristero-test-servers"))
 }
