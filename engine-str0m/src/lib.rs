@@ -66,6 +66,7 @@ mod limits;
 mod negotiation;
 mod paths;
 mod progress;
+mod refusal;
 mod sdp;
 mod shared;
 mod silence;

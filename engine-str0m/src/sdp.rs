@@ -149,7 +149,7 @@ impl Family {
 impl Setup {
     const ALL: [Setup; 3] = [Setup::ActPass, Setup::Active, Setup::Passive];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Setup::ActPass => "actpass",
             Setup::Active => "active",

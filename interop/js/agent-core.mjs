@@ -100,6 +100,8 @@ export class Agent {
         return this.#room(command).ping(command);
       case 'peers':
         return this.#room(command).peers();
+      case 'addStream':
+        return this.#room(command).addStream();
       case 'pairs':
         return this.#room(command).pairs();
       case 'relays':

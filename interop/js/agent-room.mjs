@@ -13,6 +13,16 @@ const MANY_OVERHEAD = 24;
 const MANY_SIZE = 100;
 const MANY_FIRST = 1_000_000;
 
+/** Resolves once an offer of `connection` that is about to be made was answered. */
+const answered = (connection) =>
+  new Promise((resolve) => {
+    connection.addEventListener('signalingstatechange', () => {
+      if (connection.signalingState === 'stable') {
+        resolve();
+      }
+    });
+  });
+
 export class AgentRoom {
   #room;
   #host;
@@ -51,6 +61,17 @@ export class AgentRoom {
       await describePair(connection),
     ]);
     return { pairs: Object.fromEntries(await Promise.all(described)) };
+  }
+
+  /** Adds a stream of a canvas, and waits until every peer has answered the offer of it. */
+  async addStream() {
+    const connections = Object.values(this.#room.getPeers());
+    const answers = connections.map(answered);
+    const canvas = document.createElement('canvas');
+    canvas.getContext('2d');
+    this.#room.addStream(canvas.captureStream());
+    await Promise.all(answers);
+    return { peers: connections.length };
   }
 
   /** Registers an action, or changes how a registered one is told of. */

@@ -10,11 +10,11 @@ import { defineLargeTransfers } from './scenarios/transfers.mjs';
 const SMALLER_ID = '00000000000000000000';
 const LARGER_ID = 'zzzzzzzzzzzzzzzzzzzz';
 
-/** Everything that Rust and `kind` must do together. */
-export const defineRustWith = (kind) =>
+/** Everything that Rust and `kind` must do together, and what `define` adds. */
+export const defineRustWith = (kind, define = () => {}) =>
   describeWith(`Rust with ${kind}`, ['rust', kind], () => {
     describe('together', { concurrency: 2 }, () => {
-      describe('alive', { concurrency: 1 }, () => defineAlive(kind));
+      describe('alive', { concurrency: 1 }, () => defineAlive(kind, define));
       describe('killed', { concurrency: 1 }, () =>
         defineKilling(() => startKilling(kind), kind),
       );
@@ -29,7 +29,7 @@ export const defineRustMeets = (kind) =>
     defineMeetings(pair);
   });
 
-const defineAlive = (kind) => {
+const defineAlive = (kind, define) => {
   const smaller = {};
   const larger = {};
   useCast(smaller, kind, async (cast) => {
@@ -44,8 +44,12 @@ const defineAlive = (kind) => {
     definePair(smaller);
     describe('meeting again', () => defineRejoining(smaller));
     describe('large transfers', () => defineLargeTransfers(smaller));
+    define(smaller);
   });
-  describe('Rust has the larger id', () => defineAdmission(larger));
+  describe('Rust has the larger id', () => {
+    defineAdmission(larger);
+    define(larger);
+  });
 };
 
 /** Gives `pair` a cast with a JavaScript peer on the right, and what else `start` starts. */

@@ -403,8 +403,9 @@ pub trait Engine {
     /// can't do it does nothing.
     fn restart(&mut self, conn: ConnId, now: Time);
 
-    /// Takes the offer of a restart of the other side; our answer comes as an event. A restart of
-    /// ours that is under way is given up for it. After an error the connection is as it was.
+    /// Takes an offer of the other side for an open connection; our answer comes as an event. It is
+    /// one of a restart, for which a restart of ours that is under way is given up, or of media, which
+    /// are refused. After an error the connection is as it was.
     fn accept_offer(
         &mut self,
         conn: ConnId,

@@ -16,7 +16,9 @@ use tristero_proto::engine::{DescriptionError, DescriptionKind, EngineEvent};
 use super::Connection;
 use super::negotiate::{invalid, unreadable};
 use crate::credentials::Credentials;
+use crate::limits::MESSAGE_BYTES_MAX;
 use crate::negotiation::Theirs;
+use crate::refusal::Sections;
 use crate::sdp::{RemoteDescription, SdpError, Setup};
 use crate::shared::Shared;
 
@@ -53,7 +55,8 @@ impl Connection {
         self.heed(now, shared);
     }
 
-    /// Answers the other side's restart under these credentials. One of ours is given up for it.
+    /// Answers the other side's restart under these credentials. One of ours is given up for it. An
+    /// offer of media is refused.
     pub(crate) fn answer_restart(
         &mut self,
         offer: &str,
@@ -61,6 +64,9 @@ impl Connection {
         now: Time,
         shared: &mut Shared,
     ) -> Result<(), DescriptionError> {
+        if let Some((sections, data)) = Sections::parse(offer).map_err(invalid)? {
+            return self.refuse_media(&sections, &data, now, shared);
+        }
         let offer = self.read_restart(offer)?;
         self.restart = None;
         let answered = self.driven.step(now, &mut shared.said, |rtc| {
@@ -128,6 +134,46 @@ impl Connection {
 
     fn can_restart(&self) -> bool {
         self.ended.is_none() && self.channel.is_open() && matches!(self.theirs, Theirs::Here(_))
+    }
+
+    /// Refuses the media that a browser offers; all else stays as it is.
+    fn refuse_media(
+        &mut self,
+        sections: &Sections<'_>,
+        data: &RemoteDescription,
+        now: Time,
+        shared: &mut Shared,
+    ) -> Result<(), DescriptionError> {
+        let Some(remote) = self.remote().filter(|_| self.can_restart()) else {
+            return Err(DescriptionError::Unexpected);
+        };
+        if data.ufrag != remote.ufrag || data.fingerprint != remote.fingerprint {
+            return Err(invalid(SdpError::Attribute("a=ice-ufrag of the connection")));
+        }
+        let setup = match remote.setup {
+            Setup::Active | Setup::ActPass => Setup::Passive,
+            Setup::Passive => Setup::Active,
+        };
+        let said = &mut shared.said;
+        let fingerprint = self
+            .driven
+            .step(now, said, |rtc| rtc.direct_api().local_dtls_fingerprint().to_string());
+        let sdp = sections.refuse(
+            &self.mid,
+            &[
+                format!("a=ice-ufrag:{}", self.credentials.ufrag),
+                format!("a=ice-pwd:{}", self.credentials.password.0),
+                format!("a=fingerprint:{fingerprint}"),
+                format!("a=setup:{}", setup.name()),
+                format!("a=mid:{}", self.mid),
+                "a=sctp-port:5000".to_owned(),
+                format!("a=max-message-size:{MESSAGE_BYTES_MAX}"),
+            ],
+        );
+        let kind = DescriptionKind::Answer;
+        shared.event(EngineEvent::Description { conn: self.id, kind, sdp });
+        self.heed(now, shared);
+        Ok(())
     }
 
     /// Reads a description of a restart. It has to come from whom the connection is with.

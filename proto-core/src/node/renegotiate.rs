@@ -34,6 +34,10 @@ impl<E: Engine> Node<E> {
         now: Time,
     ) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
+        if kind == DescriptionKind::Answer && peer.is_answered_directly {
+            peer.is_answered_directly = false;
+            return self.say_signal(conn, &Renegotiation::Answer { number: 0, sdp });
+        }
         match kind {
             DescriptionKind::Offer => peer.restarts.on_offer_made(sdp, now),
             DescriptionKind::Answer => peer.restarts.on_answer_made(sdp, now),
@@ -48,12 +52,17 @@ impl<E: Engine> Node<E> {
         if peer.restarts.on_local_candidate(&candidate, now) {
             return;
         }
-        let said = Renegotiation::Candidate { number: 0, candidate };
+        self.say_signal(conn, &Renegotiation::Candidate { number: 0, candidate });
+    }
+
+    /// Tells a peer something over the connection, in the first room that it is in.
+    fn say_signal(&mut self, conn: ConnId, said: &Renegotiation) {
+        let Some(peer) = self.peers.get(&conn) else { return };
         let id = peer.id.clone();
         let rooms: Vec<RoomKey> = peer.attached().collect();
         let is_told = |key: &&RoomKey| {
             let joined = self.rooms.get_mut(*key);
-            joined.is_some_and(|joined| joined.room.say_signal(&id, &said))
+            joined.is_some_and(|joined| joined.room.say_signal(&id, said))
         };
         if let Some(key) = rooms.iter().find(is_told) {
             self.touched.insert(Part::Room(*key));
@@ -67,10 +76,17 @@ impl<E: Engine> Node<E> {
                 self.engine.add_remote_candidate(conn, candidate, now);
                 self.touched.insert(Part::Engine);
             }
-            // What is not built yet: media.
-            Renegotiation::Offer { .. } | Renegotiation::Answer { .. } => {
-                debug!(?conn, "ignored a description of a connection that stands");
-            }
+            Renegotiation::Offer { sdp, .. } => match self.engine.accept_offer(conn, sdp, now) {
+                Ok(()) => {
+                    if let Some(peer) = self.peers.get_mut(&conn) {
+                        peer.is_answered_directly = true;
+                    }
+                    self.touched.insert(Part::Engine);
+                }
+                Err(error) => debug!(?conn, %error, "ignored an offer"),
+            },
+            // Nothing is offered so.
+            Renegotiation::Answer { .. } => debug!(?conn, "ignored an answer"),
         }
     }
 
