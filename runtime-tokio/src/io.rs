@@ -63,7 +63,7 @@ impl TokioIo {
             binds_left: 0,
             sockets,
             links: Links::new(network.clone()),
-            servers: Servers::new(network),
+            servers: Servers::new(network, with_loopback),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             is_shutting_down: false,
         })
