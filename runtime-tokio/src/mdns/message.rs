@@ -64,13 +64,15 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Heard> {
     (!asked.is_empty()).then(|| Heard::Questions { id: packet.id(), asked })
 }
 
-/// Asks for the addresses of a name; nothing if it is no name.
-pub(super) fn emit_question(name: &str) -> Option<Vec<u8>> {
-    let mut packet = Packet::new_query(0);
-    for record in [TYPE::A, TYPE::AAAA] {
+/// Asks for the addresses of a name, in a message for each kind: Chromium does not answer one with
+/// two questions. Nothing if it is no name.
+pub(super) fn emit_questions(name: &str) -> Option<[Vec<u8>; 2]> {
+    let message = |record| {
+        let mut packet = Packet::new_query(0);
         packet.questions.push(question(name, record)?);
-    }
-    packet.build_bytes_vec_compressed().ok()
+        packet.build_bytes_vec_compressed().ok()
+    };
+    Some([message(TYPE::A)?, message(TYPE::AAAA)?])
 }
 
 /// Says what names stand for; nothing if one is no name.
@@ -139,11 +141,14 @@ mod tests {
     const NAME: &str = "3f6c1a9e-70d4-4b52-9c1e-8f2a5d7b6c30.local";
 
     #[test]
-    fn a_question_asks_for_both_kinds_of_address() {
-        let asked = [Record::V4, Record::V6].map(|record| Asked { name: NAME.to_owned(), record });
-        let heard = parse(&emit_question(&NAME.to_uppercase()).unwrap());
-        assert_eq!(heard, Some(Heard::Questions { id: 0, asked: asked.into() }));
-        assert_eq!(emit_question(&"x".repeat(64)), None);
+    fn questions_ask_for_both_kinds_of_address() {
+        let heard = emit_questions(&NAME.to_uppercase()).unwrap().map(|message| parse(&message));
+        let expected = [Record::V4, Record::V6].map(|record| {
+            let asked = vec![Asked { name: NAME.to_owned(), record }];
+            Some(Heard::Questions { id: 0, asked })
+        });
+        assert_eq!(heard, expected);
+        assert_eq!(emit_questions(&"x".repeat(64)), None);
     }
 
     #[test]
@@ -168,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_nothing() {
-        let question = emit_question(NAME).unwrap();
+        let [question, _] = emit_questions(NAME).unwrap();
         for length in 0..question.len() {
             assert_eq!(parse(&question[..length]), None);
         }

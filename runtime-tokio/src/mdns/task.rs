@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tristero_proto::engine::NetworkEvent;
 
 use super::group::Group;
-use super::message::{Asked, Audience, Heard, emit_answer, emit_question, parse};
+use super::message::{Asked, Audience, Heard, emit_answer, emit_questions, parse};
 use super::{Command, ListInterfaces};
 
 /// A name for which nobody answers within this is unknown. It is enough for a question to be lost,
@@ -152,9 +152,10 @@ impl Task {
     }
 
     async fn ask(&self, name: &str) {
-        let Some(question) = emit_question(name) else { return };
-        for group in &self.groups {
-            send(group, &question, group.address).await;
+        for question in emit_questions(name).iter().flatten() {
+            for group in &self.groups {
+                send(group, question, group.address).await;
+            }
         }
     }
 

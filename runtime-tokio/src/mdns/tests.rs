@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use tokio::sync::mpsc;
 
-use super::message::{Heard, emit_question, parse};
+use super::message::{Heard, emit_questions, parse};
 use super::*;
 
 const NAME: &str = "3f6c1a9e-70d4-4b52-9c1e-8f2a5d7b6c30.local";
@@ -86,7 +86,8 @@ async fn a_resolver_of_the_usual_kind_is_answered_alone() {
     let by = Ipv4Addr::LOCALHOST;
     socket2::SockRef::from(&resolver).set_multicast_if_v4(&by).unwrap();
     let group = SocketAddr::from((Ipv4Addr::new(224, 0, 0, 251), port));
-    resolver.send_to(&emit_question(NAME).unwrap(), group).await.unwrap();
+    let [question, _] = emit_questions(NAME).unwrap();
+    resolver.send_to(&question, group).await.unwrap();
     let mut buffer = [0; 1_500];
     let length = resolver.recv(&mut buffer).await.unwrap();
     let expected = Heard::Answers(vec![(NAME.to_owned(), ADDRESS)]);
