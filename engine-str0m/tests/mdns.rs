@@ -27,7 +27,7 @@ fn init(name: &str, port: u16) -> CandidateInit {
     CandidateInit { candidate, ..CandidateInit::default() }
 }
 
-fn name(number: usize) -> String {
+fn name(number: u64) -> String {
     format!("3f6c1a9e-70d4-4b52-9c1e-8f2a5d{number:06x}.local")
 }
 
@@ -175,7 +175,7 @@ fn a_flood_of_names_is_bounded_for_a_connection_and_for_all() {
         pair.world.answer(0, conn(id), &offer);
         let now = pair.world.now;
         for number in 0..16 {
-            let candidate = init(&name(id as usize * 100 + number), 4_000);
+            let candidate = init(&name(id * 100 + number), 4_000);
             pair.world.hosts[0].engine.add_remote_candidate(conn(id), &candidate, now);
         }
         pair.world.close((0, conn(id)));
