@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::Deserialize;
-use tristero_tokio::{IceConfig, IceServer, IceServerKind, IceTransportPolicy, IceUrl};
+use tristero_tokio::{
+    HostCandidates, IceConfig, IceServer, IceServerKind, IceTransportPolicy, IceUrl,
+};
 
 /// Trystero's `rtcConfig`, as far as it is about servers.
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +38,25 @@ enum PolicySpec {
     #[default]
     All,
     Relay,
+}
+
+/// How peers are told of the addresses of this machine. Trystero has no word for it: browsers decide
+/// by themselves.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum HostCandidatesSpec {
+    #[default]
+    Addresses,
+    Mdns,
+}
+
+impl From<HostCandidatesSpec> for HostCandidates {
+    fn from(spec: HostCandidatesSpec) -> Self {
+        match spec {
+            HostCandidatesSpec::Addresses => HostCandidates::Addresses,
+            HostCandidatesSpec::Mdns => HostCandidates::Mdns,
+        }
+    }
 }
 
 /// What rooms are to use: the servers of `rtcConfig`, else Trystero's, and those of `turnConfig`

@@ -1,5 +1,8 @@
 //! ICE candidates as text: the other side's, of which we take what we can use, and ours.
 //!
+//! Where a candidate is, is an address or a name (`A` below), which becomes an address when it is
+//! resolved.
+//!
 //! Candidates come from untrusted peers and in many dialects, so they are read here and given to
 //! str0m as values: an address, a kind and a priority, never as text.
 
@@ -11,11 +14,21 @@ use tristero_proto::limits::CANDIDATE_BYTES_MAX;
 use tristero_proto::wire::CandidateInit;
 
 use crate::gather::Gathered;
+use crate::mdns::LocalName;
 
-/// A candidate of the other side that a datagram can be sent to.
+/// What the other side told of where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RemoteCandidate {
-    pub(crate) address: SocketAddr,
+pub(crate) enum Told {
+    /// An address that a datagram can be sent to.
+    Address(RemoteCandidate),
+    /// A name to be resolved.
+    Name(RemoteCandidate<(LocalName, u16)>),
+}
+
+/// A candidate of the other side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RemoteCandidate<A = SocketAddr> {
+    pub(crate) address: A,
     pub(crate) kind: CandidateKind,
     pub(crate) priority: u32,
     /// The ICE generation it belongs to, if it says so.
@@ -27,7 +40,7 @@ pub(crate) struct RemoteCandidate {
 pub(crate) enum Unusable {
     #[error("it says that no more candidates come")]
     End,
-    #[error("its address is a name")]
+    #[error("its address is a name that is not one of multicast DNS")]
     Name,
     #[error("it is not for UDP")]
     NotUdp,
@@ -39,7 +52,7 @@ pub(crate) enum Unusable {
     Malformed,
 }
 
-impl RemoteCandidate {
+impl Told {
     /// Reads a candidate attribute, with or without the leading `a=` that some peers send.
     ///
     /// spec: RFC 8839 section 5.1
@@ -79,13 +92,42 @@ impl RemoteCandidate {
         if component != 1 {
             return Err(Unusable::OtherComponent);
         }
-        let address = SocketAddr::new(parse_host(host)?, port);
-        if !is_reachable(address) {
+        if port == 0 {
             return Err(Unusable::Unreachable);
         }
-        Ok(RemoteCandidate { address, kind, priority, ufrag })
+        match host.parse::<IpAddr>() {
+            Ok(ip) => {
+                let address = reachable(ip, port).ok_or(Unusable::Unreachable)?;
+                Ok(Told::Address(RemoteCandidate { address, kind, priority, ufrag }))
+            }
+            // Only addresses of the machine itself have such names.
+            Err(_) if kind != CandidateKind::Host => Err(Unusable::Name),
+            Err(_) => {
+                let address = (LocalName::parse(host).ok_or(Unusable::Name)?, port);
+                Ok(Told::Name(RemoteCandidate { address, kind, priority, ufrag }))
+            }
+        }
     }
 
+    /// The ICE generation that it belongs to, if it says so.
+    pub(crate) fn ufrag(&self) -> Option<&str> {
+        match self {
+            Told::Address(candidate) => candidate.ufrag.as_deref(),
+            Told::Name(candidate) => candidate.ufrag.as_deref(),
+        }
+    }
+}
+
+impl RemoteCandidate<(LocalName, u16)> {
+    /// The same, now that its name is known to stand for this; none if nobody could send there.
+    pub(crate) fn at(&self, ip: IpAddr) -> Option<RemoteCandidate> {
+        let RemoteCandidate { address: (_, port), kind, priority, ufrag } = self;
+        let address = reachable(ip, *port)?;
+        Some(RemoteCandidate { address, kind: *kind, priority: *priority, ufrag: ufrag.clone() })
+    }
+}
+
+impl RemoteCandidate {
     /// The same as str0m wants it.
     pub(crate) fn to_str0m(&self) -> Candidate {
         let foundation = kind_name(self.kind).to_owned();
@@ -123,10 +165,10 @@ pub(crate) fn gathered_candidate(gathered: Gathered) -> Option<Candidate> {
     candidate?.ok()
 }
 
-/// Writes a candidate of ours as browsers exchange them.
-pub(crate) fn emit_init(candidate: &Candidate, mid: &str, ufrag: &str) -> CandidateInit {
+/// Writes a candidate of ours, given as its attribute, as browsers exchange them.
+pub(crate) fn emit_init(candidate: String, mid: &str, ufrag: &str) -> CandidateInit {
     CandidateInit {
-        candidate: candidate.to_sdp_string(),
+        candidate,
         sdp_mid: Some(mid.to_owned()),
         sdp_m_line_index: Some(0),
         username_fragment: Some(ufrag.to_owned()),
@@ -153,11 +195,9 @@ fn parse_kind(name: &str) -> Result<CandidateKind, Unusable> {
     }
 }
 
-fn parse_host(host: &str) -> Result<IpAddr, Unusable> {
-    match host.parse::<IpAddr>() {
-        Ok(ip) => Ok(ip.to_canonical()),
-        Err(_) => Err(Unusable::Name),
-    }
+fn reachable(ip: IpAddr, port: u16) -> Option<SocketAddr> {
+    let address = SocketAddr::new(ip.to_canonical(), port);
+    is_reachable(address).then_some(address)
 }
 
 /// Whether one address names one machine. Link-local addresses don't without a scope, which
@@ -179,8 +219,13 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<RemoteCandidate, Unusable> {
-        RemoteCandidate::parse(text)
+        match Told::parse(text)? {
+            Told::Address(candidate) => Ok(candidate),
+            Told::Name(candidate) => panic!("a name: {candidate:?}"),
+        }
     }
+
+    const NAME: &str = "6f2f1b0a-1c2d-4e3f-8a9b-0c1d2e3f4a5b.local";
 
     #[test]
     fn candidates_of_browsers_and_of_werift_are_read() {
@@ -208,6 +253,9 @@ mod tests {
             ("candidate:", Unusable::End),
             ("a=candidate:", Unusable::End),
             ("candidate:1 1 udp 1 6f2f-1b.local 5000 typ host", Unusable::Name),
+            (&format!("candidate:1 1 udp 1 {NAME} 5000 typ srflx"), Unusable::Name),
+            (&format!("candidate:1 1 tcp 1 {NAME} 5000 typ host"), Unusable::NotUdp),
+            (&format!("candidate:1 1 udp 1 {NAME} 0 typ host"), Unusable::Unreachable),
             ("candidate:1 1 udp 1 example.org 5000 typ host", Unusable::Name),
             ("candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active", Unusable::NotUdp),
             ("candidate:1 2 udp 1 192.0.2.1 5000 typ host", Unusable::OtherComponent),
@@ -235,9 +283,21 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_multicast_dns_is_kept_until_its_address_is_known() {
+        let text = format!("candidate:1 1 udp 7 {NAME} 5000 typ host generation 0 ufrag EsAw");
+        let Ok(Told::Name(told)) = Told::parse(&text) else { panic!("it names nobody") };
+        assert_eq!(told.address, (LocalName::parse(NAME).unwrap(), 5000));
+        let found = told.at([10, 0, 0, 2].into()).unwrap();
+        let expected = "candidate:1 1 udp 7 10.0.0.2 5000 typ host ufrag EsAw";
+        assert_eq!(Ok(found), parse(expected));
+        assert_eq!(told.at([169, 254, 1, 1].into()), None);
+    }
+
+    #[test]
     fn ours_are_written_without_a_prefix_and_read_back() {
         let address = "192.0.2.1:5000".parse().unwrap();
-        let init = emit_init(&host_candidate(address).unwrap(), "0", "5abcdef");
+        let candidate = host_candidate(address).unwrap().to_sdp_string();
+        let init = emit_init(candidate, "0", "5abcdef");
         assert!(init.candidate.starts_with("candidate:"), "{init:?}");
         assert_eq!(init.sdp_mid.as_deref(), Some("0"));
         assert_eq!(init.sdp_m_line_index, Some(0));
@@ -249,7 +309,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_without_harm(text in "(candidate:)?[ -~]{0,80}") {
-            if let Ok(read) = parse(&text) {
+            if let Ok(Told::Address(read)) = Told::parse(&text) {
                 let _ = read.to_str0m();
             }
         }

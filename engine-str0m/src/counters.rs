@@ -15,7 +15,8 @@ pub struct Counters {
     pub refused_datagrams: u64,
     /// STUN messages over more paths, or with more addresses of ours, than a connection may have.
     pub surplus_paths: u64,
-    /// Remote candidates that are names (`….local`), which nothing here resolves.
+    /// Remote candidates that are names, and not names that hide an address of a machine
+    /// (`….local`); they are not asked for.
     pub name_candidates: u64,
     /// Remote candidates that are malformed or of no use: TCP, another component, another ICE
     /// generation, addresses that no datagram can be sent to.

@@ -4,14 +4,14 @@
 //! ended. What a connection does is its own affair.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use str0m::RtcConfig;
 use str0m::ice::StunMessage;
 use tristero_proto::engine::{
     ConnOptions, ConnectionInfo, Datagram, DescriptionError, Engine, EngineEvent, EngineInput,
-    EngineOutput, Lane, Obstacle, SendOutcome,
+    EngineOutput, Lane, NetworkEvent, Obstacle, SendOutcome,
 };
 use tristero_proto::wire::CandidateInit;
 use tristero_proto::{ConnId, Deadline, Rng, Seed, Time};
@@ -25,6 +25,7 @@ use crate::datagram::{handshake_sender, is_dtls, is_stun};
 use crate::epoch::Epoch;
 use crate::gather::{Found, Gatherer};
 use crate::limits::{DATAGRAM_BYTES_MAX, LOCAL_ADDRESSES_MAX};
+use crate::mdns::{AskedNames, OwnNames};
 use crate::paths::{Paths, Standing};
 use crate::shared::Shared;
 
@@ -63,6 +64,8 @@ impl Str0mEngine {
                 addresses: Vec::new(),
                 paths: Paths::default(),
                 gatherer: Gatherer::default(),
+                asked_names: AskedNames::default(),
+                own_names: OwnNames::new(seed.rng("str0m engine: names of addresses")),
                 counters: Counters::default(),
                 outputs: VecDeque::new(),
                 said: VecDeque::new(),
@@ -116,6 +119,7 @@ impl Str0mEngine {
             self.conns.remove(&id);
             self.shared.paths.forget(id);
             self.shared.gatherer.release(id, now);
+            self.shared.asked_names.release(id);
             self.shared.event(EngineEvent::Closed { conn: id, reason });
         } else if let Some(at) = at.filter(|_| was_at != at) {
             self.due.insert((at, id));
@@ -248,8 +252,19 @@ impl Str0mEngine {
         self.drive_all(now, |conn, shared| conn.add_address(address, now, shared));
     }
 
+    /// Gives the addresses of a name to whoever waits for them.
+    fn on_local_resolved(&mut self, name: &str, addresses: &[IpAddr], now: Time) {
+        for (id, candidate) in self.shared.asked_names.on_resolved(name) {
+            self.drive(id, now, |conn, shared| {
+                conn.on_resolved(&candidate, addresses, now, shared);
+            });
+        }
+    }
+
     fn on_address_removed(&mut self, address: SocketAddr, now: Time) {
         self.shared.addresses.retain(|known| *known != address);
+        let Shared { own_names, addresses, outputs, .. } = &mut self.shared;
+        own_names.on_address_removed(address.ip(), addresses, outputs);
         self.shared.gatherer.on_address_removed(address, now);
         self.drive_all(now, |conn, shared| conn.remove_address(address, now, shared));
     }
@@ -264,6 +279,9 @@ impl Engine for Str0mEngine {
             EngineInput::IceCredentials(url, credentials) => {
                 let Shared { gatherer, addresses, outputs, .. } = &mut self.shared;
                 gatherer.renew(url, credentials, addresses, now, outputs);
+            }
+            EngineInput::Network(NetworkEvent::LocalResolved { name, addresses }) => {
+                self.on_local_resolved(name, addresses, now);
             }
             EngineInput::Network(event) => {
                 let Shared { gatherer, addresses, outputs, .. } = &mut self.shared;

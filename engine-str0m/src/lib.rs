@@ -17,8 +17,8 @@
 //!
 //! # Where randomness comes from
 //!
-//! ICE credentials come from the seed. The DTLS certificate, one for the whole engine and
-//! self-signed, and all keys come from the operating system, as do the numbers that SCTP begins
+//! ICE credentials come from the seed, as do the names that hide addresses. The DTLS certificate,
+//! one for the whole engine and self-signed, and all keys come from the operating system, as do the numbers that SCTP begins
 //! with and the transactions of STUN and TURN servers. str0m draws what needs no secrecy, such as the names of media sections and STUN
 //! transactions, from the generator of the thread, [`fastrand`]; a simulator seeds that.
 //!
@@ -63,6 +63,7 @@ mod engine;
 mod epoch;
 mod gather;
 mod limits;
+mod mdns;
 mod negotiation;
 mod paths;
 mod progress;

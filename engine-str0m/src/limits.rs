@@ -80,6 +80,14 @@ pub(crate) const STUN_PACE: Duration = Duration::from_millis(50);
 /// The least that RFC 8445, section 14.2, allows between two ICE checks.
 pub(crate) const STUN_PACE_MIN: Duration = Duration::from_millis(5);
 
+/// Names in candidates of one connection's peer that are asked for. Later ones are dropped. A browser
+/// has one for each address of its machine.
+pub(crate) const REMOTE_NAMES_MAX: usize = 16;
+
+/// Names that an engine asks for at once. What is told meanwhile of others is dropped: each costs
+/// everybody on the network some datagrams, and such names are known within 3 s or not at all.
+pub(crate) const NAMES_ASKED_MAX: usize = 64;
+
 /// STUN and TURN servers that an engine speaks to at once. Later ones are not asked.
 pub(crate) const SERVERS_MAX: usize = 32;
 

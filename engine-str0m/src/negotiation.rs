@@ -1,6 +1,6 @@
 //! The exchange of descriptions of one connection: what was said and what was heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use str0m::CandidateKind;
@@ -10,9 +10,11 @@ use tristero_proto::engine::DescriptionKind;
 use tristero_proto::limits::REMOTE_CANDIDATES_MAX;
 use tristero_proto::wire::CandidateInit;
 
-use crate::candidate::{RemoteCandidate, Unusable};
+use crate::candidate::{RemoteCandidate, Told, Unusable};
 use crate::counters::Counters;
 use crate::credentials::Password;
+use crate::limits::REMOTE_NAMES_MAX;
+use crate::mdns::LocalName;
 use crate::sdp::{RemoteDescription, Setup};
 
 /// Our description.
@@ -47,6 +49,8 @@ pub(crate) struct Remote {
     /// The largest message to send, in bytes.
     pub(crate) message_bytes_max: usize,
     candidates: BTreeMap<SocketAddr, CandidateKind>,
+    /// Names, with a port, that stand for addresses.
+    names: BTreeSet<(LocalName, u16)>,
 }
 
 impl Remote {
@@ -58,6 +62,7 @@ impl Remote {
             fingerprint: description.fingerprint,
             message_bytes_max: description.message_bytes_max,
             candidates: BTreeMap::new(),
+            names: BTreeSet::new(),
         }
     }
 
@@ -76,8 +81,8 @@ impl Remote {
         &mut self,
         candidate: &CandidateInit,
         counters: &mut Counters,
-    ) -> Option<RemoteCandidate> {
-        let read = match RemoteCandidate::parse(&candidate.candidate) {
+    ) -> Option<Told> {
+        let read = match Told::parse(&candidate.candidate) {
             Ok(read) => read,
             Err(Unusable::End) => return None,
             Err(Unusable::Name) => {
@@ -90,26 +95,55 @@ impl Remote {
                 return None;
             }
         };
-        let ufrags = [candidate.username_fragment.as_deref(), read.ufrag.as_deref()];
+        let ufrags = [candidate.username_fragment.as_deref(), read.ufrag()];
         // spec: RFC 8838 section 10: it belongs to another ICE generation
         if ufrags.into_iter().flatten().any(|ufrag| !ufrag.is_empty() && ufrag != self.ufrag) {
             counters.unusable_candidates += 1;
             return None;
         }
-        if self.candidates.contains_key(&read.address) {
-            return None;
+        let is_new = match &read {
+            Told::Address(candidate) => self.admit_address(candidate, counters),
+            Told::Name(candidate) => self.admit_name(candidate, counters),
+        };
+        is_new.then_some(read)
+    }
+
+    /// Takes a candidate in whose name was resolved, or that had none; false if it is not new.
+    pub(crate) fn admit_address(
+        &mut self,
+        candidate: &RemoteCandidate,
+        counters: &mut Counters,
+    ) -> bool {
+        if self.candidates.contains_key(&candidate.address) {
+            return false;
         }
         if self.candidates.len() >= REMOTE_CANDIDATES_MAX {
             counters.surplus_candidates += 1;
-            return None;
+            return false;
         }
-        self.candidates.insert(read.address, read.kind);
-        Some(read)
+        self.candidates.insert(candidate.address, candidate.kind);
+        true
+    }
+
+    /// A name is asked for once: whether it is known does not change while a connection is made.
+    fn admit_name(
+        &mut self,
+        candidate: &RemoteCandidate<(LocalName, u16)>,
+        counters: &mut Counters,
+    ) -> bool {
+        if self.names.contains(&candidate.address) {
+            return false;
+        }
+        if self.names.len() >= REMOTE_NAMES_MAX {
+            counters.surplus_candidates += 1;
+            return false;
+        }
+        self.names.insert(candidate.address.clone())
     }
 
     /// Whether the peer said nothing of where it can be reached.
     pub(crate) fn has_no_candidates(&self) -> bool {
-        self.candidates.is_empty()
+        self.candidates.is_empty() && self.names.is_empty()
     }
 
     /// Whether the peer can be reached over a TURN server of its own.
@@ -135,6 +169,7 @@ mod tests {
             fingerprint: [0; 32],
             message_bytes_max: 65_536,
             candidates: BTreeMap::new(),
+            names: BTreeSet::new(),
         }
     }
 
@@ -146,12 +181,23 @@ mod tests {
         }
     }
 
+    fn named(number: u16) -> CandidateInit {
+        let mut named = init(5_000, None);
+        let name = format!("0a1b2c3d-0000-4000-8000-00000000{number:04}.local");
+        named.candidate = named.candidate.replace("192.0.2.1", &name);
+        named
+    }
+
     #[test]
     fn a_candidate_counts_once_however_often_it_comes() {
         let (mut remote, mut counters) = (remote(), Counters::default());
         assert!(remote.admit(&init(1, None), &mut counters).is_some());
         for _ in 0..1_000 {
             assert_eq!(remote.admit(&init(1, Some("1274")), &mut counters), None);
+        }
+        assert!(remote.admit(&named(1), &mut counters).is_some());
+        for _ in 0..1_000 {
+            assert_eq!(remote.admit(&named(1), &mut counters), None);
         }
         assert_eq!(counters, Counters::default());
     }
@@ -174,18 +220,25 @@ mod tests {
             (1..=1_000).filter(|port| remote.admit(&init(*port, None), &mut counters).is_some());
         assert_eq!(admitted.count(), REMOTE_CANDIDATES_MAX);
         assert_eq!(counters.surplus_candidates, 1_000 - REMOTE_CANDIDATES_MAX as u64);
+        let admitted =
+            (1..=1_000).filter(|name| remote.admit(&named(*name), &mut counters).is_some());
+        assert_eq!(admitted.count(), REMOTE_NAMES_MAX);
     }
 
     #[test]
-    fn names_are_counted_apart_and_the_end_of_candidates_is_nothing() {
+    fn other_names_are_counted_apart_and_the_end_of_candidates_is_nothing() {
         let (mut remote, mut counters) = (remote(), Counters::default());
         let end = CandidateInit::default();
         assert_eq!(remote.admit(&end, &mut counters), None);
+        assert!(remote.has_no_candidates());
         assert_eq!(counters, Counters::default());
         let mut name = init(1, None);
         name.candidate = name.candidate.replace("192.0.2.1", "0a1b.local");
         assert_eq!(remote.admit(&name, &mut counters), None);
         assert_eq!(counters.name_candidates, 1);
+        assert!(remote.has_no_candidates());
+        assert!(remote.admit(&named(1), &mut counters).is_some());
+        assert!(!remote.has_no_candidates());
     }
 
     #[test]

@@ -109,6 +109,25 @@ pub enum NetworkRequest {
         /// The name.
         name: String,
     },
+    /// The addresses that multicast DNS has for a name which ends in `.local` (RFC 6762); no other
+    /// server may be asked. [`NetworkEvent::LocalResolved`] follows, within a few seconds.
+    ResolveLocal {
+        /// The name.
+        name: String,
+    },
+    /// From now on multicast DNS is to give this address to whoever asks for the name. Nothing is
+    /// said of it.
+    PublishLocal {
+        /// The name, which ends in `.local` and was never published before.
+        name: String,
+        /// The address, which is one of ours.
+        address: IpAddr,
+    },
+    /// A name that was published is to be known no longer.
+    WithdrawLocal {
+        /// The name.
+        name: String,
+    },
     /// A byte stream. [`NetworkEvent::StreamOpened`] or [`NetworkEvent::StreamClosed`] follows.
     OpenStream {
         /// The stream.
@@ -150,6 +169,14 @@ pub enum NetworkEvent {
         /// The name.
         name: String,
         /// The addresses, the best first.
+        addresses: Vec<IpAddr>,
+    },
+    /// The addresses that multicast DNS has for a name; none if nobody answers for it, or if there
+    /// is no multicast here.
+    LocalResolved {
+        /// The name.
+        name: String,
+        /// The addresses, as they were told.
         addresses: Vec<IpAddr>,
     },
     /// A stream stands.

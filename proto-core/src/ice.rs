@@ -1,5 +1,5 @@
-//! Servers that help two peers to a connection: STUN tells a peer its address outside, TURN relays
-//! for those that no direct path leads to.
+//! How two peers come to a connection: STUN servers tell a peer its address outside, TURN servers
+//! relay for those that no direct path leads to, and addresses may be hidden.
 //!
 //! The words are those of Trystero's `rtcConfig` and `turnConfig`.
 //!
@@ -15,6 +15,29 @@ pub struct IceConfig {
     pub servers: Vec<IceServer>,
     /// What paths are allowed.
     pub transport_policy: IceTransportPolicy,
+    /// How peers are told of the addresses of this machine.
+    pub host_candidates: HostCandidates,
+}
+
+/// How peers are told of the addresses of this machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostCandidates {
+    /// As they are.
+    #[default]
+    Addresses,
+    /// By random names that multicast DNS resolves, as browsers do for pages that may not use the
+    /// microphone. Only who is on the same network can find out the address behind a name.
+    ///
+    /// It hides the addresses of interfaces, which say how a network is built and may tell one
+    /// machine from another. It does not hide the address that a STUN server sees, nor that from
+    /// which datagrams come: against those there is [`IceTransportPolicy::Relay`].
+    ///
+    /// It costs paths. Where no multicast gets through (many guest and company networks, most VPNs and
+    /// containers), or the other side can't resolve such names, it reaches this machine only if this
+    /// machine reaches it first, or at the address that a STUN server sees.
+    ///
+    /// spec: draft-ietf-mmusic-mdns-ice-candidates, section 3.1
+    Mdns,
 }
 
 /// What paths a connection may take.
@@ -98,6 +121,7 @@ impl Default for IceConfig {
         IceConfig {
             servers: DEFAULT_SERVERS.map(server).to_vec(),
             transport_policy: IceTransportPolicy::All,
+            host_candidates: HostCandidates::Addresses,
         }
     }
 }
@@ -105,7 +129,17 @@ impl Default for IceConfig {
 impl IceConfig {
     /// No servers: only peers that reach each other directly connect.
     pub fn none() -> Self {
-        IceConfig { servers: Vec::new(), transport_policy: IceTransportPolicy::All }
+        IceConfig {
+            servers: Vec::new(),
+            transport_policy: IceTransportPolicy::All,
+            host_candidates: HostCandidates::Addresses,
+        }
+    }
+
+    /// Says how peers are told of the addresses of this machine.
+    #[must_use]
+    pub fn with_host_candidates(self, host_candidates: HostCandidates) -> Self {
+        IceConfig { host_candidates, ..self }
     }
 
     /// Adds servers, as Trystero's `turnConfig` does.

@@ -64,7 +64,7 @@ impl TokioIo {
             retries: Retries::default(),
             sockets,
             links: Links::new(network.clone()),
-            servers: Servers::new(network.clone()),
+            servers: Servers::new(network.clone(), with_loopback),
             network,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             is_shutting_down: false,

@@ -1,4 +1,5 @@
-//! What TURN servers need beside datagrams: names resolved, and byte streams. A task each.
+//! What an engine needs beside datagrams: names resolved, and byte streams to TURN servers. A task
+//! each; multicast DNS has one for all.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use tristero_proto::engine::{NetworkEvent, NetworkRequest, StreamId, StreamTarget};
 
 use crate::links::Network;
+use crate::mdns::Mdns;
 use crate::proxy;
 
 /// Messages that wait to be written to one stream. What is sent beyond is lost, as a datagram would
@@ -33,15 +35,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Servers {
     network: Arc<Network>,
     streams: HashMap<StreamId, mpsc::Sender<Bytes>>,
+    mdns: Mdns,
     events: mpsc::Receiver<NetworkEvent>,
     /// Given to each task.
     sender: mpsc::Sender<NetworkEvent>,
 }
 
 impl Servers {
-    pub(crate) fn new(network: Arc<Network>) -> Self {
+    pub(crate) fn new(network: Arc<Network>, with_loopback: bool) -> Self {
         let (sender, events) = mpsc::channel(INBOUND_MAX);
-        Servers { network, streams: HashMap::new(), events, sender }
+        let mdns = Mdns::new(with_loopback, sender.clone());
+        Servers { network, streams: HashMap::new(), mdns, events, sender }
     }
 
     pub(crate) fn request(&mut self, request: NetworkRequest) {
@@ -54,6 +58,9 @@ impl Servers {
                     let _ = sender.send(NetworkEvent::Resolved { name, addresses }).await;
                 });
             }
+            NetworkRequest::ResolveLocal { name } => self.mdns.resolve(name),
+            NetworkRequest::PublishLocal { name, address } => self.mdns.publish(name, address),
+            NetworkRequest::WithdrawLocal { name } => self.mdns.withdraw(name),
             NetworkRequest::OpenStream { stream, target } => self.open(stream, target),
             NetworkRequest::SendStream { stream, bytes } => {
                 if let Some(sender) = self.streams.get(&stream) {

@@ -81,7 +81,8 @@ pub use transfer::{
 pub use tristero_proto as proto;
 pub use tristero_proto::engine::{CloseReason, ConnectionInfo, Obstacle, ServerFailure};
 pub use tristero_proto::ice::{
-    IceConfig, IceCredentials, IceServer, IceServerKind, IceTransportPolicy, IceUrl, InvalidIceUrl,
+    HostCandidates, IceConfig, IceCredentials, IceServer, IceServerKind, IceTransportPolicy,
+    IceUrl, InvalidIceUrl,
 };
 pub use tristero_proto::limits::Limits;
 pub use tristero_proto::signaling::{RelayState, RelayStatus};

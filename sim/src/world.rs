@@ -21,7 +21,7 @@ use tristero_proto::{
 use crate::app::{App, Process, SimRuntime, Surroundings, Woken, WorldClock};
 use crate::hostile::SimEngine;
 use crate::js::{self, JsPeer};
-use crate::network::{Arrival, Family, HostId, Network, Realm, socket};
+use crate::network::{Arrival, Family, HostId, LocalNames, Network, Realm, socket};
 use crate::peer::{self, Body, Peer, PeerOptions, PeerState, SimNode};
 use crate::relays::{Announce, Faults, LinkArrival, Relay, Relays, Service};
 use crate::trace::Trace;
@@ -66,6 +66,8 @@ pub struct World {
     inhabitants: BTreeMap<HostId, Who>,
     /// What names lead to.
     names: BTreeMap<String, Vec<IpAddr>>,
+    /// What names lead to that peers publish by multicast DNS.
+    local_names: LocalNames,
     due: BTreeSet<(Time, Who)>,
     /// What applications have to do at once.
     woken: Woken,
@@ -92,6 +94,7 @@ impl World {
             peers: Vec::new(),
             inhabitants: BTreeMap::new(),
             names: BTreeMap::new(),
+            local_names: LocalNames::default(),
             due: BTreeSet::new(),
             woken: Woken::default(),
             told: VecDeque::new(),
@@ -533,12 +536,23 @@ impl World {
     /// Does what an engine wants of the network beside datagrams. Names are known or not, and known
     /// at once; streams lead nowhere.
     fn answer(&mut self, who: Who, request: NetworkRequest) {
-        let now = self.now;
-        let peer = &mut self.peers[who.index()];
+        let (now, host) = (self.now, self.host(who));
         let event = match request {
             NetworkRequest::Resolve { name } => {
                 let addresses = self.names.get(&name).cloned().unwrap_or_default();
                 NetworkEvent::Resolved { name, addresses }
+            }
+            NetworkRequest::ResolveLocal { name } => {
+                let found = self.local_names.resolve(&name, host, &self.network);
+                NetworkEvent::LocalResolved { name, addresses: found.into_iter().collect() }
+            }
+            NetworkRequest::PublishLocal { name, address } => {
+                self.local_names.publish(host, name, address);
+                return;
+            }
+            NetworkRequest::WithdrawLocal { name } => {
+                self.local_names.withdraw(host, &name);
+                return;
             }
             NetworkRequest::OpenStream { stream, .. } => {
                 let why = "there are no streams here".to_owned();
@@ -546,6 +560,7 @@ impl World {
             }
             _ => return,
         };
+        let peer = &mut self.peers[who.index()];
         peer.handle_input(Input::Engine(EngineInput::Network(&event)), now);
     }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use tristero_tokio::{IceConfig, IceServer, IceTransportPolicy};
+use tristero_tokio::{HostCandidates, IceConfig, IceServer, IceTransportPolicy};
 
 use crate::exit::Failure;
 use crate::ice::parse_server;
@@ -54,6 +54,11 @@ pub(crate) struct IceArguments {
     /// Connects over TURN servers only, so that no peer learns this machine's addresses
     #[arg(long)]
     relay_only: bool,
+
+    /// Tells peers names in the place of this machine's addresses, which only its own network
+    /// resolves (multicast DNS), as browsers do; elsewhere peers need STUN or TURN
+    #[arg(long)]
+    mdns: bool,
 }
 
 /// The servers that help to connect.
@@ -82,6 +87,9 @@ impl IceArguments {
         let mut config = self.servers.config();
         if self.relay_only {
             config.transport_policy = IceTransportPolicy::Relay;
+        }
+        if self.mdns {
+            config.host_candidates = HostCandidates::Mdns;
         }
         config
     }

@@ -16,7 +16,7 @@ pub(super) struct Facts {
     pub(super) nat: Nat,
     /// The addresses of this machine that all the world can reach, as far as they are of IPv6.
     pub(super) ipv6: Vec<Ipv6Addr>,
-    /// Whether names that peers publish by multicast can be heard; else why not.
+    /// Whether a name that is published by multicast DNS is found; else why not.
     pub(super) mdns: Result<(), String>,
     pub(super) joins: Vec<JoinFact>,
 }

@@ -1,9 +1,6 @@
-//! What this machine has of its own: addresses of IPv6, and multicast.
+//! What this machine has of its own: addresses of IPv6.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
-use socket2::{Domain, Protocol, Socket, Type};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The addresses of IPv6 that all the world can reach.
 pub(super) fn global_ipv6(locals: &[IpAddr]) -> Vec<Ipv6Addr> {
@@ -14,26 +11,6 @@ pub(super) fn global_ipv6(locals: &[IpAddr]) -> Vec<Ipv6Addr> {
     };
     locals.iter().filter_map(global).collect()
 }
-
-/// Whether names that end in `.local`, which browsers have for candidates, can be asked for: the
-/// group of mDNS can be joined, on its port.
-///
-/// spec: RFC 6762, section 3
-pub(super) fn join_mdns() -> Result<(), String> {
-    let join = || -> io::Result<()> {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-        // A resolver of the system has the port, too.
-        socket.set_reuse_address(true)?;
-        #[cfg(unix)]
-        socket.set_reuse_port(true)?;
-        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, MDNS_PORT)).into())?;
-        socket.join_multicast_v4(&MDNS_GROUP, &Ipv4Addr::UNSPECIFIED)
-    };
-    join().map_err(|error| format!("{MDNS_GROUP}:{MDNS_PORT} can't be joined: {error}"))
-}
-
-const MDNS_GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
-const MDNS_PORT: u16 = 5353;
 
 #[cfg(test)]
 mod tests {

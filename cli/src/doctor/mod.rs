@@ -27,7 +27,8 @@ use std::net::IpAddr;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tristero_tokio::{IceProbe, IceServer, IceUrl, Options, RelayConfig};
+use tokio::time::{Instant, timeout_at};
+use tristero_tokio::{IceProbe, IceServer, IceUrl, Options, RelayConfig, check_mdns};
 
 use self::facts::{Facts, JoinFact, JoinOutcome, Nat, RelayFact, StunFact};
 use self::plan::{Plan, PlannedJoin};
@@ -71,10 +72,11 @@ async fn examine(plan: &Plan) -> Result<Facts, Failure> {
     let progress = Progress::begin(plan);
     let (first, answering) = watch::channel(None);
     let (turn, deadline) = (urls(&turn), plan.deadline());
-    let (relays, (stun, nat), turn, joins) = tokio::join!(
+    let (relays, (stun, nat), turn, mdns, joins) = tokio::join!(
         progress.watch("relays", relays(plan, first)),
         progress.watch("STUN", stun_and_nat(plan, &locals)),
         progress.watch("TURN", turn::examine(probe, turn, plan.begun, deadline)),
+        progress.watch("mDNS", mdns(&options, deadline)),
         progress.watch("joins", joins(plan, answering, &options)),
     );
     progress.end();
@@ -85,7 +87,7 @@ async fn examine(plan: &Plan) -> Result<Facts, Failure> {
         surplus: plan.surplus.clone(),
         nat,
         ipv6: machine::global_ipv6(&locals),
-        mdns: machine::join_mdns(),
+        mdns,
         joins,
     })
 }
@@ -103,6 +105,14 @@ async fn relays(plan: &Plan, first: watch::Sender<Option<Key>>) -> Result<Vec<Re
         Some(RelayFact { strategy, url, answer })
     });
     Ok(facts.collect())
+}
+
+/// Whether names that end in `.local`, which browsers have for candidates, are found here.
+async fn mdns(options: &Options, deadline: Instant) -> Result<(), String> {
+    match timeout_at(deadline, check_mdns(options)).await {
+        Ok(checked) => checked.map_err(|why| why.to_string()),
+        Err(_) => Err("a name that is published here is not found in time".to_owned()),
+    }
 }
 
 async fn stun_and_nat(plan: &Plan, locals: &[IpAddr]) -> (Vec<StunFact>, Nat) {

@@ -77,8 +77,10 @@ impl Plan {
         ];
         for (index, server) in self.turn().into_iter().enumerate() {
             let way = Way::Relayed(server.url.clone());
-            let alone =
-                IceConfig { servers: vec![server], transport_policy: IceTransportPolicy::Relay };
+            let alone = IceConfig {
+                transport_policy: IceTransportPolicy::Relay,
+                ..IceConfig::none().with_servers([server])
+            };
             let too_many = || format!("not tried: it is past the first {RELAYED_JOINS_MAX}");
             let ice = (index < RELAYED_JOINS_MAX).then_some(alone).ok_or_else(too_many);
             joins.push(PlannedJoin { way, ice });

@@ -47,6 +47,6 @@ fn counted(number: usize, what: &str) -> String {
 }
 
 const LINE: &str = "{spinner} {msg} ({pos} of {len} done)";
-const CHECKS: u64 = 4;
+const CHECKS: u64 = 5;
 /// Fast enough to be seen to move.
 const TICK: Duration = Duration::from_millis(100);

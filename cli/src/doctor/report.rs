@@ -170,7 +170,7 @@ fn machine(facts: &Facts) -> Vec<Line> {
         None => Line::new(Mark::Open, "IPv6", "no global address"),
     };
     let mdns = match &facts.mdns {
-        Ok(()) => Line::new(Mark::Good, "mDNS", "multicast can be joined"),
+        Ok(()) => Line::new(Mark::Good, "mDNS", "a name that is published here is found here"),
         Err(why) => Line::new(Mark::Bad, "mDNS", why),
     };
     vec![ipv6, mdns]

@@ -1,25 +1,26 @@
 //! How a connection begins: descriptions and candidates, ours and theirs.
 
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::error::SdpError as Str0mSdpError;
 use str0m::{Candidate, RtcConfig, RtcError};
 use tristero_proto::engine::{DescriptionError, DescriptionKind, EngineEvent};
-use tristero_proto::ice::{IceConfig, IceTransportPolicy};
+use tristero_proto::ice::{HostCandidates, IceConfig, IceTransportPolicy};
 use tristero_proto::limits::REMOTE_CANDIDATES_MAX;
 use tristero_proto::wire::CandidateInit;
 use tristero_proto::{ConnId, Deadline, Time};
 
 use super::Connection;
-use crate::candidate::{emit_init, gathered_candidate, host_candidate};
+use crate::candidate::{RemoteCandidate, Told, emit_init, gathered_candidate, host_candidate};
 use crate::credentials::Credentials;
 use crate::data_channel::{DataChannel, LABEL};
 use crate::driven::Driven;
 use crate::gather::Gathered;
 use crate::limits::{GATHERING_MAX, REMOTE_MESSAGE_BYTES_DEFAULT};
+use crate::mdns::{LocalName, one_of_each_family};
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::progress::Progress;
 use crate::sdp::{Family, RemoteDescription, SdpError, Setup, mid_of};
@@ -144,12 +145,39 @@ impl Connection {
             }
             Theirs::Awaited { early, .. } => early.push(candidate.clone()),
             Theirs::Here(remote) => {
-                if let Some(admitted) = remote.admit(candidate, &mut shared.counters) {
-                    tracing::trace!(conn = ?self.id, candidate = candidate.candidate, "theirs");
-                    self.drive(now, shared, |rtc| rtc.add_remote_candidate(admitted.to_str0m()));
+                match remote.admit(candidate, &mut shared.counters) {
+                    Some(Told::Address(admitted)) => {
+                        tracing::trace!(conn = ?self.id, candidate = candidate.candidate, "theirs");
+                        let admitted = admitted.to_str0m();
+                        self.drive(now, shared, |rtc| rtc.add_remote_candidate(admitted));
+                    }
+                    // Over a TURN server alone the address behind it would be of no use.
+                    Some(Told::Name(named)) if shows_addresses(&self.ice) => {
+                        shared.ask_name(self.id, named);
+                    }
+                    Some(Told::Name(_)) | None => {}
                 }
             }
             Theirs::Broken => {}
+        }
+    }
+
+    /// Takes the addresses that a name of the other side stands for.
+    pub(crate) fn on_resolved(
+        &mut self,
+        named: &RemoteCandidate<(LocalName, u16)>,
+        addresses: &[IpAddr],
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        for address in one_of_each_family(addresses) {
+            if let Theirs::Here(remote) = &mut self.theirs
+                && let Some(candidate) = named.at(address)
+                && remote.admit_address(&candidate, &mut shared.counters)
+            {
+                tracing::debug!(conn = ?self.id, name = %named.address.0, "a name is resolved");
+                self.drive(now, shared, |rtc| rtc.add_remote_candidate(candidate.to_str0m()));
+            }
         }
     }
 
@@ -175,7 +203,10 @@ impl Connection {
     /// Takes an address that a server gave us.
     pub(crate) fn on_gathered(&mut self, gathered: Gathered, now: Time, shared: &mut Shared) {
         self.reflexive.extend(reflexive(gathered));
-        if let Some(candidate) = usable(gathered, &self.ice) {
+        let Some(candidate) = usable(gathered, &self.ice) else { return };
+        if is_told_apart(gathered, &self.ice) {
+            self.say_candidate(&candidate, shared);
+        } else {
             self.add_candidate(candidate, now, shared);
         }
     }
@@ -216,19 +247,26 @@ impl Connection {
             .step(now, &mut shared.said, |rtc| rtc.add_local_candidate(candidate).cloned());
         if let Some(added) = added {
             tracing::trace!(conn = ?self.id, candidate = %added.to_sdp_string(), "ours");
-            match &mut self.ours {
-                // The one media section is the last, so this belongs to it.
-                Ours::Held { sdp, .. } => {
-                    sdp.push_str(&format!("a={}\r\n", added.to_sdp_string()));
-                }
-                Ours::Said if self.trickle || self.channel.is_open() => {
-                    let candidate = emit_init(&added, &self.mid, self.ufrag());
-                    shared.event(EngineEvent::Candidate { conn: self.id, candidate });
-                }
-                Ours::Said => {}
-            }
+            self.say_candidate(&added, shared);
         }
         self.heed(now, shared);
+    }
+
+    /// Tells the other side of a candidate of ours.
+    fn say_candidate(&mut self, candidate: &Candidate, shared: &mut Shared) {
+        let candidate = match self.ice.host_candidates {
+            HostCandidates::Addresses => candidate.to_sdp_string(),
+            HostCandidates::Mdns => shared.hide(&candidate.to_sdp_string()),
+        };
+        match &mut self.ours {
+            // The one media section is the last, so this belongs to it.
+            Ours::Held { sdp, .. } => sdp.push_str(&format!("a={candidate}\r\n")),
+            Ours::Said if self.trickle || self.channel.is_open() => {
+                let candidate = emit_init(candidate, &self.mid, self.ufrag());
+                shared.event(EngineEvent::Candidate { conn: self.id, candidate });
+            }
+            Ours::Said => {}
+        }
     }
 
     fn new(
@@ -270,12 +308,34 @@ impl Connection {
     /// Says our description now, or when it is complete if nothing may follow it.
     fn describe(&mut self, kind: DescriptionKind, sdp: String, now: Time, shared: &mut Shared) {
         self.mid = mid_of(&sdp).expect("str0m names its media sections").to_owned();
+        let sdp = self.as_shown(sdp, shared);
         if self.trickle {
             shared.event(EngineEvent::Description { conn: self.id, kind, sdp });
         } else {
             self.ours = Ours::Held { kind, sdp, until: now + GATHERING_MAX };
             self.describe_if_complete(now, shared);
         }
+    }
+
+    /// A description of ours as the peer may see it.
+    pub(super) fn as_shown(&self, sdp: String, shared: &mut Shared) -> String {
+        match self.ice.host_candidates {
+            HostCandidates::Addresses => sdp,
+            HostCandidates::Mdns => self.hidden(&sdp, shared),
+        }
+    }
+
+    /// Our description without the addresses of this machine.
+    fn hidden(&self, sdp: &str, shared: &mut Shared) -> String {
+        let mut hidden = shared.hide_in(sdp);
+        let gathered = shared.gatherer.gathered(&self.ice).into_iter();
+        for gathered in gathered.filter(|gathered| is_told_apart(*gathered, &self.ice)) {
+            if let Some(candidate) = usable(gathered, &self.ice) {
+                let candidate = shared.hide(&candidate.to_sdp_string());
+                hidden.push_str(&format!("a={candidate}\r\n"));
+            }
+        }
+        hidden
     }
 
     pub(super) fn add_described_candidates(
@@ -326,6 +386,16 @@ fn shows_addresses(ice: &IceConfig) -> bool {
 fn usable(gathered: Gathered, ice: &IceConfig) -> Option<Candidate> {
     let is_relayed = matches!(gathered, Gathered::Relayed { .. });
     (is_relayed || shows_addresses(ice)).then(|| gathered_candidate(gathered)).flatten()
+}
+
+/// Whether str0m need not know of an address that peers have to be told of: where no NAT is, a server
+/// sees a socket at its own address, which is not told by itself if it is hidden.
+///
+/// spec: draft-ietf-mmusic-mdns-ice-candidates, section 3.1.2
+fn is_told_apart(gathered: Gathered, ice: &IceConfig) -> bool {
+    let is_hidden = ice.host_candidates == HostCandidates::Mdns;
+    let is_own = matches!(gathered, Gathered::Reflexive { mapped, base } if mapped == base);
+    is_hidden && is_own
 }
 
 /// Whether nobody would begin SCTP: who answered begins DTLS, which is what str0m goes by, and waits

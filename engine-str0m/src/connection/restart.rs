@@ -44,7 +44,7 @@ impl Connection {
         });
         if let Some((offer, pending, drawn)) = offered {
             // Those that str0m draws don't say whose they are, and are not from our seed.
-            let sdp = credentials.replace_in(&offer, &drawn);
+            let sdp = self.as_shown(credentials.replace_in(&offer, &drawn), shared);
             self.restart = Some(Restart { pending, credentials });
             shared.event(EngineEvent::Description {
                 conn: self.id,
@@ -78,7 +78,7 @@ impl Connection {
             Ok::<_, str0m::RtcError>((answer.to_sdp_string(), drawn))
         });
         let (answer, drawn) = answered.map_err(invalid)?;
-        let sdp = credentials.replace_in(&answer, &drawn);
+        let sdp = self.as_shown(credentials.replace_in(&answer, &drawn), shared);
         shared.event(EngineEvent::Description {
             conn: self.id,
             kind: DescriptionKind::Answer,

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tristero_proto::engine::{
-    CloseReason, ConnOptions, Datagram, Engine, EngineEvent, EngineInput, EngineOutput, Lane, Path,
-    SendOutcome, Transmit,
+    CloseReason, ConnOptions, Datagram, Engine, EngineEvent, EngineInput, EngineOutput, Lane,
+    NetworkRequest, Path, SendOutcome, Transmit,
 };
 use tristero_proto::wire::CandidateInit;
 use tristero_proto::{ConnId, Seed, Time};
@@ -33,6 +33,8 @@ pub(crate) struct Host {
     pub(crate) engine: Str0mEngine,
     pub(crate) address: SocketAddr,
     pub(crate) conns: BTreeMap<ConnId, Log>,
+    /// What it asked for of the network beside datagrams, and nobody looked at yet.
+    pub(crate) requests: VecDeque<NetworkRequest>,
 }
 
 /// What an engine said of one connection.
@@ -124,6 +126,7 @@ impl World {
             ),
             address: ([10, 0, 0, u8::try_from(number + 1).unwrap()], 4_000).into(),
             conns: BTreeMap::new(),
+            requests: VecDeque::new(),
         };
         World {
             now: Time::from_millis(1_000),
@@ -281,7 +284,7 @@ impl World {
                         self.wire.push_back((self.now + LATENCY, transmit));
                     }
                     EngineOutput::Event(event) => host.on_event(event),
-                    EngineOutput::Network(request) => panic!("there are no servers: {request:?}"),
+                    EngineOutput::Network(request) => host.requests.push_back(request),
                 }
             }
         }

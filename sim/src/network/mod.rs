@@ -8,6 +8,7 @@
 
 mod conditions;
 mod disturbances;
+mod multicast;
 mod nat;
 mod path;
 mod reach;
@@ -29,6 +30,7 @@ use tristero_proto::{Rng, Seed, Time};
 pub use conditions::{Conditions, Loss};
 pub use disturbances::DISTURBANCE_MIN;
 use disturbances::{Disturbances, Kind, Ways};
+pub(crate) use multicast::LocalNames;
 pub use nat::{Dependence, Extent, Nat, Ports};
 use path::{Packet, PathState};
 use servers::Server;

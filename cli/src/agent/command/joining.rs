@@ -10,7 +10,7 @@ use tristero_tokio::IceConfig;
 use super::{read, read_with_payload};
 use crate::agent::payload::{PayloadSpec, present};
 use crate::agent::reply::Refusal;
-use crate::ice::{IceServerSpec, RtcConfigSpec, ice_config};
+use crate::ice::{HostCandidatesSpec, IceServerSpec, RtcConfigSpec, ice_config};
 use crate::strategies::{Meeting, Settings, StrategyName};
 
 #[derive(Debug, Deserialize)]
@@ -37,6 +37,8 @@ pub(crate) struct JoinOrder {
     rtc_config: RtcConfigSpec,
     #[serde(default)]
     turn_config: Vec<IceServerSpec>,
+    #[serde(default)]
+    host_candidates: HostCandidatesSpec,
 }
 
 /// How to meet by one strategy.
@@ -111,9 +113,10 @@ impl JoinOrder {
         self.handshake_timeout_ms.map(Duration::from_millis)
     }
 
-    /// The STUN and TURN servers to use.
+    /// The STUN and TURN servers to use, and how peers are told of our addresses.
     pub(crate) fn ice(&self) -> Result<IceConfig, Refusal> {
-        ice_config(&self.rtc_config, &self.turn_config).map_err(Refusal::new)
+        let config = ice_config(&self.rtc_config, &self.turn_config).map_err(Refusal::new)?;
+        Ok(config.with_host_candidates(self.host_candidates.into()))
     }
 }
 
