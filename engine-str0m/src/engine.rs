@@ -276,6 +276,10 @@ impl Engine for Str0mEngine {
             EngineInput::Datagram(datagram) => self.on_datagram(datagram, now),
             EngineInput::AddressAdded(address) => self.on_address_added(address, now),
             EngineInput::AddressRemoved(address) => self.on_address_removed(address, now),
+            EngineInput::ShutDown => {
+                let Shared { gatherer, outputs, .. } = &mut self.shared;
+                gatherer.shut_down(now, outputs);
+            }
             EngineInput::IceCredentials(url, credentials) => {
                 let Shared { gatherer, addresses, outputs, .. } = &mut self.shared;
                 gatherer.renew(url, credentials, addresses, now, outputs);

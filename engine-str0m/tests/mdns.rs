@@ -278,3 +278,18 @@ fn an_address_has_one_name_for_all_connections_while_there_is_a_socket() {
         "{published:?}"
     );
 }
+
+#[test]
+fn a_restart_tells_no_address_of_this_machine() {
+    let mut world = World::new(2);
+    let offer = world.offer(0, conn(1), hidden(true)).unwrap();
+    let answer = world.answer(1, conn(2), &offer);
+    world.accept(0, conn(1), &answer);
+    world.run_until(|world| world.is_open((0, conn(1))) && world.is_open((1, conn(2))));
+    let now = world.now;
+    world.hosts[0].engine.restart(conn(1), now);
+    world.drain();
+    let restarted = world.hosts[0].log(conn(1)).descriptions.last().unwrap();
+    assert_eq!(candidates(restarted).len(), 1);
+    assert!(!restarted.contains("10.0.0.1"), "{restarted}");
+}

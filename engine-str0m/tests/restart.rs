@@ -172,13 +172,36 @@ fn a_restart_of_somebody_else_is_refused_and_the_connection_goes_on() {
 }
 
 #[test]
+fn media_that_is_offered_is_refused_and_the_connection_goes_on() {
+    let (mut world, a, b) = connected();
+    // A description of a, as it would be with a track.
+    let offer = description(&world, a)
+        + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendrecv\r\n";
+    let answer = answer(&mut world, b, &offer);
+    assert!(answer.contains("m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n"), "{answer}");
+    let lines = |sdp: &str, of: &str| -> Vec<String> {
+        sdp.lines().filter(|line| line.starts_with(of)).map(str::to_owned).collect()
+    };
+    // The data channel is described as it was at first.
+    let first = world.hosts[b.0].log(b.1).descriptions[0].clone();
+    for of in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:", "a=max-message-size:"] {
+        assert_eq!(lines(&answer, of), lines(&first, of), "{of}");
+    }
+    let foreign = offer.replace("a=ice-ufrag:", "a=ice-ufrag:x");
+    let now = world.now;
+    assert!(world.hosts[1].engine.accept_offer(b.1, &foreign, now).is_err());
+    world.assert_delivers(a, b, b"one way");
+    world.assert_delivers(b, a, b"the other");
+}
+
+#[test]
 fn a_connection_that_is_not_open_is_not_restarted() {
     let mut world = World::new(2);
     let offer = world.offer(0, conn(1), trickle()).unwrap();
     let now = world.now;
     world.hosts[0].engine.restart(conn(1), now);
     world.drain();
-    assert_eq!(world.hosts[0].log(conn(1)).descriptions, [offer.clone()]);
+    assert_eq!(world.hosts[0].log(conn(1)).descriptions.len(), 1);
     let taken = world.hosts[0].engine.accept_offer(conn(1), &offer, now);
     assert_eq!(taken, Err(DescriptionError::Unexpected));
 }

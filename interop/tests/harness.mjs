@@ -217,11 +217,10 @@ const matching = (event, where) => (candidate) =>
   candidate.event === event &&
   Object.entries(where).every(([key, value]) => candidate[key] === value);
 
-/** Starts the relay of the program under test. */
-export const startRustRelay = async () => {
-  const relay = spawn(TRISTERO_BIN, ['relay', '--listen', '127.0.0.1:0'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+/** Starts the relay of the program under test, in a namespace if there is one. */
+export const startRustRelay = async (namespace = HERE) => {
+  const { command, args } = namespace.inside(TRISTERO_BIN, ['relay', '--listen', '127.0.0.1:0']);
+  const relay = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   keepUntilExit(relay);
   const closed = new Promise((resolve) => relay.on('close', resolve));
   for await (const line of createInterface({ input: relay.stdout })) {
@@ -239,6 +238,9 @@ export const startRustRelay = async () => {
   }
   throw new Error('the relay ended without telling where it listens');
 };
+
+/** Where programs run as they are. */
+const HERE = { inside: (command, args) => ({ command, args }) };
 
 /** Why peers of this kind can't run here, or nothing if they can. */
 export const whyMissing = (kind) => {

@@ -1,7 +1,13 @@
-/** Names in the place of addresses: Chromium's, which Rust resolves, and Rust's. */
+/**
+ * Names in the place of addresses: Chromium's, which Rust resolves, and Rust's.
+ *
+ * All is in a network namespace of its own: what is asked for by multicast is not to leave the
+ * machine, and Chromium names no address where there is no way out.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Cast, describeWith, startRustRelay } from './harness.mjs';
+import { Namespaces, whyNotPermitted } from '../lab/namespaces.mjs';
+import { Cast, KINDS, describeUnless, startRustRelay, whyMissing } from './harness.mjs';
 import { join, joined, newRoom } from './rooms.mjs';
 import { assertTalking } from './strategies/room.mjs';
 
@@ -12,14 +18,39 @@ const LOOK_EVERY_MS = 100;
 /** Nobody but the two tells of an address. */
 const ALONE = { rtcConfig: { iceServers: [] } };
 
-describeWith('mDNS: Rust with chromium-mdns', ['rust', 'chromium-mdns'], () => {
+/** A host on a network with nobody else. */
+const addHost = async (namespaces) => {
+  const [host, router] = [await namespaces.add('host'), await namespaces.add('router')];
+  await host.ip(
+    `link add lan type veth peer name lan netns ${router.name}`,
+    'addr add 192.168.1.2/24 dev lan',
+    'link set lan up',
+  );
+  await router.ip('addr add 192.168.1.1/24 dev lan', 'link set lan up');
+  await host.ip('route add default via 192.168.1.1');
+  return host;
+};
+
+const reason = ['rust', 'chromium-mdns'].map(whyMissing).find(Boolean) ?? whyNotPermitted();
+
+describeUnless(reason, 'mDNS: Rust with chromium-mdns', () => {
+  let namespaces;
   let cast;
   let chromium;
   before(async () => {
-    cast = new Cast(await startRustRelay());
+    namespaces = new Namespaces();
+    const host = await addHost(namespaces);
+    // The harness starts what it has a kind of.
+    for (const kind of ['rust', 'chromium-mdns']) {
+      KINDS[kind] = host.inside(KINDS[kind].command, KINDS[kind].args);
+    }
+    cast = new Cast(await startRustRelay(host));
     chromium = await cast.start('chromium-mdns');
   });
-  after(() => cast?.end());
+  after(async () => {
+    await cast?.end();
+    namespaces?.close();
+  });
 
   /** Whose id is smaller decides who offers. */
   const roles = [

@@ -94,6 +94,8 @@ pub enum EngineInput<'a> {
     /// A TURN server takes these credentials from now on. What it has given stays; if it refused, it
     /// is asked again at once.
     IceCredentials(&'a IceUrl, &'a IceCredentials),
+    /// All connections are closed and no others follow: what servers gave is given back.
+    ShutDown,
 }
 
 /// A byte stream to a server, by a number that the engine chose and never uses again.

@@ -547,6 +547,19 @@ fn an_allocation_is_given_back_after_its_last_use() {
 }
 
 #[test]
+fn an_allocation_is_given_back_when_its_node_is_shut_down() {
+    let mut place = Place::new(1);
+    let [a, b] = [(); 2].map(|()| place.add_behind(Nat::symmetric(), &turn()));
+    assert!(place.meet(a, b).is_some());
+    assert_eq!(place.allocations(), 2);
+    place.world.with(a.0, |node, now| node.shut_down(now));
+    place.world.run_for(Duration::from_secs(1));
+    assert_eq!(place.allocations(), 1);
+    let is_over = |event: &Event| matches!(event, Event::ShutDown);
+    assert!(place.world.events(a.0).any(is_over));
+}
+
+#[test]
 fn equal_seeds_give_equal_runs_with_servers() {
     let digest = |seed| {
         let mut place = Place::new(seed);

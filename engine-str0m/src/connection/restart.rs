@@ -95,6 +95,9 @@ impl Connection {
         now: Time,
         shared: &mut Shared,
     ) -> Result<(), DescriptionError> {
+        if self.restart.is_none() {
+            return Err(DescriptionError::Unexpected);
+        }
         let answer = self.read_restart(answer)?;
         let Some(Restart { pending, credentials }) = self.restart.take() else {
             return Err(DescriptionError::Unexpected);

@@ -322,6 +322,13 @@ impl Gatherer {
         }
     }
 
+    /// Gives everything back. Streams need no goodbye: an allocation goes with its own.
+    pub(crate) fn shut_down(&mut self, now: Time, outputs: &mut VecDeque<EngineOutput>) {
+        for server in self.servers.values_mut() {
+            server.give_back(now, &mut Outbound(outputs));
+        }
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
         let due = self.servers.values().filter_map(Server::due).min()?;
         Some(Deadline::new(due, "an ICE server"))

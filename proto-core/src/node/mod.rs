@@ -513,6 +513,7 @@ impl<E: Engine> Node<E> {
         for conn in conns {
             self.engine.close(conn, now);
         }
+        self.engine.handle_input(EngineInput::ShutDown, now);
         self.touched.insert(Part::Engine);
         self.settle(now);
         debug_assert!(self.relays.is_empty(), "relays go with the rooms that use them");

@@ -195,7 +195,7 @@ impl Engine for MemoryEngine {
             EngineInput::AddressAdded(address) => self.on_address(address),
             EngineInput::AddressRemoved(address) => self.addresses.retain(|a| *a != address),
             // It asks for nothing.
-            EngineInput::Network(_) | EngineInput::IceCredentials(..) => {}
+            EngineInput::Network(_) | EngineInput::IceCredentials(..) | EngineInput::ShutDown => {}
         }
     }
 

@@ -194,8 +194,8 @@ impl Arrival {
             Input::LinkClosed(link, why) => Arrival::LinkClosed(link, why.to_owned()),
             // A driver reads the calendar by itself, and that of the world does not drift.
             Input::WallClock(_) => return None,
-            // A room of an application is given them by the application.
-            Input::Engine(EngineInput::IceCredentials(..)) => return None,
+            // These come from the application itself.
+            Input::Engine(EngineInput::IceCredentials(..) | EngineInput::ShutDown) => return None,
             Input::Engine(EngineInput::Datagram(Datagram { path, ecn, bytes })) => {
                 Arrival::Datagram { path, ecn, bytes: Bytes::copy_from_slice(bytes) }
             }

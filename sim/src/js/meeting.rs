@@ -80,7 +80,7 @@ impl JsPeer {
             // It knows nothing of what two of ours say about a connection, and takes the signal for
             // an announce.
             SignalBody::Announce | SignalBody::Standing { .. } => {
-                self.on_announce(relay, key, &from, now)
+                self.on_announce(relay, key, &from, now);
             }
             SignalBody::Offer { offer_id, sealed } => {
                 self.on_offer(relay, key, from, (offer_id, &sealed), now);
