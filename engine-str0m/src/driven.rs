@@ -146,6 +146,11 @@ impl Driven {
         }
     }
 
+    /// The fingerprint of our certificate, as descriptions have it.
+    pub(crate) fn fingerprint(&mut self) -> String {
+        self.rtc.direct_api().local_dtls_fingerprint().to_string()
+    }
+
     /// Tells it that a path is looked for again.
     pub(crate) fn hurry(&mut self) {
         self.pace = Pace::Hurried;

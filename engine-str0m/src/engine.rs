@@ -360,17 +360,22 @@ impl Engine for Str0mEngine {
         self.heed_servers(now);
     }
 
-    fn accept_offer(
+    fn answer_restart(
         &mut self,
         conn: ConnId,
         offer: &str,
         now: Time,
-    ) -> Result<(), DescriptionError> {
+    ) -> Result<String, DescriptionError> {
         let credentials = Credentials::generate(conn, &mut self.rng);
         let answered = self
             .drive(conn, now, |conn, shared| conn.answer_restart(offer, credentials, now, shared));
         self.heed_servers(now);
         answered.unwrap_or(Err(DescriptionError::Unexpected))
+    }
+
+    fn refuse_media(&mut self, conn: ConnId, offer: &str) -> Result<String, DescriptionError> {
+        let connection = self.conns.get_mut(&conn).ok_or(DescriptionError::Unexpected)?;
+        connection.refuse_media(offer)
     }
 
     fn add_remote_candidate(&mut self, conn: ConnId, candidate: &CandidateInit, now: Time) {

@@ -71,6 +71,8 @@ impl Remote {
         self.ufrag.clone_from(&description.ufrag);
         self.password = description.password.clone();
         self.candidates.clear();
+        // What they stand for is asked for again.
+        self.names.clear();
     }
 
     /// Takes a candidate in; `None` if it is not new or not of use.

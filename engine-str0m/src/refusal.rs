@@ -21,7 +21,6 @@ pub(crate) struct Sections<'a>(Vec<Section<'a>>);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Section<'a> {
-    /// Lines of it are kept, so that they can be read as a description of its own.
     Data,
     Media {
         /// What it is, such as `audio`.
@@ -34,21 +33,18 @@ enum Section<'a> {
 }
 
 impl<'a> Sections<'a> {
-    /// Reads an offer that has more than a data channel, and what it says of that; `None` if it has
-    /// nothing else.
-    pub(crate) fn parse(sdp: &'a str) -> Result<Option<(Self, RemoteDescription)>, SdpError> {
+    /// Reads an offer, and what it says of the data channel.
+    pub(crate) fn parse(sdp: &'a str) -> Result<(Self, RemoteDescription), SdpError> {
         if sdp.len() > SDP_BYTES_MAX {
             return Err(SdpError::TooLong);
         }
         let starts: Vec<usize> = sections(sdp).collect();
-        if starts.len() <= 1 {
-            return Ok(None);
-        }
+        let Some(first) = starts.first() else { return Err(SdpError::NoDataChannel) };
         if starts.len() > SECTIONS_MAX {
             return Err(SdpError::OtherSection("too many".to_owned()));
         }
         let ends = starts[1..].iter().copied().chain([sdp.len()]);
-        let session = &sdp[..starts[0]];
+        let session = &sdp[..*first];
         let (mut read, mut data) = (Vec::new(), None);
         for (start, end) in starts.iter().zip(ends) {
             let section = &sdp[*start..end];
@@ -60,7 +56,7 @@ impl<'a> Sections<'a> {
             }
         }
         let data = data.ok_or(SdpError::NoDataChannel)?;
-        Ok(Some((Sections(read), data)))
+        Ok((Sections(read), data))
     }
 
     /// The answer, with this as what it says of the data channel: all lines behind `m=` and `c=`.
@@ -146,7 +142,7 @@ mod tests {
     #[test]
     fn media_is_refused_and_the_data_channel_described_as_before() {
         let offer = offer(VIDEO);
-        let (sections, data) = Sections::parse(&offer).unwrap().unwrap();
+        let (sections, data) = Sections::parse(&offer).unwrap();
         assert_eq!((data.ufrag.as_str(), data.mid.as_str()), ("EsAw", "0"));
         let answer = sections.refuse("0", &["a=mid:0".to_owned(), "a=setup:active".to_owned()]);
         let kinds: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
@@ -159,9 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_without_media_is_none_of_this() {
-        assert_eq!(Sections::parse(&offer("")), Ok(None));
-        assert_eq!(Sections::parse(""), Ok(None));
+    fn an_offer_of_nothing_new_is_answered_too() {
+        let offer = offer("");
+        let (sections, _) = Sections::parse(&offer).unwrap();
+        assert_eq!(sections.refuse("0", &[]).matches("m=").count(), 1);
     }
 
     #[test]
@@ -175,6 +172,7 @@ mod tests {
         }
         assert!(Sections::parse(&offer(&VIDEO.repeat(100))).is_err());
         assert!(Sections::parse(&VIDEO.repeat(2)).is_err(), "there is no data channel");
+        assert!(Sections::parse("").is_err());
         assert!(Sections::parse(&"m=\r\n".repeat(SDP_BYTES_MAX)).is_err());
     }
 }

@@ -39,9 +39,9 @@ fn offer(world: &mut World, (host, id): End) -> String {
 
 fn answer(world: &mut World, (host, id): End, offer: &str) -> String {
     let now = world.now;
-    world.hosts[host].engine.accept_offer(id, offer, now).unwrap();
+    let answer = world.hosts[host].engine.answer_restart(id, offer, now).unwrap();
     world.drain();
-    description(world, (host, id))
+    answer
 }
 
 fn connected() -> (World, End, End) {
@@ -162,10 +162,10 @@ fn a_restart_of_somebody_else_is_refused_and_the_connection_goes_on() {
         offer.replace("a=mid:", "a=mid:x"),
         String::new(),
     ] {
-        let taken = world.hosts[1].engine.accept_offer(b.1, &bad, now);
+        let taken = world.hosts[1].engine.answer_restart(b.1, &bad, now);
         assert!(matches!(taken, Err(DescriptionError::Invalid(_))), "{taken:?}");
     }
-    let unknown = world.hosts[1].engine.accept_offer(conn(9), &offer, now);
+    let unknown = world.hosts[1].engine.answer_restart(conn(9), &offer, now);
     assert_eq!(unknown, Err(DescriptionError::Unexpected));
     world.assert_delivers(a, b, b"one way");
     world.assert_delivers(b, a, b"the other");
@@ -177,7 +177,7 @@ fn media_that_is_offered_is_refused_and_the_connection_goes_on() {
     // A description of a, as it would be with a track.
     let offer = description(&world, a)
         + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendrecv\r\n";
-    let answer = answer(&mut world, b, &offer);
+    let answer = world.hosts[b.0].engine.refuse_media(b.1, &offer).unwrap();
     assert!(answer.contains("m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n"), "{answer}");
     let lines = |sdp: &str, of: &str| -> Vec<String> {
         sdp.lines().filter(|line| line.starts_with(of)).map(str::to_owned).collect()
@@ -188,8 +188,7 @@ fn media_that_is_offered_is_refused_and_the_connection_goes_on() {
         assert_eq!(lines(&answer, of), lines(&first, of), "{of}");
     }
     let foreign = offer.replace("a=ice-ufrag:", "a=ice-ufrag:x");
-    let now = world.now;
-    assert!(world.hosts[1].engine.accept_offer(b.1, &foreign, now).is_err());
+    assert!(world.hosts[1].engine.refuse_media(b.1, &foreign).is_err());
     world.assert_delivers(a, b, b"one way");
     world.assert_delivers(b, a, b"the other");
 }
@@ -202,6 +201,6 @@ fn a_connection_that_is_not_open_is_not_restarted() {
     world.hosts[0].engine.restart(conn(1), now);
     world.drain();
     assert_eq!(world.hosts[0].log(conn(1)).descriptions.len(), 1);
-    let taken = world.hosts[0].engine.accept_offer(conn(1), &offer, now);
+    let taken = world.hosts[0].engine.answer_restart(conn(1), &offer, now);
     assert_eq!(taken, Err(DescriptionError::Unexpected));
 }

@@ -250,7 +250,7 @@ pub enum EngineOutput {
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EngineEvent {
-    /// Our description is ready to be sent to the peer: that of a new connection, or of a
+    /// Our description is ready to be sent to the peer: that of a new connection, or the offer of a
     /// [restart](Engine::restart).
     Description {
         /// The connection.
@@ -432,15 +432,18 @@ pub trait Engine {
     /// can't do it does nothing.
     fn restart(&mut self, conn: ConnId, now: Time);
 
-    /// Takes an offer of the other side for an open connection; our answer comes as an event. It is
-    /// one of a restart, for which a restart of ours that is under way is given up, or of media, which
-    /// are refused. After an error the connection is as it was.
-    fn accept_offer(
+    /// Takes the offer of a restart of the other side, and gives our answer. A restart of ours that
+    /// is under way is given up for it. After an error the connection is as it was.
+    fn answer_restart(
         &mut self,
         conn: ConnId,
         offer: &str,
         now: Time,
-    ) -> Result<(), DescriptionError>;
+    ) -> Result<String, DescriptionError>;
+
+    /// Takes an offer of audio or video for an open connection, and gives the answer that refuses
+    /// it. The connection stays as it is.
+    fn refuse_media(&mut self, conn: ConnId, offer: &str) -> Result<String, DescriptionError>;
 
     /// Takes the answer to our offer. After an error a new connection is as it was, so close it; one
     /// that is open goes on.

@@ -27,7 +27,8 @@ impl Gone {
     pub(crate) fn note(&self, added: &[IpAddr], removed: &[IpAddr]) {
         self.0.send_modify(|gone| {
             gone.retain(|address| !added.contains(address));
-            gone.extend(removed);
+            // Loopback is always there, whether it is used or not.
+            gone.extend(removed.iter().filter(|address| !address.is_loopback()));
             let surplus = gone.len().saturating_sub(GONE_MAX);
             gone.drain(..surplus);
         });
@@ -122,20 +123,21 @@ mod tests {
         other.write_all(b"hello").await.unwrap();
         let mut heard = [0; 5];
         stream.read_exact(&mut heard).await.unwrap();
-        gone.note(&[], &[Ipv4Addr::LOCALHOST.into()]);
+        gone.0.send_modify(|gone| gone.push(Ipv4Addr::LOCALHOST.into()));
         let error = stream.read(&mut heard).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
     }
 
-    #[tokio::test]
-    async fn an_address_that_is_back_carries_new_connections() {
+    #[test]
+    fn an_address_that_is_back_is_not_gone_and_loopback_never_is() {
         let gone = Gone::default();
-        gone.note(&[], &[Ipv4Addr::LOCALHOST.into()]);
-        gone.note(&[Ipv4Addr::LOCALHOST.into()], &[]);
-        let (mut stream, mut other) = connection(&gone).await;
-        other.write_all(b"hello").await.unwrap();
-        let mut heard = [0; 5];
-        stream.read_exact(&mut heard).await.unwrap();
+        let [lan, other]: [IpAddr; 2] = [[192, 0, 2, 1].into(), [192, 0, 2, 2].into()];
+        gone.note(&[], &[lan, other, Ipv4Addr::LOCALHOST.into()]);
+        gone.note(&[lan], &[]);
+        assert_eq!(*gone.0.borrow(), [other]);
+        let many: Vec<IpAddr> = (0..=255).map(|host| [198, 51, 100, host].into()).collect();
+        gone.note(&[], &many);
+        assert_eq!(gone.0.borrow().len(), GONE_MAX);
     }
 
     #[tokio::test]

@@ -51,13 +51,17 @@ impl Engine for AnyEngine {
         self.0.restart(conn, now);
     }
 
-    fn accept_offer(
+    fn answer_restart(
         &mut self,
         conn: ConnId,
         offer: &str,
         now: Time,
-    ) -> Result<(), DescriptionError> {
-        self.0.accept_offer(conn, offer, now)
+    ) -> Result<String, DescriptionError> {
+        self.0.answer_restart(conn, offer, now)
+    }
+
+    fn refuse_media(&mut self, conn: ConnId, offer: &str) -> Result<String, DescriptionError> {
+        self.0.refuse_media(conn, offer)
     }
 
     fn accept_answer(

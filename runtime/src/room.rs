@@ -23,6 +23,9 @@ use crate::request::RequestAction;
 use crate::shared::State;
 use crate::transfer::TransferAction;
 
+/// A server that does not take what it was given is not given anything else for this long.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
+
 /// A room that this node is in.
 ///
 /// Clones are handles of the same room. It is left by [`leave`](Room::leave), or when the last
@@ -189,7 +192,7 @@ impl Room {
 
     /// Renews credentials by a function, from now on and until the room is left: it is called for
     /// each TURN server that does not take those it has (STUN errors 401, 403 and 441), and what it
-    /// gives is used in their place. `None` leaves it at that. Spawn the future that this gives, or
+    /// gives is used in their place, every ten seconds at most. `None` leaves it at that. Spawn the future that this gives, or
     /// poll it beside others.
     ///
     /// Services that hand out credentials for a few hours need it: a process that runs for longer
@@ -212,11 +215,16 @@ impl Room {
         R: Future<Output = Option<IceCredentials>>,
     {
         let mut events = self.events();
+        let mut renewed: BTreeMap<IceUrl, Time> = BTreeMap::new();
         while let Some(event) = events.recv().await {
             let RoomEvent::IceServerFailed { url, failure } = event else { continue };
-            if failure.is_about_credentials()
-                && let Some(credentials) = renew(url.clone()).await
-            {
+            let now = self.node().now();
+            let is_soon = |renewed: &Time| now.since(*renewed) < RENEWAL_PAUSE;
+            if !failure.is_about_credentials() || renewed.get(&url).is_some_and(is_soon) {
+                continue;
+            }
+            renewed.insert(url.clone(), now);
+            if let Some(credentials) = renew(url.clone()).await {
                 self.set_ice_credentials(&url, &credentials);
             }
         }

@@ -55,18 +55,14 @@ impl Connection {
         self.heed(now, shared);
     }
 
-    /// Answers the other side's restart under these credentials. One of ours is given up for it. An
-    /// offer of media is refused.
+    /// Answers the other side's restart under these credentials. One of ours is given up for it.
     pub(crate) fn answer_restart(
         &mut self,
         offer: &str,
         credentials: Credentials,
         now: Time,
         shared: &mut Shared,
-    ) -> Result<(), DescriptionError> {
-        if let Some((sections, data)) = Sections::parse(offer).map_err(invalid)? {
-            return self.refuse_media(&sections, &data, now, shared);
-        }
+    ) -> Result<String, DescriptionError> {
         let offer = self.read_restart(offer)?;
         self.restart = None;
         let answered = self.driven.step(now, &mut shared.said, |rtc| {
@@ -79,13 +75,8 @@ impl Connection {
         });
         let (answer, drawn) = answered.map_err(invalid)?;
         let sdp = self.as_shown(credentials.replace_in(&answer, &drawn), shared);
-        shared.event(EngineEvent::Description {
-            conn: self.id,
-            kind: DescriptionKind::Answer,
-            sdp,
-        });
         self.begin_again(credentials, &offer, now, shared);
-        Ok(())
+        Ok(sdp)
     }
 
     /// Takes the answer to our restart.
@@ -98,7 +89,7 @@ impl Connection {
         if self.restart.is_none() {
             return Err(DescriptionError::Unexpected);
         }
-        let answer = self.read_restart(answer)?;
+        let answer = self.read_restart(answer).inspect_err(|_| self.restart = None)?;
         let Some(Restart { pending, credentials }) = self.restart.take() else {
             return Err(DescriptionError::Unexpected);
         };
@@ -139,17 +130,12 @@ impl Connection {
         self.ended.is_none() && self.channel.is_open() && matches!(self.theirs, Theirs::Here(_))
     }
 
-    /// Refuses the media that a browser offers; all else stays as it is.
-    fn refuse_media(
-        &mut self,
-        sections: &Sections<'_>,
-        data: &RemoteDescription,
-        now: Time,
-        shared: &mut Shared,
-    ) -> Result<(), DescriptionError> {
+    /// Answers an offer of media that it is refused; all else stays as it is.
+    pub(crate) fn refuse_media(&mut self, offer: &str) -> Result<String, DescriptionError> {
         let Some(remote) = self.remote().filter(|_| self.can_restart()) else {
             return Err(DescriptionError::Unexpected);
         };
+        let (sections, data) = Sections::parse(offer).map_err(invalid)?;
         if data.ufrag != remote.ufrag || data.fingerprint != remote.fingerprint {
             return Err(invalid(SdpError::Attribute("a=ice-ufrag of the connection")));
         }
@@ -157,11 +143,8 @@ impl Connection {
             Setup::Active | Setup::ActPass => Setup::Passive,
             Setup::Passive => Setup::Active,
         };
-        let said = &mut shared.said;
-        let fingerprint = self
-            .driven
-            .step(now, said, |rtc| rtc.direct_api().local_dtls_fingerprint().to_string());
-        let sdp = sections.refuse(
+        let fingerprint = self.driven.fingerprint();
+        Ok(sections.refuse(
             &self.mid,
             &[
                 format!("a=ice-ufrag:{}", self.credentials.ufrag),
@@ -172,11 +155,7 @@ impl Connection {
                 "a=sctp-port:5000".to_owned(),
                 format!("a=max-message-size:{MESSAGE_BYTES_MAX}"),
             ],
-        );
-        let kind = DescriptionKind::Answer;
-        shared.event(EngineEvent::Description { conn: self.id, kind, sdp });
-        self.heed(now, shared);
-        Ok(())
+        ))
     }
 
     /// Reads a description of a restart. It has to come from whom the connection is with.
@@ -214,11 +193,11 @@ impl Connection {
             known.restart(remote);
         }
         shared.paths.forget(self.id);
-        self.mapped.clear();
         self.seen = None;
         self.silence.hear(now);
-        self.driven.hurry();
+        // What str0m found before is none of what is looked for now.
         self.heed(now, shared);
+        self.driven.hurry();
         self.add_described_candidates(remote, now, shared);
     }
 }

@@ -315,9 +315,9 @@ impl<E: Engine> Node<E> {
 
     fn on_engine_event(&mut self, event: EngineEvent, now: Time) {
         match event {
-            EngineEvent::Description { conn, kind, sdp } => {
+            EngineEvent::Description { conn, sdp, .. } => {
                 if let Some(Owner::Shared) = self.routes.owner(conn) {
-                    self.on_new_description(conn, kind, sdp, now);
+                    self.on_restart_offered(conn, sdp, now);
                 } else if let Some(&Owner::Pooled { room }) = self.routes.owner(conn) {
                     self.with_signaling(room, |joined| {
                         joined.signaling.on_description_for_anyone(conn, &sdp, now);

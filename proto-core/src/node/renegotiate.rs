@@ -6,7 +6,7 @@
 use tracing::{debug, info, trace};
 
 use super::{Node, Part};
-use crate::engine::{DescriptionKind, Engine};
+use crate::engine::Engine;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
 use crate::peer::Heard;
 use crate::time::Time;
@@ -25,23 +25,10 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    /// The engine describes a connection that stands anew.
-    pub(super) fn on_new_description(
-        &mut self,
-        conn: ConnId,
-        kind: DescriptionKind,
-        sdp: String,
-        now: Time,
-    ) {
+    /// The engine offers a restart of a connection.
+    pub(super) fn on_restart_offered(&mut self, conn: ConnId, sdp: String, now: Time) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        if kind == DescriptionKind::Answer && peer.is_answered_directly {
-            peer.is_answered_directly = false;
-            return self.say_signal(conn, &Renegotiation::Answer { number: 0, sdp });
-        }
-        match kind {
-            DescriptionKind::Offer => peer.restarts.on_offer_made(sdp, now),
-            DescriptionKind::Answer => peer.restarts.on_answer_made(sdp, now),
-        }
+        peer.restarts.on_offer_made(sdp, now);
         self.touched.insert(Part::Peer(conn));
     }
 
@@ -76,13 +63,8 @@ impl<E: Engine> Node<E> {
                 self.engine.add_remote_candidate(conn, candidate, now);
                 self.touched.insert(Part::Engine);
             }
-            Renegotiation::Offer { sdp, .. } => match self.engine.accept_offer(conn, sdp, now) {
-                Ok(()) => {
-                    if let Some(peer) = self.peers.get_mut(&conn) {
-                        peer.is_answered_directly = true;
-                    }
-                    self.touched.insert(Part::Engine);
-                }
+            Renegotiation::Offer { sdp, .. } => match self.engine.refuse_media(conn, sdp) {
+                Ok(sdp) => self.say_signal(conn, &Renegotiation::Answer { number: 0, sdp }),
                 Err(error) => debug!(?conn, %error, "ignored an offer"),
             },
             // Nothing is offered so.
@@ -103,10 +85,10 @@ impl<E: Engine> Node<E> {
             return;
         };
         match heard {
-            Heard::Offer { number, sdp } => match self.engine.accept_offer(conn, &sdp, now) {
-                Ok(()) => {
+            Heard::Offer { number, sdp } => match self.engine.answer_restart(conn, &sdp, now) {
+                Ok(answer) => {
                     debug!(peer = %from, number, "the path to a peer is looked for anew");
-                    peer.restarts.on_taken(number);
+                    peer.restarts.on_answer_made(number, answer, now);
                 }
                 Err(error) => debug!(peer = %from, %error, "a restart is not possible"),
             },

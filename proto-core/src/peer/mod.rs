@@ -45,8 +45,6 @@ pub(crate) struct Peer {
     pub(crate) app_id: String,
     pub(crate) outbox: Outbox,
     pub(crate) restarts: Restarts,
-    /// Whether our next answer goes over the connection, as the offer came.
-    pub(crate) is_answered_directly: bool,
     remote_rooms: BTreeSet<RoomToken>,
     attached: BTreeSet<RoomKey>,
     /// Rooms among them in which nothing of it was heard yet.
@@ -100,7 +98,6 @@ impl Peer {
             app_id,
             outbox: Outbox::new(limits.outbox_transmissions),
             restarts,
-            is_answered_directly: false,
             remote_rooms: BTreeSet::new(),
             attached: BTreeSet::new(),
             silent: BTreeSet::new(),

@@ -246,12 +246,16 @@ impl Engine for MemoryEngine {
     /// It has no paths to look for.
     fn restart(&mut self, _conn: ConnId, _now: Time) {}
 
-    fn accept_offer(
+    fn answer_restart(
         &mut self,
         _conn: ConnId,
         _offer: &str,
         _now: Time,
-    ) -> Result<(), DescriptionError> {
+    ) -> Result<String, DescriptionError> {
+        Err(DescriptionError::Unexpected)
+    }
+
+    fn refuse_media(&mut self, _conn: ConnId, _offer: &str) -> Result<String, DescriptionError> {
         Err(DescriptionError::Unexpected)
     }
 

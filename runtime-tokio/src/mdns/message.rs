@@ -51,8 +51,19 @@ pub(super) enum Audience {
     Resolver { id: u16 },
 }
 
+/// RFC 1035, section 4.1.1.
+const HEADER_BYTES: usize = 12;
+/// The shortest entry: a question for the root.
+const ENTRY_BYTES_MIN: usize = 5;
+
 /// Reads a message; nothing if it is not one, or says nothing of addresses.
 pub(super) fn parse(bytes: &[u8]) -> Option<Heard> {
+    // The codec makes room for as many as the header says there are.
+    let counts = bytes.get(4..HEADER_BYTES)?.chunks_exact(2);
+    let count: usize = counts.map(|pair| usize::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    if count * ENTRY_BYTES_MIN > bytes.len() - HEADER_BYTES {
+        return None;
+    }
     let packet = Packet::parse(bytes).ok()?;
     if packet.has_flags(PacketFlag::RESPONSE) {
         // Some give the address along with something else that they were asked for.

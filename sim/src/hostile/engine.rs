@@ -75,13 +75,17 @@ impl Engine for SimEngine {
         self.inner.restart(conn, now);
     }
 
-    fn accept_offer(
+    fn answer_restart(
         &mut self,
         conn: ConnId,
         offer: &str,
         now: Time,
-    ) -> Result<(), DescriptionError> {
-        self.inner.accept_offer(conn, offer, now)
+    ) -> Result<String, DescriptionError> {
+        self.inner.answer_restart(conn, offer, now)
+    }
+
+    fn refuse_media(&mut self, conn: ConnId, offer: &str) -> Result<String, DescriptionError> {
+        self.inner.refuse_media(conn, offer)
     }
 
     fn accept_answer(
