@@ -8,7 +8,7 @@ import { Sites } from '../sites.mjs';
 const MEET_MS = 15_000;
 
 /** Enough that the transfer is under way when the interface goes. */
-const BYTES = 64 * 1024 * 1024;
+const BYTES = 32 * 1024 * 1024;
 
 /** From the change until the transfer has completed. */
 const MOVED_MS = 15_000;
@@ -45,7 +45,7 @@ const moveDuringTransfer = async (cast, sites, [sender, receiver]) => {
   const { sha256 } = await sending;
   const left = [sender, receiver].filter((peer) => peer.past('peerLeave').length > 0);
   return {
-    said: `64 MiB complete ${((Date.now() - moved) / 1000).toFixed(1)} s after the change`,
+    said: `32 MiB complete ${((Date.now() - moved) / 1000).toFixed(1)} s after the change`,
     differences: [
       ...(message.sha256 === sha256 ? [] : [{ what: 'payload', text: 'other bytes arrived' }]),
       ...left.map(({ name }) => ({ what: 'leave', text: `${name} says that the other left` })),
