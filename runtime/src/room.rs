@@ -192,8 +192,8 @@ impl Room {
 
     /// Renews credentials by a function, from now on and until the room is left: it is called for
     /// each TURN server that does not take those it has (STUN errors 401, 403 and 441), and what it
-    /// gives is used in their place, every ten seconds at most. `None` leaves it at that. Spawn the future that this gives, or
-    /// poll it beside others.
+    /// gives is used in their place, every ten seconds at most. `None` leaves it at that. Spawn the
+    /// future that this gives, or poll it beside others.
     ///
     /// Services that hand out credentials for a few hours need it: a process that runs for longer
     /// would find no relay any more.
@@ -209,25 +209,12 @@ impl Room {
     /// }).await;
     /// # }
     /// ```
-    pub async fn serve_ice_credentials<R, F>(&self, mut renew: F)
+    pub fn serve_ice_credentials<R, F>(&self, renew: F) -> impl Future<Output = ()> + use<R, F>
     where
         F: FnMut(IceUrl) -> R,
         R: Future<Output = Option<IceCredentials>>,
     {
-        let mut events = self.events();
-        let mut renewed: BTreeMap<IceUrl, Time> = BTreeMap::new();
-        while let Some(event) = events.recv().await {
-            let RoomEvent::IceServerFailed { url, failure } = event else { continue };
-            let now = self.node().now();
-            let is_soon = |renewed: &Time| now.since(*renewed) < RENEWAL_PAUSE;
-            if !failure.is_about_credentials() || renewed.get(&url).is_some_and(is_soon) {
-                continue;
-            }
-            renewed.insert(url.clone(), now);
-            if let Some(credentials) = renew(url.clone()).await {
-                self.set_ice_credentials(&url, &credentials);
-            }
-        }
+        renew_ice_credentials(self.clone(), self.events(), renew)
     }
 
     /// How long a member takes to answer. Dropping the future only stops waiting.
@@ -315,6 +302,27 @@ impl Room {
     /// What may wait for a reader of messages or events.
     pub(crate) fn bounds(&self) -> Bounds {
         self.inner.node.shared().unread().messages()
+    }
+}
+
+/// See [`Room::serve_ice_credentials`].
+async fn renew_ice_credentials<R, F>(room: Room, mut events: RoomEvents, mut renew: F)
+where
+    F: FnMut(IceUrl) -> R,
+    R: Future<Output = Option<IceCredentials>>,
+{
+    let mut renewed: BTreeMap<IceUrl, Time> = BTreeMap::new();
+    while let Some(event) = events.recv().await {
+        let RoomEvent::IceServerFailed { url, failure } = event else { continue };
+        let now = room.node().now();
+        let is_soon = |renewed: &Time| now.since(*renewed) < RENEWAL_PAUSE;
+        if !failure.is_about_credentials() || renewed.get(&url).is_some_and(is_soon) {
+            continue;
+        }
+        renewed.insert(url.clone(), now);
+        if let Some(credentials) = renew(url.clone()).await {
+            room.set_ice_credentials(&url, &credentials);
+        }
     }
 }
 

@@ -217,7 +217,7 @@ const LONG_TESTS: [&str; 6] = [
     "tests/rust-with-werift.test.mjs",
     "tests/rust-with-chromium.test.mjs",
     "tests/rust-with-node-datachannel.test.mjs",
-    "tests/js-with-js.test.mjs",
+    "tests/js-agents.test.mjs",
     "tests/several-strategies.test.mjs",
 ];
 

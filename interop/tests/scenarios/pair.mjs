@@ -14,37 +14,23 @@ const WAITING = { concurrency: 4 };
 /** Everything about a pair but killing, which takes processes of its own, and what takes long. */
 export const definePair = (pair) => {
   defineAdmission(pair);
-  defineTalk(pair);
+  describe('payloads', () => definePayloads(pair));
+  describe('actions', () => defineActions(pair));
+  describe('pings', () => definePings(pair));
+  describe('requests', () => defineRequests(pair));
   describe('several rooms', () => defineSharing(pair));
   describe('requests of who leaves', () => defineDesertions(pair));
 };
 
 /** What goes differently for a pair depending on whose id is smaller. */
 export const defineAdmission = (pair) => {
-  defineEntrance(pair);
+  describe('meeting', () => defineMeetings(pair));
+  describe('passwords', () => definePasswords(pair));
+  describe('handshakes', WAITING, () => defineHandshakes(pair));
   // All at the cast's tap: JavaScript stays with the relay of the first room that it joins.
   describe('at the tap', WAITING, () => {
     describe('parting', WAITING, () => definePartings(pair));
     describe('proofs of passwords', WAITING, () => defineProofs(pair));
     describe('passive peers', WAITING, () => definePassive(pair));
   });
-};
-
-/** What a pair does while both stay: two of npm's Trystero too. */
-export const defineTogether = (pair) => {
-  defineEntrance(pair);
-  defineTalk(pair);
-};
-
-const defineEntrance = (pair) => {
-  describe('meeting', () => defineMeetings(pair));
-  describe('passwords', () => definePasswords(pair));
-  describe('handshakes', WAITING, () => defineHandshakes(pair));
-};
-
-const defineTalk = (pair) => {
-  describe('payloads', () => definePayloads(pair));
-  describe('actions', () => defineActions(pair));
-  describe('pings', () => definePings(pair));
-  describe('requests', () => defineRequests(pair));
 };
