@@ -248,3 +248,12 @@ fn a_name_is_one_word() {
         assert_eq!(ended.stderr.last().map(String::as_str), Some(expected));
     }
 }
+
+#[test]
+fn relay_only_needs_a_turn_server() {
+    let arguments = ["chat", "lobby", "--app", "a", "--relay", "ws://127.0.0.1:9", "--relay-only"];
+    let ended = common::run(&arguments);
+    assert_eq!(ended.status.code(), Some(2));
+    let expected = "error: --relay-only needs a TURN server, by --ice-server";
+    assert_eq!(ended.stderr.last().map(String::as_str), Some(expected));
+}

@@ -19,7 +19,7 @@ use tristero_proto::engine::{
     CloseReason, ConnectionInfo, Datagram, EngineEvent, EngineOutput, Lane, Obstacle, Path,
     SendOutcome, Transmit,
 };
-use tristero_proto::ice::IceConfig;
+use tristero_proto::ice::{IceConfig, IceTransportPolicy};
 use tristero_proto::{ConnId, Deadline, Time};
 
 use crate::candidate::kind_name;
@@ -229,11 +229,17 @@ impl Connection {
             Obstacle::Channel
         } else if self.seen.is_some() {
             Obstacle::Dtls
-        } else if remote.has_no_candidates() {
+        } else if remote.has_no_candidates() && !self.lacks_relay(shared) {
             Obstacle::NoCandidates
         } else {
             shared.gatherer.obstacle(&self.ice, remote.has_relay())
         })
+    }
+
+    /// Whether it is us who have nothing to begin with: only relays are allowed, and there is none.
+    fn lacks_relay(&self, shared: &Shared) -> bool {
+        self.ice.transport_policy == IceTransportPolicy::Relay
+            && !shared.gatherer.has_relay(&self.ice)
     }
 
     /// What the address is that the peer sees at the other end of a path.

@@ -482,7 +482,9 @@ pub enum Obstacle {
     #[error("it told no address at which it can be reached")]
     NoCandidates,
     /// No datagram came back from anywhere.
-    #[error("this network seems to block UDP; a TURN server over TCP or TLS would help")]
+    #[error(
+        "no server answers over UDP: this network blocks it, and a TURN server over TCP or TLS would help, or the servers are down"
+    )]
     UdpBlocked,
     /// Our TURN server refuses to relay.
     #[error("the TURN server refuses: error {code}")]

@@ -36,6 +36,8 @@ pub enum HostCandidates {
     /// containers), or the other side can't resolve such names, it reaches this machine only if this
     /// machine reaches it first, or at the address that a STUN server sees.
     ///
+    /// As with [`IceTransportPolicy::Relay`], it holds if every room of the node has it.
+    ///
     /// spec: draft-ietf-mmusic-mdns-ice-candidates, section 3.1
     Mdns,
 }
@@ -47,6 +49,9 @@ pub enum IceTransportPolicy {
     #[default]
     All,
     /// Only those over a TURN server of ours, so that no peer learns our addresses.
+    ///
+    /// Two peers have one connection for all rooms of an app that both are in. So this holds if every
+    /// room of the node has it: one without it may have made the connection, some minutes ago even.
     Relay,
 }
 

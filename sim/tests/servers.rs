@@ -9,11 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tristero::{Config, NodeHandle, RoomEvent};
-use tristero_proto::engine::{ConnectionInfo, ServerFailure};
+use tristero_proto::engine::{ConnectionInfo, Obstacle, ServerFailure};
 use tristero_proto::ice::{IceConfig, IceCredentials, IceServer, IceTransportPolicy};
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
-    ActionKind, ActionOptions, Event, IDLE_TTL, RelayConfig, RoomConfig, RoomKey, SendOptions,
+    ActionKind, ActionOptions, Event, IDLE_TTL, JoinFailure, RelayConfig, RoomConfig, RoomKey,
+    SendOptions,
 };
 use tristero_sim::{Dependence, Family, Nat, PeerOptions, Who, World, WsService};
 
@@ -570,4 +571,23 @@ fn equal_seeds_give_equal_runs_with_servers() {
     };
     assert_eq!(digest(1), digest(1));
     assert_ne!(digest(1), digest(2));
+}
+
+#[test]
+fn who_may_use_only_a_server_that_refuses_is_told_so_and_not_that_the_other_has_no_address() {
+    let mut place = Place::new(1);
+    let wrong = server("turn:turn.example").with_credentials(USERNAME, "guessed");
+    let servers = IceConfig::none().with_servers([wrong]);
+    let ice = IceConfig { transport_policy: IceTransportPolicy::Relay, ..servers };
+    let [a, b] = [(); 2].map(|()| place.add(PeerOptions::default(), &ice));
+    assert_eq!(place.meet(a, b), None);
+    for (who, _) in [a, b] {
+        let obstacle = place.world.events(who).find_map(|event| match event {
+            Event::JoinFailed { failure: JoinFailure::NotConnected { obstacle, .. }, .. } => {
+                Some(*obstacle)
+            }
+            _ => None,
+        });
+        assert_eq!(obstacle, Some(Some(Obstacle::TurnRefused { code: 401 })));
+    }
 }

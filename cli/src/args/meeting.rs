@@ -83,15 +83,19 @@ pub(crate) struct IceServerArguments {
 }
 
 impl IceArguments {
-    pub(crate) fn config(&self) -> IceConfig {
+    pub(crate) fn config(&self) -> Result<IceConfig, Failure> {
         let mut config = self.servers.config();
         if self.relay_only {
+            if !config.has_turn() {
+                let why = "--relay-only needs a TURN server, by --ice-server";
+                return Err(Failure::usage(why));
+            }
             config.transport_policy = IceTransportPolicy::Relay;
         }
         if self.mdns {
             config.host_candidates = HostCandidates::Mdns;
         }
-        config
+        Ok(config)
     }
 }
 

@@ -4,12 +4,14 @@
 
 mod lines;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tristero_tokio::{
-    Action, PeerId, PingError, Received, Room, RoomEvent, RoomEvents, SendError, Sent, WrongType,
+    Action, IceServerKind, IceUrl, PeerId, PingError, Received, Room, RoomEvent, RoomEvents,
+    SendError, Sent, WrongType,
 };
 
 use super::NODE_ENDED;
@@ -49,6 +51,8 @@ pub(crate) struct Conversation {
     people: People,
     introductions: Introductions<Heard>,
     lost_relays: LostRelays,
+    /// TURN servers that were told of as being of no help.
+    lost_servers: BTreeSet<IceUrl>,
     /// What is on its way. It is bounded by what the room takes for a peer.
     sending: JoinSet<Result<Sent, SendError>>,
     pinging: JoinSet<(PeerId, Result<Duration, PingError>)>,
@@ -87,6 +91,7 @@ impl Conversation {
             people: People::new(None),
             introductions: Introductions::new(),
             lost_relays: LostRelays::default(),
+            lost_servers: BTreeSet::new(),
             sending: JoinSet::new(),
             pinging: JoinSet::new(),
             terminal,
@@ -152,6 +157,12 @@ impl Conversation {
                 if let Some(note) = self.lost_relays.note(&relay) {
                     self.terminal.note(&note);
                 }
+            }
+            // Those of STUN are many by default, and of no use on one network.
+            RoomEvent::IceServerFailed { url, failure }
+                if url.kind != IceServerKind::Stun && self.lost_servers.insert(url.clone()) =>
+            {
+                self.terminal.note(&told::ice_server(&url, &failure));
             }
             RoomEvent::RelayNotice { url, text } => {
                 self.terminal.note(&told::relay_notice(&url, &text));

@@ -75,7 +75,7 @@ fn config(arguments: &ChatArguments) -> Result<Config, Failure> {
     if arguments.room.is_empty() {
         return Err(Failure::usage("the room's name, ROOM, is empty"));
     }
-    let mut config = Config::new(&arguments.app).ice(arguments.ice.config());
+    let mut config = Config::new(&arguments.app).ice(arguments.ice.config()?);
     for meeting in arguments.meeting.meetings()? {
         config = config.relays(meeting.relays(&arguments.app).map_err(Failure::usage)?);
     }

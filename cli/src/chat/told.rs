@@ -3,7 +3,8 @@
 use indicatif::HumanBytes;
 use tristero_tokio::signaling::RelayUrl;
 use tristero_tokio::{
-    ConnectionInfo, JoinFailure, PeerId, RelayState, RelayStatus, RequestError, Time,
+    ConnectionInfo, IceUrl, JoinFailure, PeerId, RelayState, RelayStatus, RequestError,
+    ServerFailure, Time,
 };
 
 use super::files::News;
@@ -92,6 +93,11 @@ pub(crate) fn relay(relay: &RelayStatus, now: Time) -> String {
 /// A relay has something to say.
 pub(crate) fn relay_notice(url: &RelayUrl, text: &str) -> String {
     format!("the relay {url} says: {}", printable(text))
+}
+
+/// A STUN or TURN server is of no help.
+pub(crate) fn ice_server(url: &IceUrl, failure: &ServerFailure) -> String {
+    format!("{url} is of no help: {}", printable(&failure.to_string()))
 }
 
 #[cfg(test)]

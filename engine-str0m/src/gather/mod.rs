@@ -166,6 +166,12 @@ impl Gatherer {
             .all(Server::is_settled)
     }
 
+    /// Whether one of these servers relays for us.
+    pub(crate) fn has_relay(&self, ice: &IceConfig) -> bool {
+        let mut known = ice.servers.iter().filter_map(|server| self.servers.get(&server.url));
+        known.any(Server::relays)
+    }
+
     /// Why a connection with these servers found no path, as far as they tell.
     pub(crate) fn obstacle(&self, ice: &IceConfig, has_remote_relay: bool) -> Obstacle {
         let known = || {
