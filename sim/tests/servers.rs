@@ -145,6 +145,13 @@ fn relay_only() -> IceConfig {
     IceConfig { transport_policy: IceTransportPolicy::Relay, ..turn() }
 }
 
+/// Nothing but a server that does not take these credentials.
+fn relay_only_refused() -> IceConfig {
+    let server = server("turn:turn.example").with_credentials(USERNAME, "wrong");
+    let servers = IceConfig::none().with_servers([server]);
+    IceConfig { transport_policy: IceTransportPolicy::Relay, ..servers }
+}
+
 fn is_relayed(info: &ConnectionInfo) -> bool {
     info.candidate_kinds.0 == "relay" || info.candidate_kinds.1 == "relay"
 }
@@ -371,10 +378,8 @@ fn wrong_credentials_are_told() {
 #[test]
 fn credentials_that_are_renewed_help_those_who_are_meeting() {
     let mut place = Place::new(1);
-    let wrong = server("turn:turn.example").with_credentials(USERNAME, "expired");
-    let url = wrong.url.clone();
-    let servers = IceConfig::none().with_servers([wrong]);
-    let ice = IceConfig { transport_policy: IceTransportPolicy::Relay, ..servers };
+    let ice = relay_only_refused();
+    let url = ice.servers[0].url.clone();
     let a = place.add(PeerOptions::default(), &ice);
     let b = place.add(PeerOptions::default(), &IceConfig::none());
     place.world.run_for(Duration::from_secs(5));
@@ -397,9 +402,7 @@ fn credentials_that_are_renewed_help_those_who_are_meeting() {
 #[test]
 fn an_application_renews_its_credentials_by_a_function() {
     let mut place = Place::new(1);
-    let wrong = server("turn:turn.example").with_credentials(USERNAME, "expired");
-    let servers = IceConfig::none().with_servers([wrong]);
-    let ice = IceConfig { transport_policy: IceTransportPolicy::Relay, ..servers };
+    let ice = relay_only_refused();
     let config = Config::new("app").relays([place.relay.clone()]).ice(ice);
     let app = place.world.add_app(PeerOptions::default(), async move |node: NodeHandle, _| {
         let room = node.join(&config, "room").unwrap();
@@ -576,9 +579,7 @@ fn equal_seeds_give_equal_runs_with_servers() {
 #[test]
 fn who_may_use_only_a_server_that_refuses_is_told_so_and_not_that_the_other_has_no_address() {
     let mut place = Place::new(1);
-    let wrong = server("turn:turn.example").with_credentials(USERNAME, "guessed");
-    let servers = IceConfig::none().with_servers([wrong]);
-    let ice = IceConfig { transport_policy: IceTransportPolicy::Relay, ..servers };
+    let ice = relay_only_refused();
     let [a, b] = [(); 2].map(|()| place.add(PeerOptions::default(), &ice));
     assert_eq!(place.meet(a, b), None);
     for (who, _) in [a, b] {

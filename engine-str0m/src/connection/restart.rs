@@ -86,13 +86,10 @@ impl Connection {
         now: Time,
         shared: &mut Shared,
     ) -> Result<(), DescriptionError> {
-        if self.restart.is_none() {
-            return Err(DescriptionError::Unexpected);
-        }
-        let answer = self.read_restart(answer).inspect_err(|_| self.restart = None)?;
         let Some(Restart { pending, credentials }) = self.restart.take() else {
             return Err(DescriptionError::Unexpected);
         };
+        let answer = self.read_restart(answer)?;
         let accepted = self.driven.step(now, &mut shared.said, |rtc| {
             let answer =
                 SdpAnswer::from_sdp_string(&answer.emit()).map_err(|error| unreadable(&error))?;

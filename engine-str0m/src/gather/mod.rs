@@ -154,22 +154,22 @@ impl Gatherer {
 
     /// What the servers of a connection gave so far.
     pub(crate) fn gathered(&self, ice: &IceConfig) -> Vec<Gathered> {
-        let known = ice.servers.iter().filter_map(|server| self.servers.get(&server.url));
-        known.flat_map(Server::gathered).collect()
+        self.of(ice).flat_map(Server::gathered).collect()
     }
 
     /// Whether nothing more is to be expected of the servers of a connection.
     pub(crate) fn is_settled(&self, ice: &IceConfig) -> bool {
-        ice.servers
-            .iter()
-            .filter_map(|server| self.servers.get(&server.url))
-            .all(Server::is_settled)
+        self.of(ice).all(Server::is_settled)
     }
 
     /// Whether one of these servers relays for us.
     pub(crate) fn has_relay(&self, ice: &IceConfig) -> bool {
-        let mut known = ice.servers.iter().filter_map(|server| self.servers.get(&server.url));
-        known.any(Server::relays)
+        self.of(ice).any(Server::relays)
+    }
+
+    /// The servers of a connection.
+    fn of(&self, ice: &IceConfig) -> impl Iterator<Item = &Server> {
+        ice.servers.iter().filter_map(|server| self.servers.get(&server.url))
     }
 
     /// Why a connection with these servers found no path, as far as they tell.
@@ -178,7 +178,7 @@ impl Gatherer {
             ice.servers.iter().filter_map(|known| Some((&known.url, self.servers.get(&known.url)?)))
         };
         let is_silent = |server: &Server| server.failure() == Some(&ServerFailure::Silent);
-        let relays = known().any(|(_, server)| server.relays());
+        let relays = self.has_relay(ice);
         let mut by_datagram = known().filter(|(known, _)| is_by_datagram(known)).peekable();
         let is_asked = by_datagram.peek().is_some();
         if is_asked && !relays && by_datagram.all(|(_, server)| is_silent(server)) {
