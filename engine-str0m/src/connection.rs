@@ -9,6 +9,7 @@ mod restart;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use str0m::channel::{ChannelData, ChannelId};
@@ -31,6 +32,7 @@ use crate::limits::{IN_FLIGHT_BYTES_MAX, MAPPED_ADDRESSES_MAX, SURPLUS_CHANNELS_
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::progress::{Going, Progress};
 use crate::sdp::Setup;
+use crate::sections::Sections;
 use crate::shared::Shared;
 use crate::silence::Silence;
 use crate::traffic::Traffic;
@@ -51,7 +53,12 @@ pub(crate) struct Connection {
     ours: Ours,
     theirs: Theirs,
     channel: DataChannel,
+    /// Who described it first.
+    began: Began,
+    sections: Sections,
     restart: Option<Restart>,
+    /// How often ICE was restarted.
+    restarts: u32,
     /// Whether its path is gone with an address of ours, and nobody was told.
     is_stranded: bool,
     silence: Silence,
@@ -66,6 +73,13 @@ pub(crate) struct Connection {
     seen: Option<(Path, SocketAddr)>,
     surplus_channels: usize,
     ended: Option<CloseReason>,
+}
+
+/// Who offered a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Began {
+    Here,
+    There,
 }
 
 impl Connection {
@@ -107,11 +121,12 @@ impl Connection {
 
     /// Does what is due.
     pub(crate) fn wake(&mut self, now: Time, shared: &mut Shared) {
+        let late = self.due().map_or(Duration::ZERO, |due| now.since(due.at));
         if self.driven.due().is_some_and(|due| due.at <= now) {
             self.driven.wake(now, &mut shared.said);
             self.heed(now, shared);
         }
-        if self.silence.is_over(now) || self.is_stuck(now, shared) {
+        if self.silence.is_over(late, now) || self.is_stuck(now, shared) {
             self.end(CloseReason::Silent, now, shared);
             self.heed(now, shared);
         }
@@ -219,6 +234,9 @@ impl Connection {
         info.dtls_version = self.dtls_version;
         info.bytes_received = self.traffic.bytes_received;
         info.bytes_sent = self.traffic.bytes_sent;
+        info.is_offerer = self.began == Began::Here;
+        info.restarts = self.restarts;
+        info.restarts_ice = remote.family.restarts_ice();
         Some(info)
     }
 

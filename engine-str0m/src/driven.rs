@@ -8,7 +8,7 @@
 //! last moment it knew, and a message sent after a pause would be repeated at once.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::channel::{ChannelData, ChannelId};
 use str0m::net::{Receive, Transmit};
@@ -16,7 +16,7 @@ use str0m::{Event, IceConnectionState, Input, Output, Reason, Rtc, RtcConfig, Rt
 use tristero_proto::{Deadline, Time};
 
 use crate::epoch::Epoch;
-use crate::limits::{ROUNDS_MAX, STUN_PACE, STUN_PACE_MIN};
+use crate::limits::{CHECK_GRID, ROUNDS_MAX, STUN_PACE, STUN_PACE_MIN};
 
 /// What str0m said in a step, as far as it matters here.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ impl Driven {
                 return;
             };
             let reason = self.rtc.last_timeout_reason();
-            let at = self.epoch.deadline(at, now).map(|at| self.pace.hasten(at, reason, now));
+            let at = self.epoch.deadline(at, now).map(|at| self.pace.moved(at, reason, now));
             self.due = at.map(|at| Deadline::new(at, why(reason)));
             if self.due.is_none_or(|due| due.at > now) {
                 return;
@@ -212,10 +212,27 @@ impl Pace {
     /// Ta), and looks for work whenever it is woken. With a few addresses on either side that would
     /// be most of the time that connecting takes, so until there is a path, checks that wait for
     /// nothing else are made at the least distance that the RFC allows.
-    fn hasten(self, at: Time, reason: Reason, now: Time) -> Time {
-        let waits_only = reason == Reason::Ice && at <= now + STUN_PACE;
-        if self == Pace::Hurried && waits_only { at.min(now + STUN_PACE_MIN) } else { at }
+    ///
+    /// Where there is one, the checks that keep it are made when those of other connections are, so that
+    /// a process with many of them sleeps in between.
+    fn moved(self, at: Time, reason: Reason, now: Time) -> Time {
+        if reason != Reason::Ice {
+            return at;
+        }
+        let is_paced = at <= now + STUN_PACE;
+        match self {
+            Pace::Hurried if is_paced => at.min(now + STUN_PACE_MIN),
+            Pace::Steady if !is_paced => next_multiple(at, CHECK_GRID),
+            Pace::Hurried | Pace::Steady => at,
+        }
     }
+}
+
+/// The first moment that is no earlier, and a multiple of this since the epoch.
+fn next_multiple(at: Time, of: Duration) -> Time {
+    let since = at.since_epoch().as_nanos();
+    let missing = since.next_multiple_of(of.as_nanos()) - since;
+    at + Duration::from_nanos(u64::try_from(missing).unwrap_or_default())
 }
 
 /// What str0m's timer is for, for logs and simulators.
@@ -227,5 +244,23 @@ fn why(reason: Reason) -> &'static str {
         Reason::Channel => "data channel",
         // str0m's list may grow.
         _ => "str0m",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_that_keep_a_path_are_made_with_those_of_others() {
+        let now = Time::from_millis(10_100);
+        let moved = |pace: Pace, at| pace.moved(Time::from_millis(at), Reason::Ice, now);
+        assert_eq!(moved(Pace::Steady, 12_600), Time::from_millis(13_000));
+        assert_eq!(moved(Pace::Steady, 13_000), Time::from_millis(13_000));
+        assert_eq!(moved(Pace::Steady, 10_150), Time::from_millis(10_150), "Ta is Ta");
+        assert_eq!(moved(Pace::Hurried, 12_600), Time::from_millis(12_600));
+        assert_eq!(moved(Pace::Hurried, 10_150), Time::from_millis(10_105));
+        let sctp = Time::from_millis(12_600);
+        assert_eq!(Pace::Steady.moved(sctp, Reason::Sctp, now), sctp);
     }
 }

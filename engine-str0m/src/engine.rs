@@ -360,22 +360,21 @@ impl Engine for Str0mEngine {
         self.heed_servers(now);
     }
 
-    fn answer_restart(
+    fn roll_back(&mut self, conn: ConnId, now: Time) {
+        self.drive(conn, now, |conn, _| conn.roll_back());
+    }
+
+    fn renegotiate(
         &mut self,
         conn: ConnId,
         offer: &str,
         now: Time,
     ) -> Result<String, DescriptionError> {
         let credentials = Credentials::generate(conn, &mut self.rng);
-        let answered = self
-            .drive(conn, now, |conn, shared| conn.answer_restart(offer, credentials, now, shared));
+        let answered =
+            self.drive(conn, now, |conn, shared| conn.renegotiate(offer, credentials, now, shared));
         self.heed_servers(now);
         answered.unwrap_or(Err(DescriptionError::Unexpected))
-    }
-
-    fn refuse_media(&mut self, conn: ConnId, offer: &str) -> Result<String, DescriptionError> {
-        let connection = self.conns.get_mut(&conn).ok_or(DescriptionError::Unexpected)?;
-        connection.refuse_media(offer)
     }
 
     fn add_remote_candidate(&mut self, conn: ConnId, candidate: &CandidateInit, now: Time) {

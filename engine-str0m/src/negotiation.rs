@@ -15,7 +15,7 @@ use crate::counters::Counters;
 use crate::credentials::Password;
 use crate::limits::REMOTE_NAMES_MAX;
 use crate::mdns::LocalName;
-use crate::sdp::{RemoteDescription, Setup};
+use crate::sdp::{Family, RemoteDescription, Setup};
 
 /// Our description.
 #[derive(Debug)]
@@ -44,6 +44,7 @@ pub(crate) struct Remote {
     pub(crate) ufrag: String,
     pub(crate) password: Password,
     pub(crate) setup: Setup,
+    pub(crate) family: Family,
     /// The SHA-256 of its certificate.
     pub(crate) fingerprint: [u8; 32],
     /// The largest message to send, in bytes.
@@ -59,6 +60,7 @@ impl Remote {
             ufrag: description.ufrag.clone(),
             password: description.password.clone(),
             setup: description.setup,
+            family: description.family,
             fingerprint: description.fingerprint,
             message_bytes_max: description.message_bytes_max,
             candidates: BTreeMap::new(),
@@ -168,6 +170,7 @@ mod tests {
             ufrag: "1274".to_owned(),
             password: Password("x".repeat(22)),
             setup: Setup::Active,
+            family: Family::Other,
             fingerprint: [0; 32],
             message_bytes_max: 65_536,
             candidates: BTreeMap::new(),

@@ -97,6 +97,16 @@ impl Paths {
         }
     }
 
+    /// Forgets all paths of a connection but one, if it knows that.
+    pub(crate) fn forget_but(&mut self, conn: ConnId, kept: Option<Path>) {
+        let is_proven = |path: &Path| self.standing(*path, conn) == Some(Standing::Heard);
+        let kept = kept.filter(is_proven);
+        self.forget(conn);
+        if let Some(kept) = kept {
+            self.hear(kept, conn);
+        }
+    }
+
     fn standing(&self, path: Path, conn: ConnId) -> Option<Standing> {
         let sharers = self.sharers.get(&path)?;
         sharers.iter().find(|(sharer, _)| *sharer == conn).map(|(_, standing)| *standing)
@@ -151,6 +161,18 @@ mod tests {
         paths.try_out(path(1), A);
         assert_eq!(conns(&paths, path(1), Standing::Heard), [1], "it stays proven");
         paths.forget(A);
+        assert_is_empty(&paths);
+    }
+
+    #[test]
+    fn of_all_paths_one_that_is_proven_may_be_kept() {
+        let mut paths = Paths::default();
+        assert!(paths.hear(path(1), A) && paths.hear(path(2), A));
+        paths.try_out(path(3), A);
+        paths.forget_but(A, Some(path(2)));
+        assert_eq!(conns(&paths, path(2), Standing::Heard), [1]);
+        paths.try_out(path(3), A);
+        paths.forget_but(A, Some(path(3)));
         assert_is_empty(&paths);
     }
 

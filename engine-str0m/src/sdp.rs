@@ -51,6 +51,8 @@ pub(crate) enum Family {
     /// werift, and aiortc that it descends from: who offered is the one that begins SCTP. Everyone
     /// else begins it at both ends or, as str0m does, where DTLS began.
     Werift,
+    /// libdatachannel.
+    LibDataChannel,
     /// All others.
     Other,
 }
@@ -134,14 +136,25 @@ impl RemoteDescription {
 impl Family {
     /// Reads it off the origin: browsers put 127.0.0.1 there or their name before it.
     fn of(origin: &str) -> Self {
-        let is_werift = origin.starts_with("- ") && origin.ends_with(" IN IP4 0.0.0.0");
-        if is_werift { Family::Werift } else { Family::Other }
+        if origin.starts_with("- ") && origin.ends_with(" IN IP4 0.0.0.0") {
+            Family::Werift
+        } else if origin.starts_with("rtc ") {
+            Family::LibDataChannel
+        } else {
+            Family::Other
+        }
+    }
+
+    /// Whether it can restart ICE. werift changes its credentials and looks for no path;
+    /// libdatachannel refuses the offer, and loses its connection by it.
+    pub(crate) fn restarts_ice(self) -> bool {
+        self == Family::Other
     }
 
     fn origin(self) -> &'static str {
         match self {
             Family::Werift => "0.0.0.0",
-            Family::Other => "127.0.0.1",
+            Family::LibDataChannel | Family::Other => "127.0.0.1",
         }
     }
 }
@@ -351,7 +364,7 @@ mod tests {
             ("- 85206206 0 IN IP4 0.0.0.0", Family::Werift),
             ("- 4611731400430051336 2 IN IP4 127.0.0.1", Family::Other),
             ("mozilla...THIS_IS_SDPARTA-99.0 5 0 IN IP4 0.0.0.0", Family::Other),
-            ("rtc 1234 0 IN IP4 127.0.0.1", Family::Other),
+            ("rtc 1234 0 IN IP4 127.0.0.1", Family::LibDataChannel),
             ("str0m-0.25.0 1 2 IN IP4 0.0.0.0", Family::Other),
         ] {
             assert_eq!(Family::of(origin), family, "{origin}");

@@ -14,7 +14,8 @@ use tristero_proto::Time;
 pub(crate) struct Silence {
     limit: Duration,
     heard: Time,
-    /// When to look again. Signs of life don't move it, so that datagrams cost nothing here.
+    /// When to look again. Signs of life don't move it, so that datagrams cost nothing here; every
+    /// look does, and an open connection is looked at whenever ICE checks it.
     look: Option<Time>,
 }
 
@@ -35,10 +36,13 @@ impl Silence {
         self.heard = now;
     }
 
-    /// Whether nothing was heard for too long.
-    pub(crate) fn is_over(&mut self, now: Time) -> bool {
-        let Some(look) = self.look.filter(|look| *look <= now) else { return false };
-        if now.since(look) >= LATE {
+    /// Whether nothing was heard for too long; asked so much later than the connection was to be
+    /// woken.
+    pub(crate) fn is_over(&mut self, late: Duration, now: Time) -> bool {
+        if self.look.is_none() {
+            return false;
+        }
+        if late >= LATE {
             // It was us who slept: what arrived meanwhile was not read yet.
             self.start(now);
             return false;
@@ -54,7 +58,7 @@ impl Silence {
     }
 }
 
-/// A clock that is looked at so late after it was due says that the process or the machine slept.
+/// A connection that is woken so late after it was due says that the process or the machine slept.
 pub(crate) const LATE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
@@ -69,11 +73,15 @@ mod tests {
         Silence::new(Duration::from_secs(9))
     }
 
+    const IN_TIME: Duration = Duration::ZERO;
+
     #[test]
     fn a_clock_that_was_not_started_never_ends() {
         let mut silence = nine_seconds();
         assert_eq!(silence.due(), None);
-        assert!(!silence.is_over(at(1_000)));
+        assert!(!silence.is_over(IN_TIME, at(1_000)));
+        assert!(!silence.is_over(LATE, at(1_000)));
+        assert_eq!(silence.due(), None);
     }
 
     #[test]
@@ -82,17 +90,17 @@ mod tests {
         silence.start(at(10));
         silence.hear(at(15));
         assert_eq!(silence.due(), Some(at(19)), "it is only moved when it is looked at");
-        assert!(!silence.is_over(at(19)));
+        assert!(!silence.is_over(IN_TIME, at(17)));
         assert_eq!(silence.due(), Some(at(24)));
-        assert!(silence.is_over(at(24)));
+        assert!(silence.is_over(IN_TIME, at(24)));
     }
 
     #[test]
     fn whoever_slept_does_not_blame_the_peer() {
         let mut silence = nine_seconds();
         silence.start(at(10));
-        assert!(!silence.is_over(at(3_600)));
-        assert_eq!(silence.due(), Some(at(3_609)));
-        assert!(silence.is_over(at(3_609)));
+        assert!(!silence.is_over(Duration::from_secs(7), at(20)));
+        assert_eq!(silence.due(), Some(at(29)));
+        assert!(silence.is_over(IN_TIME, at(29)));
     }
 }

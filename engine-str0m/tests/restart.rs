@@ -1,4 +1,4 @@
-//! ICE restarts: a connection that stands gets another path.
+//! ICE restarts: a connection that stands gets another path. And media, which it does not get.
 
 #![allow(clippy::unwrap_used)]
 
@@ -39,7 +39,7 @@ fn offer(world: &mut World, (host, id): End) -> String {
 
 fn answer(world: &mut World, (host, id): End, offer: &str) -> String {
     let now = world.now;
-    let answer = world.hosts[host].engine.answer_restart(id, offer, now).unwrap();
+    let answer = world.hosts[host].engine.renegotiate(id, offer, now).unwrap();
     world.drain();
     answer
 }
@@ -162,10 +162,10 @@ fn a_restart_of_somebody_else_is_refused_and_the_connection_goes_on() {
         offer.replace("a=mid:", "a=mid:x"),
         String::new(),
     ] {
-        let taken = world.hosts[1].engine.answer_restart(b.1, &bad, now);
+        let taken = world.hosts[1].engine.renegotiate(b.1, &bad, now);
         assert!(matches!(taken, Err(DescriptionError::Invalid(_))), "{taken:?}");
     }
-    let unknown = world.hosts[1].engine.answer_restart(conn(9), &offer, now);
+    let unknown = world.hosts[1].engine.renegotiate(conn(9), &offer, now);
     assert_eq!(unknown, Err(DescriptionError::Unexpected));
     world.assert_delivers(a, b, b"one way");
     world.assert_delivers(b, a, b"the other");
@@ -177,7 +177,8 @@ fn media_that_is_offered_is_refused_and_the_connection_goes_on() {
     // A description of a, as it would be with a track.
     let offer = description(&world, a)
         + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sendrecv\r\n";
-    let answer = world.hosts[b.0].engine.refuse_media(b.1, &offer).unwrap();
+    let now = world.now;
+    let answer = world.hosts[b.0].engine.renegotiate(b.1, &offer, now).unwrap();
     assert!(answer.contains("m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n"), "{answer}");
     let lines = |sdp: &str, of: &str| -> Vec<String> {
         sdp.lines().filter(|line| line.starts_with(of)).map(str::to_owned).collect()
@@ -187,8 +188,8 @@ fn media_that_is_offered_is_refused_and_the_connection_goes_on() {
     for of in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:", "a=max-message-size:"] {
         assert_eq!(lines(&answer, of), lines(&first, of), "{of}");
     }
-    let foreign = offer.replace("a=ice-ufrag:", "a=ice-ufrag:x");
-    assert!(world.hosts[1].engine.refuse_media(b.1, &foreign).is_err());
+    let foreign = offer.replace("a=mid:", "a=mid:x");
+    assert!(world.hosts[1].engine.renegotiate(b.1, &foreign, now).is_err());
     world.assert_delivers(a, b, b"one way");
     world.assert_delivers(b, a, b"the other");
 }
@@ -201,6 +202,69 @@ fn a_connection_that_is_not_open_is_not_restarted() {
     world.hosts[0].engine.restart(conn(1), now);
     world.drain();
     assert_eq!(world.hosts[0].log(conn(1)).descriptions.len(), 1);
-    let taken = world.hosts[0].engine.answer_restart(conn(1), &offer, now);
+    let taken = world.hosts[0].engine.renegotiate(conn(1), &offer, now);
     assert_eq!(taken, Err(DescriptionError::Unexpected));
+}
+
+/// What is said arrives before it would be said again.
+fn assert_talk_at_once(world: &mut World, a: End, b: End) {
+    let began = world.now;
+    for round in 0..5 {
+        world.assert_delivers(a, b, format!("one way at {began:?}, {round}").as_bytes());
+        world.assert_delivers(b, a, format!("the other at {began:?}, {round}").as_bytes());
+    }
+    let took = world.now.since(began);
+    assert!(took < Duration::from_millis(500), "{took:?}");
+}
+
+#[test]
+fn a_restart_while_the_path_lives_interrupts_nothing() {
+    for offerer in [0, 1] {
+        let (mut world, a, b) = connected();
+        let (x, y) = if offerer == 0 { (a, b) } else { (b, a) };
+        let offer = offer(&mut world, x);
+        let answer = answer(&mut world, y, &offer);
+        // One side is ahead for as long as the answer takes.
+        assert_talk_at_once(&mut world, a, b);
+        world.accept(x.0, x.1, &answer);
+        assert_talk_at_once(&mut world, a, b);
+        world.run_for(Duration::from_secs(60));
+        for (host, id) in [a, b] {
+            let info = world.hosts[host].engine.connection_info(id).unwrap();
+            assert_eq!((info.restarts, info.is_offerer), (1, host == 0));
+        }
+    }
+}
+
+#[test]
+fn candidates_after_a_restart_that_was_given_up_belong_to_what_stands() {
+    let (mut world, a, _) = connected();
+    let first = description(&world, a);
+    let offer = offer(&mut world, a);
+    let now = world.now;
+    world.hosts[0].engine.roll_back(a.1, now);
+    world.input(0, EngineInput::AddressAdded(new_address()));
+    let candidate = world.hosts[0].log(a.1).candidates.last().unwrap().clone();
+    let ufrag = format!("a=ice-ufrag:{}\r\n", candidate.username_fragment.unwrap());
+    assert!(first.contains(&ufrag) && !offer.contains(&ufrag), "{ufrag}");
+}
+
+#[test]
+fn descriptions_after_media_was_refused_still_name_it() {
+    let (mut world, a, b) = connected();
+    let media = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n";
+    let now = world.now;
+    let with_media = description(&world, a) + media;
+    world.hosts[1].engine.renegotiate(b.1, &with_media, now).unwrap();
+    let offer = offer(&mut world, b);
+    assert!(offer.contains("m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n"), "{offer}");
+    assert!(offer.contains("a=rtpmap"), "JavaScript would not heed it: {offer}");
+    // A browser restarts and offers more at once.
+    let restart = self::offer(&mut world, a) + media + &media.replace("mid:1", "mid:2");
+    let answer = answer(&mut world, b, &restart);
+    assert_eq!(answer.matches("m=audio 0 ").count(), 2, "{answer}");
+    world.accept(a.0, a.1, &answer);
+    world.run_for(Duration::from_secs(1));
+    world.assert_delivers(a, b, b"one way");
+    world.assert_delivers(b, a, b"the other");
 }

@@ -102,6 +102,8 @@ export class Agent {
         return this.#room(command).peers();
       case 'addStream':
         return this.#room(command).addStream();
+      case 'restartIce':
+        return this.#room(command).restartIce(command);
       case 'pairs':
         return this.#room(command).pairs();
       case 'relays':

@@ -74,6 +74,15 @@ export class AgentRoom {
     return { peers: connections.length };
   }
 
+  /** Restarts ICE as an application of a browser would, and waits until the peer has answered. */
+  async restartIce({ target }) {
+    const connection = this.#room.getPeers()[target];
+    const answer = answered(connection);
+    connection.restartIce();
+    await answer;
+    return {};
+  }
+
   /** Registers an action, or changes how a registered one is told of. */
   register(command) {
     const { action, kind = 'message', expect } = command;

@@ -12,8 +12,12 @@ export const describePair = async (connection) => {
     rtt: pair?.currentRoundTripTime && pair.currentRoundTripTime * 1000,
     dtls: transport?.tlsVersion,
     cipher: transport?.dtlsCipher,
+    ufrags: [connection.localDescription, connection.remoteDescription].map(ufragOf),
   };
 };
+
+/** The fragment that ICE goes by; another one after a restart. */
+const ufragOf = (description) => description?.sdp.match(/a=ice-ufrag:(\S+)/)?.[1];
 
 const isInUse = ({ type, state, nominated }) =>
   type === 'candidate-pair' && state === 'succeeded' && nominated;

@@ -68,15 +68,16 @@ export class Relay {
   }
 }
 
-/** Starts a peer on each host; `cast.end()` ends them. */
-export const startPeers = async (kind, hosts) => {
+/** Starts a peer on each host, of one kind or of two; `cast.end()` ends them. */
+export const startPeers = async (kinds, hosts, extraArgs = []) => {
   const cast = new Cast({ stop: async () => {} });
   const names = hosts.map(({ namespace }) => namespace.name);
   try {
-    hosts.forEach(({ namespace }) => {
-      const { command, args } = PEERS[kind].agent;
+    hosts.forEach(({ namespace }, index) => {
+      const kind = Array.isArray(kinds) ? kinds[index] : kinds;
+      const { command, args } = PEERS[kind]?.agent ?? KINDS[kind];
       // The harness starts what it has a kind of.
-      KINDS[namespace.name] = namespace.inside(command, args);
+      KINDS[namespace.name] = namespace.inside(command, [...args, ...(extraArgs[index] ?? [])]);
     });
     const start = (name, index) => cast.start(name, { name: `peer ${index}` });
     return { cast, peers: await Promise.all(names.map(start)) };

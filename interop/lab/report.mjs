@@ -41,6 +41,17 @@ export const table = (results) => {
   ].join('\n');
 };
 
+/** The scenes that have been run, as a table in Markdown. */
+export const sceneTable = (results) =>
+  [
+    '| scene | what came of it |',
+    '| --- | --- |',
+    ...results.map(({ name, verdict, said }) => {
+      const told = verdict === 'ok' ? said : `${verdict}: ${said}`;
+      return `| ${name} | ${told} |`;
+    }),
+  ].join('\n');
+
 /** Puts a table between the marks in the documentation. */
 export const writeDocument = (markdown) => {
   const [before, rest] = readFileSync(DOCUMENT, 'utf8').split(BEGIN);

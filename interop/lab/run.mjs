@@ -12,7 +12,7 @@ import { Internet } from './internet.mjs';
 import { Namespaces, whyNotPermitted } from './namespaces.mjs';
 import { PEERS, PROGRAM, Relay } from './peers.mjs';
 import { Proof } from './prove.mjs';
-import { line, table, words, writeDocument } from './report.mjs';
+import { line, sceneTable, table, words, writeDocument } from './report.mjs';
 import { SCENES } from './scenes/index.mjs';
 import { TurnServer } from './turn.mjs';
 
@@ -107,14 +107,22 @@ const runPeers = async (internet, options) => {
       (cell) => options.only.test(cell.name) && (options.all || isSelected(cell)),
     );
     const scenes = SCENES.filter(({ name }) => options.only.test(name));
-    // The scenes first: they take longest.
-    return await runAll(
+    const steps = (chosen) =>
+      chosen.map(({ name, run }) => ({ name, fields: { isScene: true }, run: () => run(lab) }));
+    // What is held to a time has the processors for itself.
+    const alone = await runAll(steps(scenes.filter(({ isTimed }) => isTimed)), {
+      ...options,
+      jobs: 1,
+    });
+    // Of the others the scenes are first: they take longest.
+    const others = await runAll(
       [
-        ...scenes.map(({ name, run }) => ({ name, run: () => run(lab) })),
+        ...steps(scenes.filter(({ isTimed }) => !isTimed)),
         ...cells.map((cell) => stepOfCell(lab, cell)),
       ],
       options,
     );
+    return [...alone, ...others];
   } finally {
     await relay.stop();
     await turn.stop();
@@ -179,7 +187,8 @@ const conclude = (results, { json, write }) => {
     process.stdout.write(`\n${count('ok')} as expected, ${count('FAILED')} not\n`);
   }
   if (write) {
-    writeDocument(table(cells));
+    const scenes = results.filter(({ isScene }) => isScene);
+    writeDocument(`${table(cells)}\n\n${sceneTable(scenes)}`);
   }
   return results.every(isAsExpected) ? 0 : 1;
 };

@@ -51,7 +51,7 @@ export class Sites {
 
   async remove() {
     await this.#line?.stop();
-    await Promise.all(this.#namespaces.map((namespace) => namespace.remove()));
+    await Promise.all(this.#namespaces.map(removeWithInterface));
     this.#slots.forEach((slot) => this.#internet.giveBack(slot));
   }
 
@@ -142,6 +142,15 @@ export class Sites {
     return slot;
   }
 }
+
+/**
+ * What is left of a TCP connection whose address is gone keeps a namespace for minutes, and with it
+ * an interface whose name somebody else is given.
+ */
+const removeWithInterface = async (namespace) => {
+  await namespace.ip('link del wan').catch(() => {});
+  await namespace.remove();
+};
 
 /** A network of a router, with it as the first address. */
 class Lan {

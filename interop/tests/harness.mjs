@@ -28,7 +28,7 @@ const SHOWN_CHARACTERS = 400;
 const script = (name) => fileURLToPath(new URL(`../js/${name}`, import.meta.url));
 const node = (name, ...args) => ({ command: process.execPath, args: [script(name), ...args] });
 
-const { TRISTERO_BIN, TRISTERO_IPFS_BIN = TRISTERO_BIN } = process.env;
+const { TRISTERO_BIN, TRISTERO_IPFS_BIN = TRISTERO_BIN, TRISTERO_EVENT_LOOP } = process.env;
 
 /** The kinds of peer, and how each is started. */
 export const KINDS = {
@@ -38,6 +38,8 @@ export const KINDS = {
   'chromium-mdns': node('browser.mjs', '--mdns'),
   rust: { command: TRISTERO_BIN, args: ['agent'] },
   'rust-ipfs': { command: TRISTERO_IPFS_BIN, args: ['agent'] },
+  'rust-smol': { command: TRISTERO_BIN, args: ['agent'], env: { TRISTERO_RUNTIME: 'smol' } },
+  'rust-loop': { command: TRISTERO_EVENT_LOOP, args: [] },
 };
 
 /** Peers that are tested together, the relay they meet at, and what they leave behind. */
@@ -105,9 +107,9 @@ class Peer {
     this.name = name;
     this.kind = kind;
     this.#cast = cast;
-    const { command, args } = KINDS[kind];
+    const { command, args, env: ownEnv } = KINDS[kind];
     // A browser keeps its profile in the cast's folder, which goes when the cast ends.
-    const env = { ...process.env, TMPDIR: folder };
+    const env = { ...process.env, ...ownEnv, TMPDIR: folder };
     this.#process = spawn(command, [...args, ...extraArgs], { env });
     keepUntilExit(this.#process);
     this.#closed = new Promise((resolve) => {
@@ -246,7 +248,7 @@ const HERE = { inside: (command, args) => ({ command, args }) };
 export const whyMissing = (kind) => {
   const { command, args } = KINDS[kind];
   if (kind.startsWith('rust')) {
-    return command ? undefined : 'TRISTERO_BIN does not name the program';
+    return command ? undefined : `${kind} needs a program that the environment does not name`;
   }
   if (kind.startsWith('chromium')) {
     return existsSync(EXECUTABLE) ? undefined : `there is no Chromium at ${EXECUTABLE}`;

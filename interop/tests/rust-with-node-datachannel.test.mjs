@@ -1,3 +1,4 @@
 import { defineRustWith } from './rust-with.mjs';
+import { defineNoRestarts } from './scenarios/restarts.mjs';
 
-defineRustWith('node-datachannel');
+defineRustWith('node-datachannel', defineNoRestarts);

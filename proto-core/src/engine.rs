@@ -432,18 +432,18 @@ pub trait Engine {
     /// can't do it does nothing.
     fn restart(&mut self, conn: ConnId, now: Time);
 
-    /// Takes the offer of a restart of the other side, and gives our answer. A restart of ours that
-    /// is under way is given up for it. After an error the connection is as it was.
-    fn answer_restart(
+    /// Gives up a restart of ours that nobody answers. The connection is as it was.
+    fn roll_back(&mut self, conn: ConnId, now: Time);
+
+    /// Takes an offer of the other side for an open connection, and gives our answer: ICE restarts
+    /// if its credentials are new, and audio and video are refused. A restart of ours that is under
+    /// way is given up for it. After an error the connection is as it was.
+    fn renegotiate(
         &mut self,
         conn: ConnId,
         offer: &str,
         now: Time,
     ) -> Result<String, DescriptionError>;
-
-    /// Takes an offer of audio or video for an open connection, and gives the answer that refuses
-    /// it. The connection stays as it is.
-    fn refuse_media(&mut self, conn: ConnId, offer: &str) -> Result<String, DescriptionError>;
 
     /// Takes the answer to our offer. After an error a new connection is as it was, so close it; one
     /// that is open goes on.
@@ -541,4 +541,10 @@ pub struct ConnectionInfo {
     pub bytes_received: u64,
     /// Bytes that were sent in datagrams.
     pub bytes_sent: u64,
+    /// Whether its first offer was ours.
+    pub is_offerer: bool,
+    /// How often ICE was restarted.
+    pub restarts: u32,
+    /// Whether the WebRTC of the other side can restart ICE, as far as is known.
+    pub restarts_ice: bool,
 }

@@ -34,6 +34,10 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+#[cfg(all(test, target_arch = "wasm32"))]
+#[macro_use]
+extern crate tristero_wasm_harness;
+
 mod conduct;
 pub mod crypto;
 pub mod engine;
@@ -69,6 +73,6 @@ pub use rng::{Rng, Seed};
 pub use room::{
     ActionKind, ActionOptions, HANDSHAKE_TIMEOUT, HandshakeError, LeaveReason, Message, PingError,
     RegisterError, Request, RequestError, RequestFailure, RequestOptions, RespondError, Response,
-    SendError, SendFailure, SendOptions, SendReport, TransferFailure,
+    RestartError, SendError, SendFailure, SendOptions, SendReport, TransferFailure,
 };
 pub use time::{Clock, Deadline, Time};

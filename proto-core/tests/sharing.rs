@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate tristero_wasm_harness;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

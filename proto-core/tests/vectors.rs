@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
-use std::path::Path;
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate tristero_wasm_harness;
+
+mod wire;
 
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
@@ -11,18 +15,13 @@ use tristero_proto::PeerId;
 use tristero_proto::crypto::{RoomToken, SignalKey, Topic, password_proof};
 use tristero_proto::wire::{CandidateInit, Chunk, Frame};
 
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(name);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 fn vectors(name: &str) -> Vec<Value> {
-    let all: Value = serde_json::from_str(&read("vectors.json")).unwrap();
+    let all: Value = serde_json::from_str(wire::read("vectors.json")).unwrap();
     all[name].as_array().unwrap().clone()
 }
 
 fn rows(name: &str) -> Vec<Value> {
-    read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    wire::read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn text<'a>(row: &'a Value, key: &str) -> &'a str {

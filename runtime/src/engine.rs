@@ -51,17 +51,17 @@ impl Engine for AnyEngine {
         self.0.restart(conn, now);
     }
 
-    fn answer_restart(
+    fn roll_back(&mut self, conn: ConnId, now: Time) {
+        self.0.roll_back(conn, now);
+    }
+
+    fn renegotiate(
         &mut self,
         conn: ConnId,
         offer: &str,
         now: Time,
     ) -> Result<String, DescriptionError> {
-        self.0.answer_restart(conn, offer, now)
-    }
-
-    fn refuse_media(&mut self, conn: ConnId, offer: &str) -> Result<String, DescriptionError> {
-        self.0.refuse_media(conn, offer)
+        self.0.renegotiate(conn, offer, now)
     }
 
     fn accept_answer(

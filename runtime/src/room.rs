@@ -11,7 +11,7 @@ use tristero_proto::engine::ConnectionInfo;
 use tristero_proto::ice::{IceCredentials, IceUrl};
 use tristero_proto::signaling::RelayStatus;
 use tristero_proto::wire::ActionName;
-use tristero_proto::{ActionKind, PeerId, RegisterError, RoomKey, Time};
+use tristero_proto::{ActionKind, PeerId, RegisterError, RestartError, RoomKey, Time};
 
 use crate::action::{Action, ActionError, ReceivingStream};
 use crate::events::{RoomEvent, RoomEvents};
@@ -230,6 +230,22 @@ impl Room {
             Ok::<_, PingError>(desk.pings.add(ping, Bounds::OWN))
         })?;
         pong.next().await.ok_or(PingError::RoomLeft)?.ok_or(PingError::PeerLeft)
+    }
+
+    /// Restarts ICE of the connection to a member, as `RTCPeerConnection.restartIce()` does: paths
+    /// are looked for anew between all addresses that the two have by now, and the best one is used.
+    /// The path in use goes on until then, and nothing is lost.
+    ///
+    /// There is no need to call it when an address of ours is gone: connections see to that
+    /// themselves. It helps where a better path may have come up. That it is done is seen by
+    /// [`ConnectionInfo::restarts`]; a peer that does not answer leaves all as it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the peer is not in the room, or if the room was left, or where the peer's WebRTC is
+    /// known not to understand it, as werift and node-datachannel in Node.js.
+    pub fn restart_ice(&self, peer: &PeerId) -> Result<(), RestartError> {
+        self.call(|state, key, now| state.node.restart_ice(key, peer, now))
     }
 
     /// The peers that are in the room now, without us, and what is known of the connections to

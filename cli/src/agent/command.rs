@@ -21,7 +21,9 @@ use super::payload::PayloadSpec;
 use super::reply::Refusal;
 pub(crate) use joining::{HandshakeSpec, JoinOrder};
 pub(crate) use registering::{Kind, Manner, RegisterOrder, Respond};
-pub(crate) use sending::{Asked, PingOrder, RequestOrder, SendManyOrder, SendOrder, Targets};
+pub(crate) use sending::{
+    Asked, PingOrder, RequestOrder, RestartIceOrder, SendManyOrder, SendOrder, Targets,
+};
 
 /// A command, and how it wants to be answered.
 #[derive(Debug)]
@@ -52,6 +54,7 @@ pub(crate) enum Order {
     SendMany(SendManyOrder),
     Request(RequestOrder),
     Ping(PingOrder),
+    RestartIce(RestartIceOrder),
     Peers(RoomOrder),
     Pairs(RoomOrder),
     Relays,
@@ -132,6 +135,7 @@ impl Order {
             Some("sendMany") => Order::SendMany(SendManyOrder::parse(fields)?),
             Some("request") => Order::Request(RequestOrder::parse(fields)?),
             Some("ping") => Order::Ping(PingOrder::parse(fields)?),
+            Some("restartIce") => Order::RestartIce(read(fields)?),
             Some("peers") => Order::Peers(read(fields)?),
             Some("pairs") => Order::Pairs(read(fields)?),
             Some("relays") => read(fields).map(|RoomOrder { .. }| Order::Relays)?,

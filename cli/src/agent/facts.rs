@@ -22,6 +22,7 @@ pub(crate) fn describe_pair(info: &ConnectionInfo) -> Value {
         "rtt": info.rtt.map(|rtt| rtt.as_secs_f64() * 1000.0),
         "dtls": null,
         "cipher": null,
+        "iceRestarts": info.restarts,
     })
 }
 

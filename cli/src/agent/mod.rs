@@ -168,6 +168,9 @@ impl Agent {
             Order::SendMany(many) => sending::send_many(self.room(&many.at)?, many),
             Order::Request(request) => asking::request(self.room(&request.at)?, request).await,
             Order::Ping(ping) => Ok(asking::ping(self.room(&ping.at)?, ping)),
+            Order::RestartIce(restart) => {
+                self.room(&restart.at)?.restart_ice(&restart.target).map(Begun::Done)
+            }
             Order::Peers(order) => Ok(Begun::Done(self.room(&order.at)?.peers())),
             Order::Pairs(order) => Ok(Begun::Done(self.room(&order.at)?.pairs())),
             Order::Relays => Ok(Begun::Done(self.relays())),

@@ -16,7 +16,7 @@ use super::facts::describe_pair;
 use super::handshake::Greeting;
 use super::messages::Messages;
 use super::relays::{RoomRelays, describe_relay};
-use super::reply::Refusal;
+use super::reply::{Outcome, Refusal};
 use super::requests::Answering;
 
 /// See the [module](self).
@@ -177,6 +177,12 @@ impl AgentRoom {
             pairs.with(peer.as_str(), describe_pair(info))
         });
         Fields::new().with("pairs", pairs)
+    }
+
+    /// Has the connection to a peer look for another path.
+    pub(crate) fn restart_ice(&self, target: &PeerId) -> Outcome {
+        self.room.restart_ice(target).map_err(Refusal::new)?;
+        Ok(Fields::new())
     }
 
     /// The room's relays, by what they are called.

@@ -13,7 +13,7 @@ use tristero_proto::limits::REMOTE_CANDIDATES_MAX;
 use tristero_proto::wire::CandidateInit;
 use tristero_proto::{ConnId, Deadline, Time};
 
-use super::Connection;
+use super::{Began, Connection};
 use crate::candidate::{RemoteCandidate, Told, emit_init, gathered_candidate, host_candidate};
 use crate::credentials::Credentials;
 use crate::data_channel::{DataChannel, LABEL};
@@ -24,6 +24,7 @@ use crate::mdns::{LocalName, one_of_each_family};
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::progress::Progress;
 use crate::sdp::{Family, RemoteDescription, SdpError, Setup, mid_of};
+use crate::sections::Sections;
 use crate::shared::Shared;
 use crate::silence::Silence;
 use crate::traffic::Traffic;
@@ -51,7 +52,7 @@ impl Connection {
         });
         let theirs = Theirs::Awaited { pending, early: Vec::new() };
         let channel = DataChannel::Awaited { ours: Some(channel) };
-        let mut connection = Connection::new(start, driven, theirs, channel, shared);
+        let mut connection = Connection::new(start, Began::Here, driven, theirs, channel, shared);
         connection.describe(DescriptionKind::Offer, offer, now, shared);
         connection.heed(now, shared);
         connection
@@ -80,7 +81,7 @@ impl Connection {
         };
         let theirs = Theirs::Here(Remote::new(&offer));
         let channel = DataChannel::Awaited { ours: None };
-        let mut connection = Connection::new(start, driven, theirs, channel, shared);
+        let mut connection = Connection::new(start, Began::There, driven, theirs, channel, shared);
         connection.describe(DescriptionKind::Answer, answer, now, shared);
         connection.heed(now, shared);
         connection.add_described_candidates(&offer, now, shared);
@@ -271,6 +272,7 @@ impl Connection {
 
     fn new(
         start: Start,
+        began: Began,
         driven: Driven,
         theirs: Theirs,
         channel: DataChannel,
@@ -285,7 +287,10 @@ impl Connection {
             ours: Ours::Said,
             theirs,
             channel,
+            began,
+            sections: Sections::of_data_alone(),
             restart: None,
+            restarts: 0,
             is_stranded: false,
             silence: Silence::new(shared.silence_max),
             progress: Progress::default(),

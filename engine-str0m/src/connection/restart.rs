@@ -1,9 +1,10 @@
-//! ICE restarts: another path for a connection that stands.
+//! Descriptions of a connection that stands: ICE restarts, and media that is refused.
 //!
 //! A connection is stranded when the address of ours that its path used is gone. str0m then checks
 //! the paths from other addresses, but the other side goes on sending to the one that worked last
 //! until its own checks of it have failed, which takes longer than either side waits for. A restart
-//! makes both forget all paths at once. DTLS and SCTP notice nothing but a gap.
+//! makes both forget all paths at once. DTLS and SCTP notice nothing but a gap, and not even that
+//! where the path lives: it is used until there is another.
 //!
 //! spec: RFC 8445, sections 2.4 and 9; RFC 8839, section 4.4.3
 
@@ -18,8 +19,8 @@ use super::negotiate::{invalid, unreadable};
 use crate::credentials::Credentials;
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::negotiation::Theirs;
-use crate::refusal::Sections;
 use crate::sdp::{RemoteDescription, SdpError, Setup};
+use crate::sections::Sections;
 use crate::shared::Shared;
 
 /// A restart of ours that is not answered yet.
@@ -45,6 +46,7 @@ impl Connection {
         if let Some((offer, pending, drawn)) = offered {
             // Those that str0m draws don't say whose they are, and are not from our seed.
             let sdp = self.as_shown(credentials.replace_in(&offer, &drawn), shared);
+            let sdp = self.sections.complete(&sdp);
             self.restart = Some(Restart { pending, credentials });
             shared.event(EngineEvent::Description {
                 conn: self.id,
@@ -55,28 +57,31 @@ impl Connection {
         self.heed(now, shared);
     }
 
-    /// Answers the other side's restart under these credentials. One of ours is given up for it.
-    pub(crate) fn answer_restart(
+    /// Gives up a restart of ours that nobody answers.
+    pub(crate) fn roll_back(&mut self) {
+        self.restart = None;
+    }
+
+    /// Answers an offer of the other side, under these credentials if it restarts ICE. Media is
+    /// refused. A restart of ours is given up for it.
+    pub(crate) fn renegotiate(
         &mut self,
         offer: &str,
         credentials: Credentials,
         now: Time,
         shared: &mut Shared,
     ) -> Result<String, DescriptionError> {
-        let offer = self.read_restart(offer)?;
+        let (sections, offer) = self.read(offer)?;
+        let is_restart = self.remote().is_some_and(|remote| remote.ufrag != offer.ufrag);
+        let answer = if is_restart {
+            self.answer_restart(&offer, credentials, now, shared)?
+        } else {
+            self.as_before()
+        };
         self.restart = None;
-        let answered = self.driven.step(now, &mut shared.said, |rtc| {
-            let offer =
-                SdpOffer::from_sdp_string(&offer.emit()).map_err(|error| unreadable(&error))?;
-            let answer = rtc.sdp_api().accept_offer(offer)?;
-            let drawn = rtc.direct_api().local_ice_credentials();
-            rtc.direct_api().set_local_ice_credentials(credentials.to_str0m());
-            Ok::<_, str0m::RtcError>((answer.to_sdp_string(), drawn))
-        });
-        let (answer, drawn) = answered.map_err(invalid)?;
-        let sdp = self.as_shown(credentials.replace_in(&answer, &drawn), shared);
-        self.begin_again(credentials, &offer, now, shared);
-        Ok(sdp)
+        let answer = sections.complete(&answer);
+        self.sections = sections;
+        Ok(answer)
     }
 
     /// Takes the answer to our restart.
@@ -89,7 +94,10 @@ impl Connection {
         let Some(Restart { pending, credentials }) = self.restart.take() else {
             return Err(DescriptionError::Unexpected);
         };
-        let answer = self.read_restart(answer)?;
+        let (_, answer) = self.read(answer)?;
+        if self.remote().is_some_and(|remote| remote.ufrag == answer.ufrag) {
+            return Err(invalid(SdpError::Attribute("a new a=ice-ufrag")));
+        }
         let accepted = self.driven.step(now, &mut shared.said, |rtc| {
             let answer =
                 SdpAnswer::from_sdp_string(&answer.emit()).map_err(|error| unreadable(&error))?;
@@ -127,54 +135,71 @@ impl Connection {
         self.ended.is_none() && self.channel.is_open() && matches!(self.theirs, Theirs::Here(_))
     }
 
-    /// Answers an offer of media that it is refused; all else stays as it is.
-    pub(crate) fn refuse_media(&mut self, offer: &str) -> Result<String, DescriptionError> {
-        let Some(remote) = self.remote().filter(|_| self.can_restart()) else {
-            return Err(DescriptionError::Unexpected);
-        };
-        let (sections, data) = Sections::parse(offer).map_err(invalid)?;
-        if data.ufrag != remote.ufrag || data.fingerprint != remote.fingerprint {
-            return Err(invalid(SdpError::Attribute("a=ice-ufrag of the connection")));
-        }
-        let setup = match remote.setup {
-            Setup::Active | Setup::ActPass => Setup::Passive,
-            Setup::Passive => Setup::Active,
-        };
-        let fingerprint = self.driven.fingerprint();
-        Ok(sections.refuse(
-            &self.mid,
-            &[
-                format!("a=ice-ufrag:{}", self.credentials.ufrag),
-                format!("a=ice-pwd:{}", self.credentials.password.0),
-                format!("a=fingerprint:{fingerprint}"),
-                format!("a=setup:{}", setup.name()),
-                format!("a=mid:{}", self.mid),
-                "a=sctp-port:5000".to_owned(),
-                format!("a=max-message-size:{MESSAGE_BYTES_MAX}"),
-            ],
-        ))
+    fn answer_restart(
+        &mut self,
+        offer: &RemoteDescription,
+        credentials: Credentials,
+        now: Time,
+        shared: &mut Shared,
+    ) -> Result<String, DescriptionError> {
+        let answered = self.driven.step(now, &mut shared.said, |rtc| {
+            let offer =
+                SdpOffer::from_sdp_string(&offer.emit()).map_err(|error| unreadable(&error))?;
+            let answer = rtc.sdp_api().accept_offer(offer)?;
+            let drawn = rtc.direct_api().local_ice_credentials();
+            rtc.direct_api().set_local_ice_credentials(credentials.to_str0m());
+            Ok::<_, str0m::RtcError>((answer.to_sdp_string(), drawn))
+        });
+        let (answer, drawn) = answered.map_err(invalid)?;
+        let answer = self.as_shown(credentials.replace_in(&answer, &drawn), shared);
+        self.begin_again(credentials, offer, now, shared);
+        Ok(answer)
     }
 
-    /// Reads a description of a restart. It has to come from whom the connection is with.
-    fn read_restart(&self, sdp: &str) -> Result<RemoteDescription, DescriptionError> {
+    /// The answer to an offer that changes nothing. str0m need not know of it.
+    fn as_before(&mut self) -> String {
+        let setup = match self.remote().map(|remote| remote.setup) {
+            Some(Setup::Active | Setup::ActPass) | None => Setup::Passive,
+            Some(Setup::Passive) => Setup::Active,
+        };
+        let fingerprint = self.driven.fingerprint();
+        let lines = [
+            "v=0",
+            "o=- 1 2 IN IP4 127.0.0.1",
+            "s=-",
+            "t=0 0",
+            &format!("a=group:BUNDLE {}", self.mid),
+            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+            "c=IN IP4 0.0.0.0",
+            &format!("a=ice-ufrag:{}", self.credentials.ufrag),
+            &format!("a=ice-pwd:{}", self.credentials.password.0),
+            &format!("a=fingerprint:{fingerprint}"),
+            &format!("a=setup:{}", setup.name()),
+            &format!("a=mid:{}", self.mid),
+            "a=sctp-port:5000",
+            &format!("a=max-message-size:{MESSAGE_BYTES_MAX}"),
+            "",
+        ];
+        lines.join("\r\n")
+    }
+
+    /// Reads a description of this connection. It has to come from whom the connection is with.
+    fn read(&self, sdp: &str) -> Result<(Sections, RemoteDescription), DescriptionError> {
         let Some(remote) = self.remote().filter(|_| self.can_restart()) else {
             return Err(DescriptionError::Unexpected);
         };
-        let mut description = RemoteDescription::parse(sdp).map_err(invalid)?;
+        let (sections, mut description) = Sections::parse(sdp).map_err(invalid)?;
         if description.mid != self.mid {
             return Err(invalid(SdpError::Attribute("a=mid of the connection")));
         }
         if description.fingerprint != remote.fingerprint {
             return Err(invalid(SdpError::Attribute("a=fingerprint of the connection")));
         }
-        if description.ufrag == remote.ufrag {
-            return Err(invalid(SdpError::Attribute("a new a=ice-ufrag")));
-        }
         // Who began DTLS has begun it.
         if remote.setup != Setup::ActPass {
             description.setup = remote.setup;
         }
-        Ok(description)
+        Ok((sections, description))
     }
 
     /// Both sides have new credentials: all paths are forgotten, and looked for anew.
@@ -189,7 +214,9 @@ impl Connection {
         if let Theirs::Here(known) = &mut self.theirs {
             known.restart(remote);
         }
-        shared.paths.forget(self.id);
+        self.restarts += 1;
+        // What is still on its way comes over the old path, and so does the answer.
+        shared.paths.forget_but(self.id, self.traffic.path);
         self.seen = None;
         self.silence.hear(now);
         // What str0m found before is none of what is looked for now.

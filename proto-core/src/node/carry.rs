@@ -509,7 +509,7 @@ impl<E: Engine> Node<E> {
                 }
                 RoomOutput::Signal { peer, said } => {
                     if let Some(conn) = self.conn_of(key, &peer) {
-                        self.on_renegotiation(conn, &said, now);
+                        self.on_renegotiation(conn, said, now);
                     }
                 }
                 RoomOutput::Heard { peer } => {

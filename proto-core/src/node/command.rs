@@ -9,7 +9,7 @@ use crate::node::Node;
 use crate::node::config::{JoinError, RoomConfig};
 use crate::room::{
     ActionOptions, HandshakeError, PingError, RegisterError, RequestError, RequestOptions,
-    RespondError, SendError, SendOptions,
+    RespondError, RestartError, SendError, SendOptions,
 };
 use crate::time::Time;
 use crate::wire::{ActionName, Payload};
@@ -42,6 +42,8 @@ pub enum Command {
     Respond(RoomKey, CallId, Result<Payload, String>),
     /// [`Node::ping`].
     Ping(RoomKey, PeerId),
+    /// [`Node::restart_ice`].
+    RestartIce(RoomKey, PeerId),
     /// [`Node::handshake_send`].
     HandshakeSend(RoomKey, HandshakeId, Payload, Option<Value>),
     /// [`Node::handshake_accept`].
@@ -72,6 +74,8 @@ pub enum Reply {
     Responded(Result<SendId, RespondError>),
     /// To [`Command::Ping`].
     Pinged(Result<PingId, PingError>),
+    /// To [`Command::RestartIce`].
+    Restarted(Result<(), RestartError>),
     /// To the commands of a handshake.
     Handshake(Result<(), HandshakeError>),
     /// To all others.
@@ -104,6 +108,9 @@ impl<E: Engine> Node<E> {
                 return Reply::Responded(self.respond(room, call, result, now));
             }
             Command::Ping(room, peer) => return Reply::Pinged(self.ping(room, &peer, now)),
+            Command::RestartIce(room, peer) => {
+                return Reply::Restarted(self.restart_ice(room, &peer, now));
+            }
             Command::HandshakeSend(room, handshake, payload, metadata) => {
                 let metadata = metadata.as_ref();
                 let sent = self.handshake_send(room, handshake, payload, metadata, now);

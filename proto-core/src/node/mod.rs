@@ -500,12 +500,12 @@ impl<E: Engine> Node<E> {
     fn wake_peer(&mut self, conn: ConnId, now: Time) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         peer.outbox.handle_timeout(now);
-        peer.restarts.wake(now);
         if let Some(why) = peer.is_over(now) {
             debug!(peer = %peer.id, why, "closed a connection");
             self.engine.close(conn, now);
             self.touched.insert(Part::Engine);
         }
+        self.wake_restarts(conn, now);
     }
 
     fn close_all(&mut self, now: Time) {

@@ -8,28 +8,89 @@ use tracing::{debug, info, trace};
 use super::{Node, Part};
 use crate::engine::Engine;
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
-use crate::peer::Heard;
+use crate::peer::{Heard, Their, Told, Way};
+use crate::room::RestartError;
 use crate::time::Time;
 use crate::wire::{CandidateInit, Renegotiation, Signal, SignalBody};
 
 impl<E: Engine> Node<E> {
+    /// Restarts ICE of the connection to a member, as `RTCPeerConnection.restartIce()` does: both
+    /// sides look for paths anew, between all addresses that they have by now. Until there is one
+    /// the path in use goes on. Nothing is told of it when it is done, and nothing happens if the
+    /// other side does not answer.
+    pub fn restart_ice(
+        &mut self,
+        room: RoomKey,
+        peer: &PeerId,
+        now: Time,
+    ) -> Result<(), RestartError> {
+        let joined = self.rooms.get(&room).ok_or(RestartError::RoomGone)?;
+        let conn = self.routes.shared(&joined.config.app_id, peer);
+        let conn = conn.filter(|_| joined.room.is_member(peer)).ok_or(RestartError::NotInRoom)?;
+        let Some(connected) = self.peers.get_mut(&conn) else {
+            return Err(RestartError::NotInRoom);
+        };
+        if !self.engine.connection_info(conn).is_some_and(|info| info.restarts_ice) {
+            return Err(RestartError::NotPossible);
+        }
+        let is_new = if connected.restarts.is_possible() {
+            connected.restarts.want(Way::Connection, now)
+        } else {
+            connected.renewal.want()
+        };
+        if is_new {
+            debug!(%peer, "restarts ICE");
+            self.engine.restart(conn, now);
+            self.touched.insert(Part::Engine);
+        }
+        self.settle(now);
+        Ok(())
+    }
+
     /// The path of a connection is gone. JavaScript can't be told of a restart, because it heeds no
     /// relay while it thinks that it is connected; there str0m's checks from the addresses that we
     /// have now have to do.
     pub(super) fn on_stranded(&mut self, conn: ConnId, now: Time) {
-        let Some(peer) = self.peers.get(&conn) else { return };
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
         info!(peer = %peer.id, "the path to a peer is gone");
-        if peer.restarts.is_possible() {
-            self.engine.restart(conn, now);
-            self.touched.insert(Part::Engine);
+        if !peer.restarts.is_possible() {
+            return;
         }
+        if peer.restarts.want(Way::Relays, now) {
+            self.engine.restart(conn, now);
+        }
+        self.touched.extend([Part::Engine, Part::Peer(conn)]);
     }
 
     /// The engine offers a restart of a connection.
     pub(super) fn on_restart_offered(&mut self, conn: ConnId, sdp: String, now: Time) {
+        let leads = self.has_offered(conn);
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        peer.restarts.on_offer_made(sdp, now);
+        if peer.restarts.is_possible() {
+            peer.restarts.on_offer_made(sdp, now);
+        } else if peer.renewal.on_offer_made(leads, now) {
+            self.say_signal(conn, &Renegotiation::Offer { number: 0, sdp });
+        }
         self.touched.insert(Part::Peer(conn));
+    }
+
+    /// Does what is due of a connection's restarts.
+    pub(super) fn wake_restarts(&mut self, conn: ConnId, now: Time) {
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        let (held, is_unanswered) = peer.renewal.wake(now);
+        if peer.restarts.wake(now) || is_unanswered {
+            debug!(peer = %peer.id, "nobody answers a restart");
+            self.engine.roll_back(conn, now);
+            self.touched.insert(Part::Engine);
+        }
+        if let Some(sdp) = held {
+            self.on_plain_offer(conn, sdp, now);
+        }
+    }
+
+    /// Whether the first offer of a connection was ours.
+    fn has_offered(&self, conn: ConnId) -> bool {
+        self.engine.connection_info(conn).is_some_and(|info| info.is_offerer)
     }
 
     /// The engine found a candidate for a connection that stands.
@@ -57,44 +118,77 @@ impl<E: Engine> Node<E> {
     }
 
     /// A member said something about the connection to it.
-    pub(super) fn on_renegotiation(&mut self, conn: ConnId, said: &Renegotiation, now: Time) {
+    pub(super) fn on_renegotiation(&mut self, conn: ConnId, said: Renegotiation, now: Time) {
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        if peer.restarts.is_possible() && said.number() > 0 {
+            self.on_restart_told(conn, said, Way::Connection, now);
+            return;
+        }
         match said {
             Renegotiation::Candidate { candidate, .. } => {
-                self.engine.add_remote_candidate(conn, candidate, now);
-                self.touched.insert(Part::Engine);
+                self.engine.add_remote_candidate(conn, &candidate, now);
             }
-            Renegotiation::Offer { sdp, .. } => match self.engine.refuse_media(conn, sdp) {
-                Ok(sdp) => self.say_signal(conn, &Renegotiation::Answer { number: 0, sdp }),
-                Err(error) => debug!(?conn, %error, "ignored an offer"),
-            },
-            // Nothing is offered so.
-            Renegotiation::Answer { .. } => debug!(?conn, "ignored an answer"),
+            Renegotiation::Offer { sdp, .. } => self.on_plain_offer(conn, sdp, now),
+            Renegotiation::Answer { sdp, .. } => {
+                let is_asked = peer.renewal.on_answer();
+                if let Some(Err(error)) =
+                    is_asked.then(|| self.engine.accept_answer(conn, &sdp, now))
+                {
+                    debug!(?conn, %error, "a restart failed");
+                }
+            }
         }
+        self.touched.extend([Part::Engine, Part::Peer(conn)]);
+    }
+
+    /// A peer offers something by JavaScript's rules.
+    fn on_plain_offer(&mut self, conn: ConnId, sdp: String, now: Time) {
+        let leads = self.has_offered(conn);
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        let Their::Answered(sdp) = peer.renewal.on_offer(sdp, leads, now) else { return };
+        match self.engine.renegotiate(conn, &sdp, now) {
+            Ok(sdp) => {
+                let is_due_again = peer.renewal.on_answered(now);
+                let answer = Renegotiation::Answer { number: 0, given_up: 0, sdp };
+                self.say_signal(conn, &answer);
+                if is_due_again {
+                    self.engine.restart(conn, now);
+                }
+            }
+            Err(error) => debug!(?conn, %error, "ignored an offer"),
+        }
+        self.touched.extend([Part::Engine, Part::Peer(conn)]);
     }
 
     /// A relay brought something about a connection that stands.
     pub(super) fn on_standing(&mut self, key: RoomKey, from: &PeerId, sealed: &str, now: Time) {
         let Some(joined) = self.rooms.get(&key) else { return };
         let Some(conn) = self.routes.shared(&joined.config.app_id, from) else { return };
+        let told = self.peers.get(&conn).and_then(|peer| peer.restarts.open(sealed));
+        if let Some(told) = told {
+            self.on_restart_told(conn, told, Way::Relays, now);
+        }
+    }
+
+    /// A peer of ours tells of a restart.
+    fn on_restart_told(&mut self, conn: ConnId, told: Renegotiation, way: Way, now: Time) {
+        // An answer may have to be told again.
+        self.touched.extend([Part::Engine, Part::Peer(conn)]);
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         let leads = self.self_id < peer.id;
-        trace!(peer = %from, "hears of a restart");
-        let Some(heard) = peer.restarts.on_sealed(sealed, leads, now) else {
-            // An answer may have to be told again.
-            self.touched.insert(Part::Peer(conn));
-            return;
-        };
+        trace!(peer = %peer.id, ?way, "hears of a restart");
+        let Some(heard) = peer.restarts.hear(told, way, leads, now) else { return };
         match heard {
-            Heard::Offer { number, sdp } => match self.engine.answer_restart(conn, &sdp, now) {
+            Heard::Offer { number, sdp } => match self.engine.renegotiate(conn, &sdp, now) {
                 Ok(answer) => {
-                    debug!(peer = %from, number, "the path to a peer is looked for anew");
-                    peer.restarts.on_answer_made(number, answer, now);
+                    debug!(peer = %peer.id, number, "the path to a peer is looked for anew");
+                    peer.restarts.on_answer_made(number, answer, way, now);
                 }
-                Err(error) => debug!(peer = %from, %error, "a restart is not possible"),
+                Err(error) => debug!(peer = %peer.id, %error, "a restart is not possible"),
             },
             Heard::Answer { sdp, early } => {
                 if let Err(error) = self.engine.accept_answer(conn, &sdp, now) {
-                    debug!(peer = %from, %error, "a restart failed");
+                    debug!(peer = %peer.id, %error, "a restart failed");
                 }
                 for candidate in early {
                     self.engine.add_remote_candidate(conn, &candidate, now);
@@ -104,29 +198,37 @@ impl<E: Engine> Node<E> {
                 self.engine.add_remote_candidate(conn, &candidate, now);
             }
         }
-        self.touched.extend([Part::Engine, Part::Peer(conn)]);
     }
 
-    /// Tells a peer what it has to know of a restart, over each relay that it may hear us on.
+    /// Tells a peer what it has to know of a restart.
     pub(super) fn tell_of_restarts(&mut self, conn: ConnId, now: Time) {
-        while let Some(peer) = self.peers.get_mut(&conn) {
-            let Some(sealed) = peer.restarts.poll_told() else { return };
-            let to = peer.id.clone();
-            trace!(peer = %to, "tells of a restart");
-            let mut told: Vec<RelayId> = Vec::new();
-            let rooms: Vec<RoomKey> = peer.attached().collect();
-            for key in rooms {
-                let Some(joined) = self.rooms.get(&key) else { continue };
-                let relays: Vec<RelayId> = joined.signaling.relays_for_peers().collect();
-                for relay in relays {
-                    if told.contains(&relay) {
-                        continue;
-                    }
-                    told.push(relay);
-                    let body = SignalBody::Standing { sealed: sealed.clone() };
-                    let signal = Signal { from: self.self_id.clone(), is_passive: false, body };
-                    self.publish(key, relay, Some(&to), &signal, now);
+        while let Some(told) = self.peers.get_mut(&conn).and_then(|peer| peer.restarts.poll_told())
+        {
+            match told {
+                Told::Said(said) => self.say_signal(conn, &said),
+                Told::Sealed(sealed) => self.publish_sealed(conn, &sealed, now),
+            }
+        }
+    }
+
+    /// Tells a peer something over each relay that it may hear us on.
+    fn publish_sealed(&mut self, conn: ConnId, sealed: &str, now: Time) {
+        let Some(peer) = self.peers.get(&conn) else { return };
+        let to = peer.id.clone();
+        trace!(peer = %to, "tells of a restart");
+        let mut told: Vec<RelayId> = Vec::new();
+        let rooms: Vec<RoomKey> = peer.attached().collect();
+        for key in rooms {
+            let Some(joined) = self.rooms.get(&key) else { continue };
+            let relays: Vec<RelayId> = joined.signaling.relays_for_peers().collect();
+            for relay in relays {
+                if told.contains(&relay) {
+                    continue;
                 }
+                told.push(relay);
+                let body = SignalBody::Standing { sealed: sealed.to_owned() };
+                let signal = Signal { from: self.self_id.clone(), is_passive: false, body };
+                self.publish(key, relay, Some(&to), &signal, now);
             }
         }
     }

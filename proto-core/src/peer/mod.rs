@@ -8,6 +8,7 @@
 
 mod early;
 mod outbox;
+mod renewal;
 mod restart;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +26,8 @@ use crate::wire::{Capabilities, Chunk, Frame, Hello, Signal};
 
 use early::EarlyFrames;
 pub(crate) use outbox::{Order, Outbox, OutboxEvent, Outgoing};
-pub(crate) use restart::{Heard, Restarts};
+pub(crate) use renewal::{Renewal, Their};
+pub(crate) use restart::{Heard, Restarts, Told, Way};
 
 /// A connection that no room uses is closed after this long, as Trystero does.
 pub const IDLE_TTL: Duration = Duration::from_millis(123_333);
@@ -44,7 +46,10 @@ pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) app_id: String,
     pub(crate) outbox: Outbox,
+    /// Restarts, if it is one of ours.
     pub(crate) restarts: Restarts,
+    /// Restarts, if it is not.
+    pub(crate) renewal: Renewal,
     remote_rooms: BTreeSet<RoomToken>,
     attached: BTreeSet<RoomKey>,
     /// Rooms among them in which nothing of it was heard yet.
@@ -98,6 +103,7 @@ impl Peer {
             app_id,
             outbox: Outbox::new(limits.outbox_transmissions),
             restarts,
+            renewal: Renewal::default(),
             remote_rooms: BTreeSet::new(),
             attached: BTreeSet::new(),
             silent: BTreeSet::new(),
@@ -286,8 +292,9 @@ impl Peer {
         let idle = self.idle_deadline().map(|at| Deadline::new(at, "close an idle connection"));
         let probe =
             self.probe.as_ref().map(|probe| Deadline::new(probe.until, "replace a connection"));
-        let own = Deadline::earlier(idle, Deadline::earlier(probe, self.restarts.poll_timeout()));
-        Deadline::earlier(self.outbox.poll_timeout(), own)
+        let own = Deadline::earlier(idle, probe);
+        let restarts = Deadline::earlier(self.restarts.poll_timeout(), self.renewal.poll_timeout());
+        Deadline::earlier(self.outbox.poll_timeout(), Deadline::earlier(own, restarts))
     }
 
     fn idle_deadline(&self) -> Option<Time> {

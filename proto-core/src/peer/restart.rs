@@ -1,10 +1,12 @@
-//! ICE restarts of one connection, as they are told over relays: its own path is gone.
+//! ICE restarts of one connection between two of ours, as the two tell each other of them.
 //!
-//! What is told is sealed with a secret that came over the connection, so nobody who merely knows
-//! the room's name and password can move it elsewhere. Relays lose, double and delay, and repeat
-//! what they like: an offer is told again until it is answered, ever more seldom and then no more;
-//! an answer when the offer comes again, but not more often than that; and what is older than the
-//! last is nothing.
+//! While the path lives they are told over the connection itself, where nobody else can speak. An
+//! offer that is not answered soon may have met the end of the path: it is told over relays too, as
+//! everything is once the path is known to be gone. What relays carry is sealed with a secret that
+//! came over the connection, so nobody who merely knows the room's name and password can move it
+//! elsewhere. Relays lose, double and delay, and repeat what they like: an offer is told again until
+//! it is answered, ever more seldom and then no more; an answer when the offer comes again, but not
+//! more often than that; and what is older than the last is nothing, whichever way it came.
 //!
 //! spec: docs/protocol.md, section 12
 
@@ -34,8 +36,8 @@ const ANSWER_PAUSE: Duration = Duration::from_secs(1);
 /// addresses that it names, so there are not to be many.
 const TAKE_PAUSE: Duration = Duration::from_secs(3);
 
-/// Candidates that are found so soon after a restart are told over relays, and so long its answer
-/// is told again.
+/// Candidates that are found so soon after a restart belong to it, and so long its answer is told
+/// again.
 const SETTLES_IN: Duration = Duration::from_secs(10);
 
 /// See the [module](self).
@@ -56,7 +58,27 @@ pub(crate) struct Restarts {
     /// Our last answer.
     answered: Option<Answered>,
     phase: Phase,
-    told: VecDeque<Renegotiation>,
+    /// Which way our offers go.
+    way: Way,
+    told: VecDeque<(Way, Renegotiation)>,
+}
+
+/// How something reaches the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Over the connection itself, as `@_signal`.
+    Connection,
+    /// Over the relays of the rooms that both are in.
+    Relays,
+}
+
+/// What the other side is to be told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Over the connection.
+    Said(Renegotiation),
+    /// Over relays, where only the other side can read it.
+    Sealed(String),
 }
 
 #[derive(Debug)]
@@ -82,9 +104,13 @@ enum Phase {
 #[derive(Debug)]
 struct Answered {
     number: u64,
+    /// The number of our last offer, which was given up for it.
+    given_up: u64,
     sdp: String,
     candidates: Vec<CandidateInit>,
-    told: Time,
+    /// When it was told last, each way.
+    said: Option<Time>,
+    published: Option<Time>,
     until: Time,
 }
 
@@ -109,6 +135,7 @@ impl Restarts {
             taken: None,
             answered: None,
             phase: Phase::Idle,
+            way: Way::Relays,
             told: VecDeque::new(),
         }
     }
@@ -128,6 +155,22 @@ impl Restarts {
         self.theirs.is_some()
     }
 
+    /// A restart is wanted, and the way that its offer can go. True if it has to be made; if one is
+    /// out already, that will do.
+    pub(crate) fn want(&mut self, way: Way, now: Time) -> bool {
+        let Phase::Offered { tell_at, tells, .. } = &mut self.phase else {
+            self.way = way;
+            return true;
+        };
+        if way == Way::Relays {
+            // It may have been on its way when the path went.
+            (*tell_at, *tells) = (now, 0);
+            self.way = way;
+            self.wake(now);
+        }
+        false
+    }
+
     /// There is an offer of ours.
     pub(crate) fn on_offer_made(&mut self, sdp: String, now: Time) {
         self.number += 1;
@@ -136,17 +179,24 @@ impl Restarts {
         self.wake(now);
     }
 
-    /// There is our answer to the offer of this number. An offer of ours is given up for it.
-    pub(crate) fn on_answer_made(&mut self, number: u64, sdp: String, now: Time) {
+    /// There is our answer to the offer of this number, which came this way. An offer of ours is
+    /// given up for it.
+    pub(crate) fn on_answer_made(&mut self, number: u64, sdp: String, way: Way, now: Time) {
         self.heard = number;
         self.taken = Some(now);
         self.phase = Phase::Idle;
-        self.told.push_back(Renegotiation::Answer { number, sdp: sdp.clone() });
-        let (told, until) = (now, now + SETTLES_IN);
-        self.answered = Some(Answered { number, sdp, candidates: Vec::new(), told, until });
+        let candidates = Vec::new();
+        let until = now + SETTLES_IN;
+        let given_up = self.number;
+        let (said, published) = (None, None);
+        let mut answered = Answered { number, given_up, sdp, candidates, said, published, until };
+        *answered.told(way) = Some(now);
+        self.told.push_back((way, answered.emit()));
+        self.answered = Some(answered);
     }
 
-    /// A candidate of ours was found. True if it is told over relays.
+    /// A candidate of ours was found. True if it belongs to a restart. Then it is told both ways,
+    /// for nobody knows yet whether there is a path.
     pub(crate) fn on_local_candidate(&mut self, candidate: &CandidateInit, now: Time) -> bool {
         let number = match (&mut self.phase, &mut self.answered) {
             (Phase::Offered { candidates, .. }, _) if candidates.len() < LOCAL_CANDIDATES_MAX => {
@@ -167,51 +217,77 @@ impl Restarts {
             }
             (Phase::Idle | Phase::Offered { .. } | Phase::Agreed { .. }, _) => return false,
         };
-        let candidate = candidate.clone();
-        self.told.push_back(Renegotiation::Candidate { number, candidate });
+        let said = Renegotiation::Candidate { number, candidate: candidate.clone() };
+        self.told.push_back((Way::Connection, said.clone()));
+        self.told.push_back((Way::Relays, said));
         true
     }
 
-    /// Takes what a relay brought. Whose id is smaller `leads`, and goes on with its own offer.
-    pub(crate) fn on_sealed(&mut self, sealed: &str, leads: bool, now: Time) -> Option<Heard> {
+    /// Reads what a relay brought; `None` if the other side did not seal it.
+    pub(crate) fn open(&self, sealed: &str) -> Option<Renegotiation> {
         self.theirs.as_ref()?;
         let text = self.ours.open(sealed).ok()?;
         let value: Value = serde_json::from_str(&text).ok()?;
-        match Renegotiation::parse(&value)? {
-            Renegotiation::Offer { number, sdp } => self.on_offer(number, sdp, leads, now),
-            Renegotiation::Answer { number, sdp } => self.on_answer(number, sdp, now),
+        Renegotiation::parse(&value)
+    }
+
+    /// Takes what the other side told. Whose id is smaller `leads`, and goes on with its own offer.
+    pub(crate) fn hear(
+        &mut self,
+        told: Renegotiation,
+        way: Way,
+        leads: bool,
+        now: Time,
+    ) -> Option<Heard> {
+        match told {
+            Renegotiation::Offer { number, sdp } => self.on_offer(number, sdp, way, leads, now),
+            Renegotiation::Answer { number, given_up, sdp } => {
+                self.on_answer(number, given_up, sdp, now)
+            }
             Renegotiation::Candidate { number, candidate } => {
                 self.on_candidate(number, candidate, now)
             }
         }
     }
 
-    /// The next thing to tell over relays.
-    pub(crate) fn poll_told(&mut self) -> Option<String> {
+    /// The next thing to tell.
+    pub(crate) fn poll_told(&mut self) -> Option<Told> {
         let Some(key) = &self.theirs else {
             self.told.clear();
             return None;
         };
-        let told = self.told.pop_front()?;
-        Some(key.seal(&told.emit().to_string(), &mut self.rng))
+        let (way, told) = self.told.pop_front()?;
+        Some(match way {
+            Way::Connection => Told::Said(told),
+            Way::Relays => Told::Sealed(key.seal(&told.emit().to_string(), &mut self.rng)),
+        })
     }
 
-    /// Does what is due.
-    pub(crate) fn wake(&mut self, now: Time) {
+    /// Does what is due. True if an offer of ours is given up now.
+    pub(crate) fn wake(&mut self, now: Time) -> bool {
         let Phase::Offered { sdp, candidates, tell_at, tells, .. } = &mut self.phase else {
-            return;
+            return false;
         };
         if *tell_at > now {
-            return;
+            return false;
         }
         if *tells > TELLS_MAX {
             self.phase = Phase::Idle;
-            return;
+            return true;
         }
+        let is_first = *tells == 0;
         *tell_at = now + TELL_AGAIN * 2_u32.pow(*tells);
         *tells += 1;
-        let sdp = with_candidates(sdp, candidates);
-        self.told.push_back(Renegotiation::Offer { number: self.number, sdp });
+        let offer =
+            Renegotiation::Offer { number: self.number, sdp: with_candidates(sdp, candidates) };
+        if self.way == Way::Connection {
+            self.told.push_back((Way::Connection, offer.clone()));
+        }
+        // What is not answered at once may have met the end of the path.
+        if self.way == Way::Relays || !is_first {
+            self.told.push_back((Way::Relays, offer));
+        }
+        false
     }
 
     /// When to [`wake`](Self::wake) it.
@@ -222,7 +298,14 @@ impl Restarts {
         }
     }
 
-    fn on_offer(&mut self, number: u64, sdp: String, leads: bool, now: Time) -> Option<Heard> {
+    fn on_offer(
+        &mut self,
+        number: u64,
+        sdp: String,
+        way: Way,
+        leads: bool,
+        now: Time,
+    ) -> Option<Heard> {
         let is_new = number > self.heard;
         if leads && matches!(self.phase, Phase::Offered { .. }) {
             // A copy of it may come when ours is agreed on. By then it is given up.
@@ -230,7 +313,7 @@ impl Restarts {
             return None;
         }
         if !is_new {
-            self.tell_answer_again(number, now);
+            self.tell_answer_again(number, way, now);
             return None;
         }
         // It is told again.
@@ -238,11 +321,14 @@ impl Restarts {
         (!is_soon).then_some(Heard::Offer { number, sdp })
     }
 
-    fn on_answer(&mut self, number: u64, sdp: String, now: Time) -> Option<Heard> {
+    fn on_answer(&mut self, number: u64, given_up: u64, sdp: String, now: Time) -> Option<Heard> {
         let Phase::Offered { early, candidates, .. } = &mut self.phase else { return None };
         if number != self.number {
             return None;
         }
+        // What it offered at the same time may still be on its way, as where a path that was gone
+        // comes back.
+        self.heard = self.heard.max(given_up);
         let (early, candidates) = (mem::take(early), candidates.len());
         self.phase = Phase::Agreed { candidates, until: now + SETTLES_IN };
         Some(Heard::Answer { sdp, early })
@@ -267,19 +353,33 @@ impl Restarts {
     }
 
     /// An offer came again that was answered: the answer may be lost.
-    fn tell_answer_again(&mut self, number: u64, now: Time) {
+    fn tell_answer_again(&mut self, number: u64, way: Way, now: Time) {
         let Some(answered) = &mut self.answered else { return };
-        let is_due = now < answered.until && now.since(answered.told) >= ANSWER_PAUSE;
-        if answered.number != number || !is_due {
+        let is_soon = answered.told(way).is_some_and(|told| now.since(told) < ANSWER_PAUSE);
+        if answered.number != number || now >= answered.until || is_soon {
             return;
         }
-        answered.told = now;
-        let sdp = with_candidates(&answered.sdp, &answered.candidates);
-        self.told.push_back(Renegotiation::Answer { number, sdp });
+        *answered.told(way) = Some(now);
+        self.told.push_back((way, answered.emit()));
         if let Phase::Offered { .. } = self.phase {
             // Whoever offered that did not heed ours, and would take it for a copy.
             self.number += 1;
         }
+    }
+}
+
+impl Answered {
+    /// When it was told last this way.
+    fn told(&mut self, way: Way) -> &mut Option<Time> {
+        match way {
+            Way::Connection => &mut self.said,
+            Way::Relays => &mut self.published,
+        }
+    }
+
+    fn emit(&self) -> Renegotiation {
+        let sdp = with_candidates(&self.sdp, &self.candidates);
+        Renegotiation::Answer { number: self.number, given_up: self.given_up, sdp }
     }
 }
 
@@ -293,159 +393,4 @@ fn with_candidates(sdp: &str, candidates: &[CandidateInit]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::Seed;
-
-    fn pair() -> [Restarts; 2] {
-        let mut pair = [1, 2].map(|seed| Restarts::new(Seed::from_number(seed).rng("restarts")));
-        let secrets = [pair[0].secret(), pair[1].secret()];
-        pair[0].on_secret(&secrets[1]);
-        pair[1].on_secret(&secrets[0]);
-        pair
-    }
-
-    fn told(restarts: &mut Restarts) -> Vec<String> {
-        std::iter::from_fn(|| restarts.poll_told()).collect()
-    }
-
-    fn candidate(number: u16) -> CandidateInit {
-        let candidate = format!("candidate:1 1 udp 1 192.0.2.1 {number} typ host");
-        CandidateInit { candidate, ..CandidateInit::default() }
-    }
-
-    const T0: Time = Time::ZERO;
-
-    #[test]
-    fn an_offer_is_told_until_it_is_answered_and_taken_once() {
-        let [mut a, mut b] = pair();
-        a.on_offer_made("offer".into(), T0);
-        let first = told(&mut a);
-        assert_eq!(first.len(), 1);
-        assert!(a.on_local_candidate(&candidate(1), T0));
-        told(&mut a);
-        let at = T0 + TELL_AGAIN;
-        assert_eq!(a.poll_timeout().map(|due| due.at), Some(at));
-        a.wake(at);
-        let again = told(&mut a);
-        assert_eq!(again.len(), 1);
-
-        let offer = Heard::Offer { number: 1, sdp: "offer".into() };
-        assert_eq!(b.on_sealed(&first[0], false, at), Some(offer));
-        b.on_answer_made(1, "answer".into(), at);
-        assert!(b.on_local_candidate(&candidate(2), at));
-        let answer = told(&mut b);
-        for (later, answers) in [(0, 0), (1_000, 1), (1_500, 0), (9_000, 1), (20_000, 0)] {
-            let later = at + Duration::from_millis(later);
-            assert_eq!(b.on_sealed(&again[0], false, later), None);
-            assert_eq!(told(&mut b).len(), answers, "{later:?}");
-        }
-
-        // The relay turns the answer and the candidate round.
-        assert_eq!(a.on_sealed(&answer[1], true, at), None);
-        let taken = Heard::Answer { sdp: "answer".into(), early: vec![candidate(2)] };
-        assert_eq!(a.on_sealed(&answer[0], true, at), Some(taken));
-        assert_eq!(a.on_sealed(&answer[0], true, at), None);
-        assert_eq!(a.poll_timeout(), None);
-        assert!(a.on_local_candidate(&candidate(3), at));
-        assert!(!a.on_local_candidate(&candidate(4), at + SETTLES_IN), "there is a path by now");
-    }
-
-    #[test]
-    fn of_two_offers_at_once_the_leaders_stands() {
-        let [mut a, mut b] = pair();
-        a.on_offer_made("a".into(), T0);
-        b.on_offer_made("b".into(), T0);
-        let (of_a, of_b) = (told(&mut a), told(&mut b));
-        assert_eq!(a.on_sealed(&of_b[0], true, T0), None);
-        let offer = Heard::Offer { number: 1, sdp: "a".into() };
-        assert_eq!(b.on_sealed(&of_a[0], false, T0), Some(offer));
-        b.on_answer_made(1, "answer".into(), T0);
-        let answer = told(&mut b);
-        assert!(matches!(a.on_sealed(&answer[0], true, T0), Some(Heard::Answer { .. })));
-        let later = T0 + TAKE_PAUSE;
-        assert_eq!(a.on_sealed(&of_b[0], true, later), None, "b has given it up");
-        assert!(told(&mut a).is_empty());
-    }
-
-    #[test]
-    fn who_moves_before_its_answer_arrived_is_heard_in_the_end() {
-        let [mut a, mut b] = pair();
-        a.on_offer_made("a".into(), T0);
-        let of_a = told(&mut a);
-        assert!(b.on_sealed(&of_a[0], false, T0).is_some());
-        b.on_answer_made(1, "lost".into(), T0);
-        told(&mut b);
-        b.on_offer_made("b".into(), T0);
-        let of_b = told(&mut b);
-        assert_eq!(a.on_sealed(&of_b[0], true, T0), None, "it goes on with its own");
-        let at = T0 + TELL_AGAIN;
-        a.wake(at);
-        assert_eq!(b.on_sealed(&told(&mut a)[0], false, at), None);
-        let answer = told(&mut b);
-        assert!(matches!(a.on_sealed(&answer[0], true, at), Some(Heard::Answer { .. })));
-        b.wake(at);
-        let offer = Heard::Offer { number: 2, sdp: "b".into() };
-        assert_eq!(a.on_sealed(&told(&mut b)[0], true, at), Some(offer));
-    }
-
-    #[test]
-    fn an_offer_that_nobody_answers_is_told_a_few_times() {
-        let [mut a, _] = pair();
-        a.on_offer_made("offer".into(), T0);
-        let mut tells = told(&mut a).len();
-        while let Some(due) = a.poll_timeout() {
-            a.wake(due.at);
-            tells += told(&mut a).len();
-        }
-        assert_eq!(tells, 5);
-    }
-
-    #[test]
-    fn restarts_are_taken_one_by_one() {
-        let [mut a, mut b] = pair();
-        let mut taken = 0;
-        for step in 0..60 {
-            let now = T0 + Duration::from_millis(step * 100);
-            a.on_offer_made("offer".into(), now);
-            for sealed in told(&mut a) {
-                if let Some(Heard::Offer { number, .. }) = b.on_sealed(&sealed, false, now) {
-                    b.on_answer_made(number, "answer".into(), now);
-                    taken += 1;
-                }
-            }
-        }
-        assert_eq!(taken, 2);
-    }
-
-    #[test]
-    fn what_is_old_or_sealed_by_somebody_else_is_nothing() {
-        let [mut a, mut b] = pair();
-        let [mut stranger, _] = pair();
-        a.on_offer_made("first".into(), T0);
-        let first = told(&mut a);
-        a.on_offer_made("second".into(), T0);
-        let second = told(&mut a);
-        assert!(b.on_sealed(&second[0], false, T0).is_some());
-        b.on_answer_made(2, "answer".into(), T0);
-        assert_eq!(b.on_sealed(&first[0], false, T0), None, "a relay replays it");
-        assert_eq!(a.on_sealed(&second[0], false, T0), None, "a relay says it back");
-        for forged in ["", "1,2$AA==", &first[0][1..]] {
-            assert_eq!(b.on_sealed(forged, false, T0), None);
-        }
-        stranger.on_secret(&stranger.secret());
-        stranger.on_offer_made("offer".into(), T0);
-        let forged = told(&mut stranger);
-        assert_eq!(b.on_sealed(&forged[0], false, T0), None);
-    }
-
-    #[test]
-    fn without_a_secret_nothing_is_told() {
-        let mut alone = Restarts::new(Seed::from_number(1).rng("restarts"));
-        assert!(!alone.is_possible());
-        for _ in 0..10 {
-            alone.on_offer_made("offer".into(), T0);
-        }
-        assert!(told(&mut alone).is_empty() && alone.told.is_empty());
-    }
-}
+mod tests;

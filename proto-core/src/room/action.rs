@@ -112,6 +112,21 @@ pub enum RespondError {
     Send(#[from] SendError),
 }
 
+/// Why ICE is not restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestartError {
+    /// The room was left.
+    #[error("this room was left")]
+    RoomGone,
+    /// The peer is not in the room.
+    #[error("it is not in the room")]
+    NotInRoom,
+    /// The peer's WebRTC can't, as that of Trystero in Node.js, and would lose the connection.
+    #[error("its WebRTC can't restart ICE")]
+    NotPossible,
+}
+
 /// Why a peer can't be pinged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -49,7 +49,7 @@ use crate::wire::{ActionName, Frame, Payload, Renegotiation, Transmission};
 pub(crate) use action::internal::LEAVE;
 pub use action::{
     ActionKind, ActionOptions, HandshakeError, PingError, RegisterError, RequestError,
-    RequestOptions, RespondError, SendError, SendFailure, SendOptions,
+    RequestOptions, RespondError, RestartError, SendError, SendFailure, SendOptions,
 };
 use action::{Actions, internal};
 use calls::Calls;

@@ -246,16 +246,14 @@ impl Engine for MemoryEngine {
     /// It has no paths to look for.
     fn restart(&mut self, _conn: ConnId, _now: Time) {}
 
-    fn answer_restart(
+    fn roll_back(&mut self, _conn: ConnId, _now: Time) {}
+
+    fn renegotiate(
         &mut self,
         _conn: ConnId,
         _offer: &str,
         _now: Time,
     ) -> Result<String, DescriptionError> {
-        Err(DescriptionError::Unexpected)
-    }
-
-    fn refuse_media(&mut self, _conn: ConnId, _offer: &str) -> Result<String, DescriptionError> {
         Err(DescriptionError::Unexpected)
     }
 

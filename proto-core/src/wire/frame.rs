@@ -74,7 +74,7 @@ impl Capabilities {
     pub const MUTUAL_PROOF: u32 = 1;
     /// Its presence 0 for a room means that it is no member there, whatever was said before.
     pub const EXACT_PRESENCE: u32 = 2;
-    /// It can be told over relays that ICE of a connection restarts.
+    /// It can be told, also over relays, that ICE of a connection restarts.
     pub const RESTART: u32 = 4;
     /// All that this version has.
     pub const OURS: Capabilities =

@@ -21,6 +21,9 @@ pub enum Renegotiation {
     Answer {
         /// The number of the offer.
         number: u64,
+        /// The number of the answerer's last offer, between two of ours: whoever answers has given
+        /// up what it offered itself.
+        given_up: u64,
         /// The SDP.
         sdp: String,
     },
@@ -41,11 +44,15 @@ impl Renegotiation {
         if text.len() > limits::SDP_BYTES_MAX {
             return None;
         }
-        let number = value.get("n").and_then(Value::as_u64).unwrap_or(0);
+        let read_number = |name| value.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let number = read_number("n");
         let sdp = || text.to_owned();
         match value.get("type")?.as_str()? {
             "offer" => Some(Renegotiation::Offer { number, sdp: sdp() }),
-            "answer" => Some(Renegotiation::Answer { number, sdp: sdp() }),
+            "answer" => {
+                let given_up = read_number("g");
+                Some(Renegotiation::Answer { number, given_up, sdp: sdp() })
+            }
             "candidate" => {
                 let candidate = CandidateInit::parse(text)?;
                 Some(Renegotiation::Candidate { number, candidate })
@@ -54,20 +61,29 @@ impl Renegotiation {
         }
     }
 
-    /// Writes it as JavaScript does, and the number if it is not 0.
+    /// The number of the offer that it belongs to, between two of ours.
+    pub fn number(&self) -> u64 {
+        match self {
+            Renegotiation::Offer { number, .. }
+            | Renegotiation::Answer { number, .. }
+            | Renegotiation::Candidate { number, .. } => *number,
+        }
+    }
+
+    /// Writes it as JavaScript does, and the numbers that are not 0.
     pub fn emit(&self) -> Value {
-        let (name, sdp, number) = match self {
-            Renegotiation::Offer { number, sdp } => ("offer", sdp.clone(), *number),
-            Renegotiation::Answer { number, sdp } => ("answer", sdp.clone(), *number),
-            Renegotiation::Candidate { number, candidate } => {
-                ("candidate", candidate.emit(), *number)
-            }
+        let (name, sdp, given_up) = match self {
+            Renegotiation::Offer { sdp, .. } => ("offer", sdp.clone(), 0),
+            Renegotiation::Answer { sdp, given_up, .. } => ("answer", sdp.clone(), *given_up),
+            Renegotiation::Candidate { candidate, .. } => ("candidate", candidate.emit(), 0),
         };
         let mut object = Map::new();
         object.insert("type".into(), name.into());
         object.insert("sdp".into(), sdp.into());
-        if number > 0 {
-            object.insert("n".into(), number.into());
+        for (name, number) in [("n", self.number()), ("g", given_up)] {
+            if number > 0 {
+                object.insert(name.into(), number.into());
+            }
         }
         Value::Object(object)
     }
@@ -88,7 +104,7 @@ mod tests {
         for number in [0, 1, u64::MAX] {
             for said in [
                 Renegotiation::Offer { number, sdp: "v=0".into() },
-                Renegotiation::Answer { number, sdp: "v=0".into() },
+                Renegotiation::Answer { number, given_up: number / 2, sdp: "v=0".into() },
                 Renegotiation::Candidate { number, candidate: candidate.clone() },
             ] {
                 assert_eq!(Renegotiation::parse(&said.emit()), Some(said));

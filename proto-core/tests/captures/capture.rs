@@ -1,13 +1,14 @@
 //! One capture, and what is the same for all strategies.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::Value;
 use tristero_proto::Time;
 use tristero_proto::crypto::{SignalKey, Topic};
 use tristero_proto::signaling::{LinkFrame, RelaySession, SessionInput, SessionOutput};
 use tristero_proto::wire::{Signal, SignalBody};
+
+use crate::wire;
 
 /// A capture of two peers, A and B, in one room.
 pub(crate) struct Capture {
@@ -19,11 +20,8 @@ pub(crate) struct Capture {
 
 impl Capture {
     pub(crate) fn read(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(name);
-        let lines = std::fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let rows: Vec<Value> =
-            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines = wire::read(name).lines();
+        let rows: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
         let meta = &rows[0]["meta"];
         let password = |peer: &str| meta[peer]["password"].as_str().unwrap_or_default().to_owned();
         Capture {

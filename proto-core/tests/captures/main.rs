@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate tristero_wasm_harness;
+
 mod capture;
 mod firebase;
 mod ipfs;
@@ -10,4 +14,6 @@ mod mqtt;
 mod nostr;
 mod supabase;
 mod torrent;
+#[path = "../wire/mod.rs"]
+mod wire;
 mod ws_relay;

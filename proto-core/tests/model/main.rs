@@ -3,6 +3,10 @@
 //! A run that fails shrinks to a short list of commands. It is kept in `proptest-regressions`, and
 //! once it is understood as a test of its own in `found`.
 
+#[cfg(target_arch = "wasm32")]
+#[macro_use]
+extern crate tristero_wasm_harness;
+
 #[path = "../common/mod.rs"]
 mod common;
 mod drawn;

@@ -75,17 +75,17 @@ impl Engine for SimEngine {
         self.inner.restart(conn, now);
     }
 
-    fn answer_restart(
+    fn roll_back(&mut self, conn: ConnId, now: Time) {
+        self.inner.roll_back(conn, now);
+    }
+
+    fn renegotiate(
         &mut self,
         conn: ConnId,
         offer: &str,
         now: Time,
     ) -> Result<String, DescriptionError> {
-        self.inner.answer_restart(conn, offer, now)
-    }
-
-    fn refuse_media(&mut self, conn: ConnId, offer: &str) -> Result<String, DescriptionError> {
-        self.inner.refuse_media(conn, offer)
+        self.inner.renegotiate(conn, offer, now)
     }
 
     fn accept_answer(

@@ -74,6 +74,14 @@ pub(crate) struct PingOrder {
     pub(crate) count: u32,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestartIceOrder {
+    #[serde(default, rename = "room")]
+    pub(crate) at: InRoom,
+    pub(crate) target: PeerId,
+}
+
 /// Whom something is sent to, if not to all.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged, expecting = "a target is a peer's id or a list of them")]

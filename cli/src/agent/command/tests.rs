@@ -287,6 +287,7 @@ fn a_field_that_a_command_does_not_have_is_refused_by_name() {
         json!({"cmd": "sendMany", "action": "a", "count": 1}),
         json!({"cmd": "request", "action": "a", "text": "x", "target": "p"}),
         json!({"cmd": "ping", "target": "p"}),
+        json!({"cmd": "restartIce", "target": "p"}),
         json!({"cmd": "peers"}),
         json!({"cmd": "pairs"}),
         json!({"cmd": "relays"}),

@@ -1,10 +1,12 @@
-//! Offers of audio and video on a connection that stands, which are refused.
+//! The sections of a session beyond the data channel's: audio and video, which are refused.
 //!
 //! A browser whose application adds a track offers it, and does nothing else with the connection
-//! until it is answered. The answer says of each of its sections that it is not wanted, and of the
-//! data channel's that all is as it was. str0m is not told: nothing has changed.
+//! until it is answered. The answer says of each of its sections that it is not wanted. From then on
+//! they belong to the session, and every later description names them, ours too. str0m is told of
+//! none: to it there is the data channel alone.
 //!
-//! spec: RFC 3264, section 6; RFC 8843, section 7.3.3 (a refused section is in no bundle)
+//! spec: RFC 3264, section 6; RFC 8843, section 7.3.3 (a refused section is in no bundle); RFC 9429,
+//! section 5.2.2 (sections stay, and stay in order)
 
 use std::fmt::Write;
 
@@ -15,36 +17,44 @@ use crate::sdp::{RemoteDescription, SdpError};
 /// More sections than any application has.
 const SECTIONS_MAX: usize = 64;
 
-/// The sections of an offer, in its order.
+/// The sections of a session, in their order.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Sections<'a>(Vec<Section<'a>>);
+pub(crate) struct Sections(Vec<Section>);
 
 #[derive(Debug, PartialEq, Eq)]
-enum Section<'a> {
+enum Section {
     Data,
     Media {
         /// What it is, such as `audio`.
-        kind: &'a str,
-        transport: &'a str,
+        kind: String,
+        transport: String,
         /// The first format, for there has to be one.
-        format: &'a str,
-        mid: &'a str,
+        format: String,
+        mid: String,
     },
 }
 
-impl<'a> Sections<'a> {
-    /// Reads an offer, and what it says of the data channel.
-    pub(crate) fn parse(sdp: &'a str) -> Result<(Self, RemoteDescription), SdpError> {
+impl Sections {
+    /// Those of a session that nobody has added anything to.
+    pub(crate) fn of_data_alone() -> Self {
+        Sections(vec![Section::Data])
+    }
+
+    /// Reads a description, and what it says of the data channel.
+    pub(crate) fn parse(sdp: &str) -> Result<(Self, RemoteDescription), SdpError> {
         if sdp.len() > SDP_BYTES_MAX {
             return Err(SdpError::TooLong);
         }
         let starts: Vec<usize> = sections(sdp).collect();
-        let Some(first) = starts.first() else { return Err(SdpError::NoDataChannel) };
+        let first = *starts.first().unwrap_or(&sdp.len());
         if starts.len() > SECTIONS_MAX {
             return Err(SdpError::OtherSection("too many".to_owned()));
         }
-        let ends = starts[1..].iter().copied().chain([sdp.len()]);
-        let session = &sdp[..*first];
+        let ends = starts.iter().skip(1).copied().chain([sdp.len()]);
+        let session = &sdp[..first];
+        if !session.starts_with("v=0") {
+            return Err(SdpError::NotSdp);
+        }
         let (mut read, mut data) = (Vec::new(), None);
         for (start, end) in starts.iter().zip(ends) {
             let section = &sdp[*start..end];
@@ -59,41 +69,37 @@ impl<'a> Sections<'a> {
         Ok((Sections(read), data))
     }
 
-    /// The answer, with this as what it says of the data channel: all lines behind `m=` and `c=`.
-    pub(crate) fn refuse(&self, mid: &str, data: &[String]) -> String {
-        let mut answer = format!(
-            "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {mid}\r\n{MARKER}\r\n"
-        );
+    /// A description of the data channel alone, with the other sections of the session refused.
+    pub(crate) fn complete(&self, described: &str) -> String {
+        let at = sections(described).next().unwrap_or(described.len());
+        let (session, data) = described.split_at(at);
+        let mut complete = format!("{session}{MARKER}\r\n");
         for section in &self.0 {
-            let written = match section {
-                Section::Data => {
-                    answer.push_str("m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n");
-                    answer.push_str("c=IN IP4 0.0.0.0\r\n");
-                    data.iter().try_for_each(|line| write!(answer, "{line}\r\n"))
-                }
+            match section {
+                Section::Data => complete.push_str(data),
                 Section::Media { kind, transport, format, mid } => write!(
-                    answer,
+                    complete,
                     "m={kind} 0 {transport} {format}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\n\
                      a=inactive\r\n"
-                ),
-            };
-            written.expect("strings take all that is written");
+                )
+                .expect("strings take all that is written"),
+            }
         }
-        answer
+        complete
     }
 }
 
-impl<'a> Section<'a> {
-    fn media(section: &'a str) -> Result<Self, SdpError> {
+impl Section {
+    fn media(section: &str) -> Result<Self, SdpError> {
         let mut lines = section.lines();
         let first = lines.next().and_then(|line| line.strip_prefix("m=")).unwrap_or_default();
         let mut fields = first.split_ascii_whitespace();
-        let mut next = || fields.next().filter(|field| is_token(field));
+        let mut next = || fields.next().filter(|field| is_token(field)).map(str::to_owned);
         let (kind, _port, transport, format) = (next(), next(), next(), next());
         let mid = lines.find_map(|line| line.strip_prefix("a=mid:")).filter(|mid| is_token(mid));
         match (kind, transport, format, mid) {
             (Some(kind), Some(transport), Some(format), Some(mid)) => {
-                Ok(Section::Media { kind, transport, format, mid })
+                Ok(Section::Media { kind, transport, format, mid: mid.to_owned() })
             }
             _ => Err(SdpError::OtherSection(first.chars().take(40).collect())),
         }
@@ -115,8 +121,8 @@ fn is_token(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.+".contains(&byte))
 }
 
-/// Trystero in JavaScript heeds no answer on a connection that stands without the second half of
-/// this, which a refusal has no other place for.
+/// Trystero in JavaScript heeds no description of a connection that stands without the second half
+/// of this, which one without media has no other place for.
 const MARKER: &str = "a=x-tristero:a=rtpmap";
 
 #[cfg(test)]
@@ -140,25 +146,39 @@ mod tests {
                          a=sendrecv\r\na=rtpmap:96 VP8/90000\r\n";
 
     #[test]
-    fn media_is_refused_and_the_data_channel_described_as_before() {
-        let offer = offer(VIDEO);
-        let (sections, data) = Sections::parse(&offer).unwrap();
-        assert_eq!((data.ufrag.as_str(), data.mid.as_str()), ("EsAw", "0"));
-        let answer = sections.refuse("0", &["a=mid:0".to_owned(), "a=setup:active".to_owned()]);
-        let kinds: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
-        assert_eq!(
-            kinds,
-            ["m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "m=video 0 UDP/TLS/RTP/SAVPF 96"]
-        );
-        assert!(answer.contains("a=group:BUNDLE 0\r\n") && answer.contains("a=rtpmap"));
-        assert!(answer.contains("a=mid:1\r\na=inactive\r\n"));
+    fn media_is_refused_wherever_it_stands() {
+        for (media, is_first) in [(VIDEO, false), (VIDEO, true)] {
+            let offer = offer("");
+            let at = if is_first { offer.find("m=").unwrap() } else { offer.len() };
+            let offer = format!("{}{media}{}", &offer[..at], &offer[at..]);
+            let (sections, data) = Sections::parse(&offer).unwrap();
+            assert_eq!((data.ufrag.as_str(), data.mid.as_str()), ("EsAw", "0"));
+            let ours = "v=0\r\na=group:BUNDLE 0\r\nm=application 9 UDP/DTLS/SCTP \
+                        webrtc-datachannel\r\na=mid:0\r\n";
+            let answer = sections.complete(ours);
+            let mut kinds = [
+                "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+                "m=video 0 UDP/TLS/RTP/SAVPF 96",
+            ];
+            if is_first {
+                kinds.reverse();
+            }
+            let named: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
+            assert_eq!(named, kinds);
+            assert!(answer.starts_with("v=0\r\na=group:BUNDLE 0\r\na=x-tristero:a=rtpmap\r\n"));
+            assert!(answer.contains("a=mid:1\r\na=inactive\r\n"));
+            let (again, _) = Sections::parse(&offer).unwrap();
+            assert_eq!(again, sections);
+        }
     }
 
     #[test]
-    fn an_offer_of_nothing_new_is_answered_too() {
+    fn a_description_of_data_alone_gets_nothing_but_the_marker() {
         let offer = offer("");
         let (sections, _) = Sections::parse(&offer).unwrap();
-        assert_eq!(sections.refuse("0", &[]).matches("m=").count(), 1);
+        assert_eq!(sections, Sections::of_data_alone());
+        let complete = sections.complete(&offer);
+        assert_eq!(complete.replace("a=x-tristero:a=rtpmap\r\n", ""), offer);
     }
 
     #[test]
