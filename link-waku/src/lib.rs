@@ -38,8 +38,11 @@ mod swarm;
 mod web_socket;
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use tristero::{Dialer, Dialling};
 use tristero_proto::signaling::RelayUrl;
 
@@ -65,12 +68,17 @@ use tristero_proto::signaling::RelayUrl;
 #[derive(Clone)]
 pub struct WakuDialer {
     web_sockets: Arc<dyn Dialer>,
+    /// What libp2p runs on, whatever drives the node.
+    tokio: Option<Handle>,
 }
 
 impl WakuDialer {
     /// A dialer whose WebSockets are opened so; it is asked for `ws:` and `wss:` URLs.
+    ///
+    /// libp2p runs on the tokio runtime that this is called in. If that is none, the node has to be
+    /// driven by tokio.
     pub fn new(web_sockets: impl Dialer + 'static) -> Self {
-        WakuDialer { web_sockets: Arc::new(web_sockets) }
+        WakuDialer { web_sockets: Arc::new(web_sockets), tokio: Handle::try_current().ok() }
     }
 }
 
@@ -84,6 +92,14 @@ impl Dialer for WakuDialer {
     fn dial(&self, url: &RelayUrl) -> Dialling {
         let address = swarm::parse_address(url.as_str());
         let web_sockets = self.web_sockets.clone();
-        Box::pin(async move { Ok(link::open(swarm::connect(address?, web_sockets).await?)) })
+        let tokio = self.tokio.clone().or_else(|| Handle::try_current().ok());
+        Box::pin(async move {
+            let address = address?;
+            let none = || io::Error::other("libp2p needs a tokio runtime: see WakuDialer::new");
+            let dialling = tokio
+                .ok_or_else(none)?
+                .spawn(async move { Ok(link::open(swarm::connect(address, web_sockets).await?)) });
+            AbortOnDropHandle::new(dialling).await.map_err(io::Error::other)?
+        })
     }
 }

@@ -250,6 +250,8 @@ fn socket_config(limits: &Limits) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
+        // A message may wait to be written, and answers to pings, of which one is enough.
+        .max_write_buffer_size(BUFFER_BYTES + 2 * limits.message_bytes_max)
         .max_message_size(Some(limits.message_bytes_max))
         .max_frame_size(Some(limits.message_bytes_max))
 }

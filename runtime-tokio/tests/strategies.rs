@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
+#[path = "../../runtime-native/suite/common.rs"]
 mod common;
 #[allow(dead_code, reason = "what an example does with its strategy is not tested")]
 #[path = "../examples/over_redis/main.rs"]
@@ -9,6 +10,10 @@ mod over_redis;
 #[allow(dead_code, reason = "what an example does with its strategy is not tested")]
 #[path = "../examples/own_strategy/main.rs"]
 mod own_strategy;
+
+use tristero_tokio as rooms;
+
+mod runtime;
 
 use std::future::pending;
 use std::net::TcpListener;
@@ -144,4 +149,27 @@ async fn a_dialer_that_hangs_holds_nothing_up_and_is_dropped_with_its_link() {
     have_met(&a, &b).await;
     soon(a.leave()).await;
     assert!(soon(given_up).await.is_err(), "what it held is dropped");
+}
+
+struct Panicking;
+
+impl Dialer for Panicking {
+    fn dial(&self, _url: &RelayUrl) -> Dialling {
+        panic!("a dialer of the test")
+    }
+}
+
+#[tokio::test]
+async fn a_dialer_that_panics_is_a_relay_that_can_not_be_reached() {
+    let config = Config::new("app").relay(relay().await);
+    let both = config.clone().strategy_at(Redis, ["redis://127.0.0.1"]);
+    let a = peer_dialling(Panicking).join(&both, "room").unwrap();
+    let mut events = a.events();
+    let why = until(&mut events, |event| match event {
+        RoomEvent::Relay(status) => status.last_error,
+        _ => None,
+    });
+    assert_eq!(why.await, "what dials this relay panicked");
+    let b = peer().join(&config, "room").unwrap();
+    have_met(&a, &b).await;
 }

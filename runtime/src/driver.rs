@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::thread;
 use std::time::Duration;
 
 use tracing::debug;
@@ -39,9 +40,10 @@ pub struct Parts<E> {
 /// Drives a node until it is shut down.
 ///
 /// A runtime spawns this future; it ends once the last handle is gone, or after
-/// [`NodeHandle::shut_down`], when all goodbyes were sent. Dropping it ends the node at once.
+/// [`NodeHandle::shut_down`], when all goodbyes were sent. Dropping it ends the node at once: peers
+/// are told so by datagrams that may be lost, and relays are not.
 #[must_use = "a node does nothing unless its driver is polled"]
-pub struct Driver<I> {
+pub struct Driver<I: Io> {
     io: I,
     shared: Arc<Shared>,
     /// What the node takes the calendar to be.
@@ -164,9 +166,29 @@ impl<I: Io + Unpin> Future for Driver<I> {
     }
 }
 
-impl<I> Drop for Driver<I> {
+impl<I: Io> Driver<I> {
+    /// Says goodbye to whom a datagram reaches, for more can't be waited for.
+    fn part(&mut self) {
+        let Driver { io, shared, .. } = self;
+        let now = shared.now();
+        shared.with(|state| {
+            state.node.shut_down(now);
+            state.drain(now);
+            for output in state.outputs.drain(..) {
+                if let Output::Transmit(transmit) = output {
+                    io.transmit(&transmit);
+                }
+            }
+        });
+    }
+}
+
+impl<I: Io> Drop for Driver<I> {
     fn drop(&mut self) {
         // A runtime that goes away takes its tasks with it; nobody is to wait for this one.
+        if self.phase == Phase::Running && !thread::panicking() {
+            self.part();
+        }
         self.shared.with(State::end);
     }
 }

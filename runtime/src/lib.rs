@@ -2,7 +2,8 @@
 //! WebRTC, and share rooms.
 //!
 //! This crate has the API and no runtime. Depend on one that has, which gives all of this again:
-//! `tristero-tokio`, or one of your own on [`Io`].
+//! `tristero-tokio` or `tristero-smol`; `tristero-native` makes one of another async runtime, and
+//! [`Io`] one of anything.
 //!
 //! - [`Config`]: how to meet; [`NodeHandle`]: one local peer; [`Room`]: who is there
 //! - [`strategies`]: the services to meet over; [`signaling`], [`Dialer`]: what one of your own is
@@ -10,7 +11,201 @@
 //! - [`Action`]: messages; [`RequestAction`]: questions and answers; [`TransferAction`]: bytes of
 //!   any length; each under a name
 //! - [`Format`]: how typed values travel
+//! - [`blocking`]: all of it without async
 //! - [`Io`] and [`Driver`]: what a runtime is made of
+//!
+//! # Messages
+//!
+//! An [`Action`] is a name and a type: any that serde knows travels as JSON, which a browser sees as
+//! plain objects. Rust programs among themselves may say [`Postcard`], and [`RawAction`] takes text,
+//! JSON and bytes as they come. What is of another type is an error item, and the stream goes on.
+//!
+//! ```no_run
+//! # async fn example(room: tristero::Room) -> Result<(), Box<dyn std::error::Error>> {
+//! use serde::{Deserialize, Serialize};
+//! use tristero::Action;
+//!
+//! #[derive(Debug, Serialize, Deserialize)]
+//! struct Move { from: String, to: String }
+//!
+//! let mut moves: Action<Move> = room.action("move")?;
+//! moves.send(Move { from: "e2".into(), to: "e4".into() }).await?; // to everyone in the room
+//! while let Some(received) = moves.recv().await {
+//!     match received {
+//!         Ok(received) => println!("{} plays {:?}", received.peer, received.value),
+//!         Err(wrong) => println!("{wrong}"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`SendBuilder`] has targets, metadata and progress. Its future resolves when all is handed over,
+//! says for whom, and aborts what is not sent yet when it is dropped; [`SendBuilder::detach`] sends
+//! without waiting.
+//!
+//! # Requests
+//!
+//! ```no_run
+//! # use tristero::{PeerId, RequestAction, Room};
+//! # async fn example(room: Room, peer: PeerId) -> Result<(), Box<dyn std::error::Error>> {
+//! # fn spawn(_task: impl Future<Output = ()>) {}
+//! use std::time::Duration;
+//!
+//! let divide: RequestAction<(i32, i32), i32> = room.request_action("divide")?;
+//! spawn(divide.serve(async |request| {
+//!     let (a, b) = request.value;
+//!     a.checked_div(b).ok_or("that has no answer") // what an error says is what the caller reads
+//! }));
+//! let answer = divide.request(&peer, (42, 6)).timeout(Duration::from_secs(5)).await?;
+//! let all = divide.request_many(room.peers().into_keys(), (42, 6)).timeout(Duration::from_secs(5));
+//! for (peer, answer) in all.await {
+//!     println!("{peer}: {answer:?}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Each way to have no answer is a variant of [`RequestError`]; a peer that did not make the action
+//! holds the request and says nothing, so give a timeout. [`RequestAction::requests`] is a
+//! stream of requests with a [`Responder`] each, and [`RequestManyBuilder::start`] gives the answers
+//! as they come. Dropping the future of a request aborts it.
+//!
+//! # Transfers
+//!
+//! Bytes of any length go from a reader to a reader, as fast as the network and the sender's source
+//! are, and never are all in memory. A receiver that reads slower by more than
+//! [`Unread::transfer_bytes`] loses them. [`TransferAction::send_from`] takes any reader of `futures-io`, and [`Incoming`] is one.
+//! Runtimes add `send_file` and `save` for files.
+//!
+//! ```no_run
+//! # async fn example(room: tristero::Room) -> Result<(), Box<dyn std::error::Error>> {
+//! use futures_util::io::Cursor;
+//!
+//! let mut files = room.transfer_action("file")?;
+//! let sending = files.send_from(Cursor::new(vec![0; 40_000_000])).length(40_000_000);
+//! sending.on_progress(|peer, done| println!("{peer}: {done}")).await?;
+//! while let Some(mut incoming) = files.recv().await {
+//!     while let Some(bytes) = incoming.piece().await? {
+//!         println!("{} more bytes of {:?}, {}", bytes.len(), incoming.metadata, incoming.progress());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who may enter
+//!
+//! A password keeps out who does not know it, and hides the room's signals from the relays. On top of
+//! it an application may shake hands: a peer joins once both sides have accepted each other.
+//!
+//! ```no_run
+//! # async fn example(node: tristero::NodeHandle) -> Result<(), Box<dyn std::error::Error>> {
+//! # fn spawn(_task: impl Future<Output = ()>) {}
+//! use tristero::Config;
+//!
+//! let config = Config::new("my-app").relay("wss://relay.example").password("secret").handshake();
+//! let room = node.join(&config, "private")?;
+//! spawn(room.serve_handshakes(async |handshake| {
+//!     handshake.send("swordfish").map_err(|error| error.to_string())?;
+//!     match handshake.recv().await {
+//!         Some(said) if said.payload == "swordfish".into() => Ok(()),
+//!         _ => Err("it does not know the word".to_owned()), // as `JoinFailed` tells of it here
+//!     }
+//! }));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Several rooms
+//!
+//! The rooms of one [`NodeHandle`], which `node(Options::default())` of a runtime gives, share one id,
+//! and one connection to each peer.
+//!
+//! ```no_run
+//! # async fn example(node: tristero::NodeHandle) -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero::Config;
+//!
+//! let config = Config::new("my-app").relay("wss://relay.example");
+//! let (lobby, game) = (node.join(&config, "lobby")?, node.join(&config, "game 7")?);
+//! lobby.leave().await; // the game goes on
+//! node.shut_down().await; // and now it does not
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Passive peers
+//!
+//! One that is always there, such as an archive, need not tell the relays so all the time: it waits in
+//! silence until it hears of somebody. Two of that kind never meet.
+//!
+//! ```no_run
+//! # async fn example(node: tristero::NodeHandle) -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero::Config;
+//!
+//! let config = Config::new("my-app").relay("wss://relay.example").passive(true);
+//! let archive = node.join(&config, "lobby")?;
+//! assert!(archive.is_passive());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Relays and connections
+//!
+//! Relays are only needed to meet; those who are connected talk without. A lost relay is dialled
+//! again, and peers that were lost are met again, without the application doing anything.
+//!
+//! ```no_run
+//! # async fn example(room: tristero::Room) -> Result<(), Box<dyn std::error::Error>> {
+//! for relay in room.relays() {
+//!     println!("{} is {:?}", relay.url, relay.state);
+//! }
+//! for (peer, connection) in room.peers() {
+//!     println!("{peer} by {:?}: {:?}", connection.path, room.ping(&peer).await?);
+//! }
+//! room.node().pause_relays(); // until `resume_relays`
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A relay of one's own is one way to meet; [`strategies`] has those over public services, which
+//! choose their relays by the application's name. There may be several: whoever is in the room by
+//! one of them is met, once.
+//!
+//! ```no_run
+//! # fn example(node: tristero::NodeHandle) -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero::Config;
+//! use tristero::strategies::{Nostr, Torrent};
+//!
+//! let config = Config::new("my-app").strategy(Nostr).strategy(Torrent).redundancy(3);
+//! let room = node.join(&config.relay("wss://relay.example"), "lobby")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A service of one's own is a [`signaling::Strategy`]. If it is spoken to by something that is not
+//! a WebSocket, a [`Dialer`] supplies the links.
+//!
+//! # Errors
+//!
+//! Each operation has an error type of its own, and one sentence for each of its ways to fail. What
+//! peers do is never a reason to panic: a peer that can't join is [`RoomEvent::JoinFailed`], one that
+//! is gone is [`RoomEvent::PeerLeft`] with a [`LeaveReason`], and the reader who is too slow finds out
+//! by [`Action::dropped`], within the bounds of [`Unread`].
+//!
+//! ```no_run
+//! # async fn example(room: tristero::Room, peer: tristero::PeerId) -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero::{Action, SendError};
+//!
+//! let chat: Action<String> = room.action("chat")?;
+//! match chat.send("hi").to(&peer).await {
+//!     Ok(_) => {}
+//!     Err(SendError::Undelivered(failed)) => println!("{} did not get it", failed[0].0),
+//!     Err(error) => return Err(error.into()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # What ends what
 //!
@@ -41,6 +236,7 @@
 //! [From JavaScript]: https://github.com/tristero-rs/tristero/blob/main/docs/from-javascript.md
 
 mod action;
+pub mod blocking;
 mod config;
 mod desk;
 mod dialer;
@@ -88,7 +284,8 @@ pub use tristero_proto::limits::Limits;
 pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;
 pub use tristero_proto::{
-    JoinFailure, LeaveReason, Offence, PeerId, RelayConfig, SendFailure, Time, TransferFailure,
+    JoinFailure, LeaveReason, Offence, PeerId, RelayConfig, RestartError, SendFailure, Time,
+    TransferFailure,
 };
 pub use tristero_proto::{signaling, strategies};
 pub use unread::Unread;

@@ -113,7 +113,11 @@ impl<Q, A, F: Format<Q> + Format<A>> RequestAction<Q, A, F> {
     ///
     /// The future is a handle of the room: one that is spawned keeps it until
     /// [`Room::leave`](crate::Room::leave). What the function needs of its surroundings it takes
-    /// along for each call: `move |request| { let store = store.clone(); async move { … } }`.
+    /// along for each call: `move |request| { let store = store.clone(); async move { … } }`. One that
+    /// can't fail says of which type its errors would be: `Ok::<_, Infallible>(…)`.
+    ///
+    /// A panic in the function ends the future, and with it all handling: what was asked is rejected, and
+    /// who asks later hears that nothing handles it.
     ///
     /// ```
     /// # async fn example(room: tristero::Room) -> Result<(), Box<dyn std::error::Error>> {

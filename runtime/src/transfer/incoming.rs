@@ -18,8 +18,10 @@ use crate::room::Room;
 /// A transfer that arrives, to be read as it comes: by [`piece`](Self::piece), or as an
 /// [`AsyncRead`]. Its end is told only if it is complete.
 ///
-/// What waits to be read is [bounded](crate::Unread): read on, or it ends with an error. Dropping
-/// it stops keeping its bytes; the sender does not notice.
+/// What waits to be read is bounded, by [`Unread::transfer_bytes`](crate::Unread::transfer_bytes): read
+/// on, or it ends with an error. Nothing holds the sender back, to whom it is delivered once it is
+/// handed over; whoever wants to ask somebody first has the file offered, and asks for it. Dropping it
+/// stops keeping its bytes; the sender does not notice.
 pub struct Incoming {
     /// Who sends it.
     pub peer: PeerId,
@@ -42,7 +44,7 @@ pub enum IncomingError {
     #[error(transparent)]
     Failed(TransferFailure),
     /// Too much of it waited to be read: see [`Unread`](crate::Unread).
-    #[error("it was not read as fast as it came")]
+    #[error("it was not read as fast as it came: see `Unread::transfer_bytes`")]
     TooSlow,
     /// The room was left.
     #[error("the room was left before all of it came")]
