@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, BufReader};
 use std::iter;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -78,6 +78,13 @@ pub(crate) fn read_errors(command: &mut Command) -> (Result<(), RunError>, Strin
         }
         Err(error) => (Err(RunError::NotStarted { program, error }), String::new()),
     }
+}
+
+/// Runs a program in our place: what it prints and how it ends is ours.
+pub(crate) fn stand_in(command: &mut Command) -> ExitCode {
+    let status = command.stdin(Stdio::null()).status().ok().and_then(|status| status.code());
+    let code = status.and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// How a program ended that had so much time.

@@ -164,7 +164,7 @@ const FLAGS: [&str; 6] = [
 const SEEDS: &str = "fuzz/seeds";
 
 /// Enough to see that a target runs, and what it finds at once.
-const BRIEFLY_SECONDS: u32 = 20;
+const BRIEFLY_SECONDS: u32 = 10;
 
 /// libFuzzer's last words: what it reached, and how often it ran.
 const SUMMARY_LINES: usize = 8;

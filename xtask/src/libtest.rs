@@ -1,4 +1,4 @@
-//! The output of `cargo test`.
+//! The output of `cargo test`, and of wasm-bindgen's runner, which is the same but for one word.
 //!
 //! Each test program and each crate's doctests end with a line like
 //! `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; …`; these are added
@@ -48,7 +48,7 @@ impl LibtestOutput {
     /// Takes `name ... verdict`, for the names of tests that did not pass.
     fn read_test(&mut self, test: &str) {
         let Some((name, verdict)) = test.rsplit_once(" ... ") else { return };
-        if verdict == "FAILED" {
+        if matches!(verdict, "FAILED" | "FAIL") {
             self.tally.notes.push(format!("failed: {name}"));
         } else if let Some(reason) = verdict.strip_prefix("ignored") {
             self.tally.notes.push(format!("skipped: {name}{reason}"));
@@ -120,6 +120,15 @@ all doctests ran in 0.89s; merged doctests compilation took 0.45s
                 "skipped: slow::plain",
             ]
         );
+    }
+
+    /// As wasm-bindgen's runner has it.
+    #[test]
+    fn a_failure_in_web_assembly_is_named_too() {
+        let output = "Executing bindgen...    \rrunning 2 tests\ntest a ... ok\ntest b ... FAIL\n\n\
+            test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 filtered out; finished in 0.01s";
+        let notes = vec!["failed: b".to_owned()];
+        assert_eq!(count(output), Some(Tally { passed: 1, failed: 1, skipped: 0, notes }));
     }
 
     #[test]

@@ -8,8 +8,10 @@
 //! - What can't be run is a skip with a reason, and with `CI=true` a skip is a failure.
 //! - Programs are started in [`command`] and nowhere else.
 
+mod api;
 mod command;
 mod counting;
+mod deny;
 mod fuzz;
 mod libtest;
 mod mutations;
@@ -19,17 +21,20 @@ mod setup;
 mod step;
 mod tally;
 mod tap;
+mod wasm;
 
 use std::fmt;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::api::ApiArguments;
 use crate::fuzz::FuzzArguments;
 use crate::mutations::MutationsArguments;
 use crate::project::Project;
 use crate::report::{Report, SkipPolicy};
 use crate::step::Step;
+use crate::tally::{Obstacle, Tally};
 
 /// The project's own commands.
 #[derive(Debug, Parser)]
@@ -45,6 +50,10 @@ enum Task {
     Test(TestArguments),
     /// Installs what the tests need: Rust components, npm packages, Chromium
     Setup,
+    /// Compares what the published crates offer with docs/api
+    Api(ApiArguments),
+    /// Builds the core as a WebAssembly module, runs it, and says what it weighs
+    Wasm,
     /// Builds the web demo
     Web,
     /// Fuzzes the targets of fuzz/
@@ -77,12 +86,17 @@ impl TestArguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(status) = api::stand_in_for_rustdoc() {
+        return status;
+    }
     let project = Project::here();
     match Arguments::parse().task {
         Task::Test(arguments) => test(&project, &arguments),
         Task::Setup => setup(&project),
+        Task::Api(arguments) => end_of_tally(api::api(&project, &arguments)),
+        Task::Wasm => end(wasm::measure(&project)),
         Task::Web => end(step::build_web(&project)),
-        Task::Fuzz(arguments) => fuzz(&project, &arguments),
+        Task::Fuzz(arguments) => end_of_tally(fuzz::fuzz(&project, &arguments)),
         Task::Mutations(arguments) => end(mutations::mutations(&project, &arguments)),
     }
 }
@@ -121,11 +135,10 @@ fn setup(project: &Project) -> ExitCode {
     status
 }
 
-fn fuzz(project: &Project, arguments: &FuzzArguments) -> ExitCode {
-    let found = fuzz::fuzz(project, arguments).map(|tally| tally.notes);
-    end(found
-        .map_err(|obstacle| obstacle.to_string())
-        .and_then(|notes| if notes.is_empty() { Ok(()) } else { Err(notes.join("\n")) }))
+/// Ends well if nothing is to be said of what was counted.
+fn end_of_tally(counted: Result<Tally, Obstacle>) -> ExitCode {
+    let notes = counted.map(|tally| tally.notes).map_err(|obstacle| obstacle.to_string());
+    end(notes.and_then(|notes| if notes.is_empty() { Ok(()) } else { Err(notes.join("\n")) }))
 }
 
 fn end<E: fmt::Display>(result: Result<(), E>) -> ExitCode {

@@ -43,6 +43,11 @@ impl Project {
         self.interop().join("servers-rs/Cargo.toml")
     }
 
+    /// The manifest of the programs that checks are made with, a workspace of its own too.
+    pub(crate) fn tools_manifest(&self) -> PathBuf {
+        self.path("xtask/tools/Cargo.toml")
+    }
+
     /// A program that is to run at the root of the checkout.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);

@@ -8,15 +8,18 @@ mod chromium;
 mod ours;
 mod programs;
 mod servers;
+mod tools;
 
 use std::fmt;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 pub(crate) use chromium::chromium;
 pub(crate) use ours::Programs;
 pub(crate) use programs::{coturn, nat_lab, redis_server};
 pub(crate) use servers::test_servers;
+pub(crate) use tools::{Tool, own_tool, tool};
 
 use crate::command;
 use crate::project::Project;
@@ -33,11 +36,13 @@ impl Missing {
 }
 
 /// Brings all there is to bring, and says of each what came of it.
-pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 8] {
+pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 10] {
     [
         ("rustfmt", rust_component(project, "rustfmt", "fmt")),
         ("clippy", rust_component(project, "clippy", "clippy")),
         (WASM_TARGET, wasm_target(project)),
+        ("cargo-deny", tool(project, Tool::CargoDeny).map(|_path| ())),
+        ("cargo-hack", tool(project, Tool::CargoHack).map(|_path| ())),
         ("npm packages", npm_packages(project)),
         ("firebase-server", firebase_server(project)),
         ("Redis", redis_server(project)),
@@ -58,6 +63,17 @@ pub(crate) fn rust_component(
     rustup(project, &["component", "add", component])
 }
 
+/// Cargo of exactly this version of Rust, at the root of the checkout: the one that runs us if it is
+/// that, else it is brought.
+pub(crate) fn cargo_of(project: &Project, version: &str) -> Result<Command, Missing> {
+    let ours = command::read(&mut project.command("rustc", &["--version"]));
+    if ours.is_ok_and(|ours| ours.split_whitespace().nth(1) == Some(version)) {
+        return Ok(project.cargo(&[]));
+    }
+    rustup(project, &["toolchain", "install", version, "--profile=minimal", "--no-self-update"])?;
+    Ok(project.command("rustup", &["run", version, "cargo"]))
+}
+
 /// Brings the standard library for [`WASM_TARGET`].
 pub(crate) fn wasm_target(project: &Project) -> Result<(), Missing> {
     let library = ["--print", "target-libdir", "--target", WASM_TARGET];
@@ -66,6 +82,13 @@ pub(crate) fn wasm_target(project: &Project) -> Result<(), Missing> {
         return Ok(());
     }
     rustup(project, &["target", "add", WASM_TARGET])
+}
+
+/// Makes sure that Node.js is there.
+pub(crate) fn node(project: &Project) -> Result<(), Missing> {
+    command::read(&mut project.command(NODE, &["--version"]))
+        .map(|_version| ())
+        .map_err(|_| Missing::new("Node.js is not there: install 20 or newer"))
 }
 
 /// The target that the toolchain builds for by itself, where libFuzzer can be built: that needs a
@@ -122,6 +145,9 @@ fn is_installed(folder: &Path) -> bool {
 
 /// What a browser runs.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// What runs JavaScript.
+pub(crate) const NODE: &str = "node";
 
 /// On Windows npm is a script, and programs are not looked up by a name without its ending.
 pub(crate) const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };

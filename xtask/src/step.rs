@@ -6,20 +6,24 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
+use crate::api::{self, ApiArguments};
 use crate::command::{self, RunError};
 use crate::counting;
+use crate::deny;
 use crate::fuzz::{self, FuzzArguments};
 use crate::libtest::LibtestOutput;
 use crate::project::Project;
-use crate::setup::{self, Missing, Programs};
+use crate::setup::{self, Missing, Programs, Tool};
 use crate::tally::{Obstacle, Tally};
 use crate::tap::TapOutput;
+use crate::wasm;
 
-/// A step of `cargo xtask test`: one check each, but for the two that count tests.
+/// A step of `cargo xtask test`: one check each, but for those that count what they find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
     /// All Rust code is formatted
@@ -28,21 +32,29 @@ pub(crate) enum Step {
     Clippy,
     /// The documentation builds without a warning
     Docs,
+    /// Published crates offer what docs/api says
+    Api,
+    /// Crates build alone and with each of their features
+    Features,
+    /// Dependencies are as deny.toml has them
+    Deny,
     /// Unit tests, integration tests and documented examples pass
     Test,
-    /// The core builds for WebAssembly
+    /// The core passes its tests in WebAssembly, and imports nothing
     Wasm,
     /// The web demo builds
     Web,
     /// Trystero from npm and this program understand each other
     Interop,
+    /// Nodes on smol and Trystero from npm do too
+    Smol,
     /// Peers behind every pair of NATs connect exactly where theory says so
     Lab,
     /// The demo ends well
     Demo,
     /// A thousand simulated nights pass
     Soak,
-    /// Each fuzz target finds nothing in 20 s
+    /// Each fuzz target finds nothing in 10 s
     Fuzz,
 }
 
@@ -63,10 +75,14 @@ impl Step {
             Self::Format => check_format(project).into(),
             Self::Clippy => check_clippy(project).into(),
             Self::Docs => check_docs(project).into(),
+            Self::Api => counted(api::api(project, &ApiArguments::comparing())),
+            Self::Features => check_features(project).into(),
+            Self::Deny => counted(deny::check(project)),
             Self::Test => run_tests(project),
-            Self::Wasm => build_wasm(project).into(),
+            Self::Wasm => counted(wasm::check(project)),
             Self::Web => build_web(project).into(),
-            Self::Interop => run_interop(project).unwrap_or_else(|obstacle| Err(obstacle).into()),
+            Self::Interop => counted(run_interop(project)),
+            Self::Smol => counted(run_smol(project)),
             Self::Lab => run_lab(project).into(),
             Self::Demo => run_demo(project).into(),
             Self::Soak => run_soak(project).into(),
@@ -83,7 +99,10 @@ fn check_format(project: &Project) -> Result<(), Obstacle> {
     setup::rust_component(project, "rustfmt", "fmt")?;
     let format = || project.cargo(&["fmt", "--all", "--check"]);
     command::run(&mut format())?;
-    Ok(command::run(format().arg("--manifest-path").arg(project.servers_manifest()))?)
+    for manifest in [project.servers_manifest(), project.tools_manifest()] {
+        command::run(format().arg("--manifest-path").arg(manifest))?;
+    }
+    Ok(())
 }
 
 fn check_clippy(project: &Project) -> Result<(), Obstacle> {
@@ -95,6 +114,13 @@ fn check_clippy(project: &Project) -> Result<(), Obstacle> {
 fn check_docs(project: &Project) -> Result<(), Obstacle> {
     let mut doc = project.cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     Ok(command::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?)
+}
+
+/// A crate by itself has no more features of its dependencies than it asks for, which all together
+/// hide from each other.
+fn check_features(project: &Project) -> Result<(), Obstacle> {
+    let hack = setup::tool(project, Tool::CargoHack)?;
+    Ok(command::run(&mut project.command(hack, &EACH_FEATURE))?)
 }
 
 fn run_tests(project: &Project) -> Tally {
@@ -115,12 +141,6 @@ fn run_tests(project: &Project) -> Tally {
     tally
 }
 
-fn build_wasm(project: &Project) -> Result<(), Obstacle> {
-    setup::wasm_target(project)?;
-    let core = ["build", "--package", "tristero-proto", "--target", setup::WASM_TARGET];
-    Ok(command::run(&mut project.cargo(&core))?)
-}
-
 /// Bundles the web demo into `interop/web`.
 pub(crate) fn build_web(project: &Project) -> Result<(), Obstacle> {
     setup::npm_packages(project)?;
@@ -133,11 +153,11 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
     let tests = test_files(&project.interop().join("tests"))?;
     let programs = Programs::build(project)?;
 
-    let mut node = project
-        .command("node", &["--test", "--test-reporter=tap", "--test-concurrency=2", TEST_TIMEOUT]);
-    node.current_dir(project.interop()).args(tests);
+    let mut node = node_tests(project);
+    node.args(tests);
     node.env("TRISTERO_BIN", programs.tristero);
     node.env("TRISTERO_WAKU_NODE", programs.waku_node);
+    node.env("TRISTERO_EVENT_LOOP", programs.event_loop);
     let browser = setup::chromium(project);
     if let Ok(path) = &browser {
         node.env("CHROMIUM", path);
@@ -158,12 +178,40 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
     Ok(tally)
 }
 
+/// A part of the same: what a runtime does differently would show wherever peers meet and talk.
+fn run_smol(project: &Project) -> Result<Tally, Obstacle> {
+    setup::npm_packages(project)?;
+    let programs = Programs::build(project)?;
+    let mut node = node_tests(project);
+    node.args(["tests/rust-agent.test.mjs", "tests/rust-with-chromium.test.mjs"]);
+    node.env("TRISTERO_BIN", programs.tristero).env("TRISTERO_RUNTIME", "smol");
+    let browser = setup::chromium(project);
+    if let Ok(path) = &browser {
+        node.env("CHROMIUM", path);
+    }
+    let mut tally = counting::run_tests(&mut node, TapOutput::default());
+    tally.notes.extend(browser.err().map(|missing| missing.to_string()));
+    Ok(tally)
+}
+
+fn node_tests(project: &Project) -> Command {
+    let mut node = project
+        .command("node", &["--test", "--test-reporter=tap", "--test-concurrency=2", TEST_TIMEOUT]);
+    node.current_dir(project.interop());
+    node
+}
+
 /// In network namespaces, which not every machine permits.
 fn run_lab(project: &Project) -> Result<(), Obstacle> {
     setup::nat_lab(project)?;
+    setup::npm_packages(project)?;
     let program = Programs::build(project)?.tristero;
     let mut lab = project.command("node", &["interop/lab/run.mjs"]);
     lab.env("TRISTERO_BIN", program);
+    // A scene that needs a browser says itself that there is none.
+    if let Ok(path) = setup::chromium(project) {
+        lab.env("CHROMIUM", path);
+    }
     match command::run(&mut lab) {
         Err(RunError::Failed { status, .. }) if status.code() == Some(NOT_PERMITTED) => {
             Err(Missing::new("network namespaces are not permitted here: run as root").into())
@@ -180,12 +228,17 @@ fn run_demo(project: &Project) -> Result<(), Obstacle> {
 /// Without a C++ compiler, which libFuzzer is built with, this is a skip: in CI a failure.
 fn run_fuzz(project: &Project) -> Tally {
     let briefly = FuzzArguments::briefly();
-    fuzz::fuzz(project, &briefly).unwrap_or_else(|obstacle| Err(obstacle).into())
+    counted(fuzz::fuzz(project, &briefly))
 }
 
 fn run_soak(project: &Project) -> Result<(), Obstacle> {
     let sim = Programs::build(project)?.sim;
     Ok(command::run(&mut project.command(sim, &["soak", "--seeds", "1000"]))?)
+}
+
+/// What a step counted, or that it could not.
+fn counted(outcome: Result<Tally, Obstacle>) -> Tally {
+    outcome.unwrap_or_else(|obstacle| Err(obstacle).into())
 }
 
 /// The test files in `folder`, those that take long first, as paths from `interop`: what
@@ -206,6 +259,10 @@ fn test_files(folder: &Path) -> Result<Vec<String>, Missing> {
     files.sort_by_key(|file| (place(file).unwrap_or(LONG_TESTS.len()), file.clone()));
     Ok(files)
 }
+
+/// Each published crate without features, with each of them, with two of them, and with all.
+const EACH_FEATURE: [&str; 6] =
+    ["hack", "check", "--feature-powerset", "--depth=2", "--workspace", "--ignore-private"];
 
 /// The tests of all crates.
 const ALL_TESTS: [&str; 3] = ["test", "--workspace", "--all-features"];

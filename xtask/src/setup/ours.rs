@@ -13,6 +13,8 @@ use crate::project::Project;
 pub(crate) struct Programs {
     /// The program `tristero`, with every strategy.
     pub(crate) tristero: PathBuf,
+    /// An example of a loop without async, to meet.
+    pub(crate) event_loop: PathBuf,
     /// The simulator.
     pub(crate) sim: PathBuf,
     /// What writes the seeds of the fuzz targets.
@@ -26,11 +28,12 @@ impl Programs {
     /// tests have; after the tests there is nothing left to build.
     pub(crate) fn build(project: &Project) -> Result<Self, RunError> {
         let mut build = project.cargo(&["build", "--workspace", "--all-features"]);
-        build.args(["--bin", "tristero", "--bin", "tristero-sim"]);
+        build.args(["--bin", "tristero", "--bin", "tristero-sim", "--bin", "event_loop"]);
         build.args(["--example", "seeds", "--example", "service_node"]);
         command::run(&mut build)?;
         Ok(Self {
             tristero: project.program("tristero"),
+            event_loop: project.program("event_loop"),
             sim: project.program("tristero-sim"),
             fuzz_seeds: project.program("examples/seeds"),
             waku_node: project.program("examples/service_node"),
