@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use str0m::RtcConfig;
-use str0m::config::CryptoProvider;
+use str0m::config::{CryptoProvider, DtlsVersion};
 
 use crate::dtls::crypto_provider;
 use crate::limits::{
@@ -47,7 +47,9 @@ impl Config {
             .set_dtls_cert(certificate)
             .set_mtu(DATAGRAM_BYTES..=DATAGRAM_BYTES_MAX)
             .set_sctp_max_message_size(MESSAGE_BYTES_MAX)
-            .set_sctp_max_buffered_amount(BUFFERED_BYTES_MAX);
+            .set_sctp_max_buffered_amount(BUFFERED_BYTES_MAX)
+            .set_snap_enabled(true)
+            .set_dtls_version(DtlsVersion::Auto);
         config.set_max_stun_rto(CHECK_INTERVAL);
         config.set_max_stun_retransmits(CHECKS_MAX);
         config

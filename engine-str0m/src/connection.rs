@@ -50,6 +50,8 @@ pub(crate) struct Connection {
     ice: Arc<IceConfig>,
     /// The name of the one media section.
     mid: String,
+    /// How we begin SCTP, if descriptions say so.
+    sctp_init: Option<String>,
     ours: Ours,
     theirs: Theirs,
     channel: DataChannel,

@@ -4,6 +4,13 @@
 //! one tests all its cryptography first: 2 ms of CPU for each pair of peers that connects, five
 //! times as much as the rest of the connecting. This one builds it once.
 //!
+//! Who answers an offer knows which version both speak before it makes a connection, and who offers
+//! does not. So `DtlsVersion::Auto` is more careful here than elsewhere: a client says hello in a way
+//! that servers of either version take, and a server speaks 1.2. dimpl's server could tell by the
+//! hello too. But it keeps all that comes until the hello is complete, and takes nothing any more
+//! after 64 datagrams: those of another connection on the same path do, and those of a stranger who
+//! forges the peer's address.
+//!
 //! Keys and certificates are drawn from the operating system by aws-lc, not from the engine's
 //! seed: a secret that lives for the whole process deserves the best source there is.
 
@@ -41,13 +48,16 @@ impl DtlsProvider for CachedDtls {
         let config =
             if mtu == DATAGRAM_BYTES { Arc::clone(&CONFIG) } else { Arc::new(configure(mtu)?) };
         let certificate = certificate.clone();
-        let dtls = match version {
-            DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, certificate, now),
-            DtlsVersion::Auto => dimpl::Dtls::new_auto(config, certificate, now),
+        let (dtls, as_client) = match version {
+            DtlsVersion::Dtls13 => (dimpl::Dtls::new_13(config, certificate, now), None),
+            DtlsVersion::Auto => {
+                let either = dimpl::Dtls::new_auto(Arc::clone(&config), certificate.clone(), now);
+                (dimpl::Dtls::new_12(config, certificate, now), Some(either))
+            }
             // `DtlsVersion` may grow; 1.2 is what every browser speaks.
-            _ => dimpl::Dtls::new_12(config, certificate, now),
+            _ => (dimpl::Dtls::new_12(config, certificate, now), None),
         };
-        Ok(Box::new(Instance(dtls)))
+        Ok(Box::new(Instance { dtls, as_client, served: None }))
     }
 }
 
@@ -71,11 +81,33 @@ fn configure(mtu: usize) -> Result<dimpl::Config, CryptoError> {
 /// says one second and browsers 50 ms; this exceeds most round trips and hardly delays a join.
 const FLIGHT_START_RTO: Duration = Duration::from_millis(400);
 
+/// A client of DTLS 1.3 that misses a part of the server's flight says which parts it has, and says
+/// it again after this long: a quarter of the interval above, as dimpl does where nothing is missing
+/// yet. Where something is, dimpl has it due again as soon as it is done. str0m does all that is due
+/// before it returns, and would never return.
+const ACK_PAUSE: Duration = Duration::from_millis(100);
+
 /// With the interval above, flights are repeated for 50 s. The clock of the first one starts with
 /// the answer and not when ICE has found a path, so this must outlast every attempt to connect.
 const FLIGHT_RETRIES: usize = 6;
 
-struct Instance(dimpl::Dtls);
+struct Instance {
+    dtls: dimpl::Dtls,
+    /// What takes its place if it is to begin.
+    as_client: Option<dimpl::Dtls>,
+    /// When it did all that was due, if nothing came since.
+    served: Option<Instant>,
+}
+
+impl Instance {
+    /// When to do again what is due by then, if it was done already.
+    fn put_off(&self, by: Instant) -> Option<Instant> {
+        let is_client_of_13 =
+            self.dtls.is_active() && self.dtls.protocol_version() == Some(ProtocolVersion::DTLS1_3);
+        let served = self.served.filter(|served| is_client_of_13 && by <= *served)?;
+        Some(served + ACK_PAUSE)
+    }
+}
 
 impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,42 +117,54 @@ impl fmt::Debug for Instance {
 
 impl DtlsInstance for Instance {
     fn set_active(&mut self, active: bool) {
-        self.0.set_active(active);
+        if let Some(as_client) = self.as_client.take_if(|_| active) {
+            self.dtls = as_client;
+        }
+        self.as_client = None;
+        self.dtls.set_active(active);
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        self.0.handle_packet(packet)
+        self.served = None;
+        self.dtls.handle_packet(packet)
     }
 
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        self.0.poll_output(buffer)
+        match self.dtls.poll_output(buffer) {
+            DtlsOutput::Timeout(at) => DtlsOutput::Timeout(self.put_off(at).unwrap_or(at)),
+            output => output,
+        }
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        self.0.handle_timeout(now)
+        if self.put_off(now).is_some() {
+            return Ok(());
+        }
+        self.served = Some(now);
+        self.dtls.handle_timeout(now)
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
-        self.0.send_application_data(data)
+        self.dtls.send_application_data(data)
     }
 
     fn is_active(&self) -> bool {
-        self.0.is_active()
+        self.dtls.is_active()
     }
 
     fn protocol_version(&self) -> Option<ProtocolVersion> {
-        self.0.protocol_version()
+        self.dtls.protocol_version()
     }
 
     fn is_closing(&self) -> bool {
-        self.0.is_closing()
+        self.dtls.is_closing()
     }
 
     fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.dtls.is_closed()
     }
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
-        self.0.close()
+        self.dtls.close()
     }
 }

@@ -67,6 +67,7 @@ mod mdns;
 mod negotiation;
 mod paths;
 mod progress;
+mod sctp_init;
 mod sdp;
 mod sections;
 mod shared;

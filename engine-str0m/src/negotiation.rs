@@ -15,6 +15,7 @@ use crate::counters::Counters;
 use crate::credentials::Password;
 use crate::limits::REMOTE_NAMES_MAX;
 use crate::mdns::LocalName;
+use crate::sctp_init::SctpInit;
 use crate::sdp::{Family, RemoteDescription, Setup};
 
 /// Our description.
@@ -49,6 +50,8 @@ pub(crate) struct Remote {
     pub(crate) fingerprint: [u8; 32],
     /// The largest message to send, in bytes.
     pub(crate) message_bytes_max: usize,
+    /// How it began SCTP, if that was not said on the path.
+    pub(crate) sctp_init: Option<SctpInit>,
     candidates: BTreeMap<SocketAddr, CandidateKind>,
     /// Names, with a port, that stand for addresses.
     names: BTreeSet<(LocalName, u16)>,
@@ -63,6 +66,7 @@ impl Remote {
             family: description.family,
             fingerprint: description.fingerprint,
             message_bytes_max: description.message_bytes_max,
+            sctp_init: description.sctp_init,
             candidates: BTreeMap::new(),
             names: BTreeSet::new(),
         }
@@ -173,6 +177,7 @@ mod tests {
             family: Family::Other,
             fingerprint: [0; 32],
             message_bytes_max: 65_536,
+            sctp_init: None,
             candidates: BTreeMap::new(),
             names: BTreeSet::new(),
         }

@@ -15,6 +15,7 @@ use tristero_proto::limits::{REMOTE_CANDIDATES_MAX, SDP_BYTES_MAX};
 
 use crate::credentials::Password;
 use crate::limits::{MESSAGE_BYTES_MAX, REMOTE_MESSAGE_BYTES_DEFAULT};
+use crate::sctp_init::SctpInit;
 
 /// The other side's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,10 @@ pub(crate) struct RemoteDescription {
     pub(crate) mid: String,
     /// The largest message that it takes, in bytes, or that we ever send.
     pub(crate) message_bytes_max: usize,
+    /// Whether it speaks DTLS 1.3 with us.
+    pub(crate) speaks_dtls_13: bool,
+    /// How it begins SCTP, if that need not be said on the path.
+    pub(crate) sctp_init: Option<SctpInit>,
     /// Who made it.
     pub(crate) family: Family,
     /// The candidate attributes in it, as they are.
@@ -129,7 +134,12 @@ impl RemoteDescription {
             &format!("a=max-message-size:{}", self.message_bytes_max),
             "",
         ];
-        lines.join("\r\n")
+        let mut sdp = lines.join("\r\n");
+        if let Some(init) = &self.sctp_init {
+            write!(sdp, "a=sctp-init:{}\r\n", init.emit())
+                .expect("strings take all that is written");
+        }
+        sdp
     }
 }
 
@@ -171,6 +181,11 @@ impl Setup {
     }
 }
 
+/// An offer of ours, which says that we speak DTLS 1.3.
+pub(crate) fn with_dtls_13(offer: &str) -> String {
+    format!("{offer}a={DTLS_13}\r\n")
+}
+
 /// The name of the media section in a description of ours.
 pub(crate) fn mid_of(sdp: &str) -> Option<&str> {
     sdp.lines().find_map(|line| line.strip_prefix("a=mid:"))
@@ -185,11 +200,14 @@ struct Attributes<'a> {
     setup: Option<&'a str>,
     mid: Option<&'a str>,
     message_bytes_max: Option<&'a str>,
+    speaks_dtls_13: bool,
+    sctp_init: Option<SctpInit>,
     candidates: Vec<&'a str>,
 }
 
 impl<'a> Attributes<'a> {
     fn take(&mut self, attribute: &'a str) {
+        self.speaks_dtls_13 |= attribute == DTLS_13;
         let (name, value) = attribute.split_once(':').unwrap_or((attribute, ""));
         match name {
             "ice-ufrag" => self.ufrag = self.ufrag.or(Some(value)),
@@ -200,6 +218,7 @@ impl<'a> Attributes<'a> {
             "max-message-size" => {
                 self.message_bytes_max = self.message_bytes_max.or(Some(value));
             }
+            "sctp-init" => self.sctp_init = self.sctp_init.or_else(|| SctpInit::parse(value)),
             "candidate" if self.candidates.len() < REMOTE_CANDIDATES_MAX => {
                 self.candidates.push(attribute);
             }
@@ -218,6 +237,8 @@ impl<'a> Attributes<'a> {
             setup: self.setup.or(session.setup),
             mid: self.mid,
             message_bytes_max: self.message_bytes_max,
+            speaks_dtls_13: self.speaks_dtls_13,
+            sctp_init: self.sctp_init,
             candidates: self.candidates,
         }
     }
@@ -236,6 +257,9 @@ impl<'a> Attributes<'a> {
             setup: self.setup.and_then(is_setup).ok_or(SdpError::Attribute("a=setup"))?,
             mid: need("a=mid", self.mid, is_mid)?,
             message_bytes_max: read_message_bytes_max(self.message_bytes_max),
+            speaks_dtls_13: self.speaks_dtls_13,
+            // Those two don't know it, and libdatachannel repeats lines that it does not know.
+            sctp_init: self.sctp_init.filter(|_| family == Family::Other),
             family,
             candidates: self.candidates.into_iter().map(str::to_owned).collect(),
         })
@@ -295,6 +319,12 @@ fn read_message_bytes_max(value: Option<&str>) -> usize {
 fn shorten(section: &str) -> String {
     section.chars().take(40).collect()
 }
+
+/// Says in an offer that its maker begins DTLS in a way that servers of 1.2 and of 1.3 take, or is a
+/// server of 1.2.
+///
+/// spec: docs/protocol.md
+const DTLS_13: &str = "x-tristero-dtls:1.3";
 
 /// The longest user name fragment. RFC 8839 allows 256 characters, but str0m panics when it writes a
 /// user name, which is both sides' fragments, of more than 128. Nobody's has more than 32.

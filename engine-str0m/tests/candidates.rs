@@ -118,6 +118,6 @@ fn a_peer_whose_addresses_are_unknown_is_reached_once_it_reaches_us() {
     assert_eq!(info.candidate_kinds, ("host", "prflx"));
     assert_eq!(info.path.unwrap().remote, world.hosts[1].address);
     assert_eq!(info.rtt, Some(harness::LATENCY * 2));
-    assert_eq!(info.dtls_version, Some("DTLS 1.2"));
+    assert_eq!(info.dtls_version, Some("DTLS 1.3"));
     assert!(info.bytes_received > 1_000 && info.bytes_sent > 1_000, "{info:?}");
 }

@@ -18,6 +18,16 @@ use tristero_proto::wire::CandidateInit;
 const A: (usize, ConnId) = (0, ConnId::from_number(1));
 const B: (usize, ConnId) = (1, ConnId::from_number(2));
 
+/// What becomes of a datagram.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Arrives,
+    Lost,
+    Twice,
+    /// The one before it comes after it.
+    Late,
+}
+
 /// One thing done to a text.
 #[derive(Clone, Debug)]
 enum Edit {
@@ -193,6 +203,34 @@ proptest! {
             world.input(to, EngineInput::Datagram(datagram));
         }
         prop_assert!(world.closed(A).is_empty() && world.closed(B).is_empty());
+        world.assert_delivers(A, B, b"there");
+        world.assert_delivers(B, A, b"and back");
+    }
+
+    #[test]
+    fn a_network_that_loses_repeats_and_reorders_is_survived(
+        fates in vec(prop_oneof![
+            3 => Just(Fate::Arrives), 1 => Just(Fate::Lost), 1 => Just(Fate::Twice), 1 => Just(Fate::Late),
+        ], 10..60),
+    ) {
+        let mut world = World::new(2);
+        world.negotiate(A, B);
+        let (end, mut fates) = (world.now + Duration::from_secs(25), fates.into_iter());
+        let mut seen = 0;
+        while !(world.is_open(A) && world.is_open(B)) {
+            while seen < world.sent.len() {
+                // Those that nothing was done to yet are the last on the wire.
+                let at = world.wire.len() - (world.sent.len() - seen);
+                seen += 1;
+                match fates.next().unwrap_or(Fate::Arrives) {
+                    Fate::Late if at > 0 => world.wire.swap(at, at - 1),
+                    Fate::Arrives | Fate::Late => {}
+                    Fate::Lost => drop(world.wire.remove(at)),
+                    Fate::Twice => world.wire.insert(at, world.wire[at].clone()),
+                }
+            }
+            prop_assert!(world.step(end), "nothing more happened");
+        }
         world.assert_delivers(A, B, b"there");
         world.assert_delivers(B, A, b"and back");
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use str0m::change::{SdpAnswer, SdpOffer};
+use str0m::config::DtlsVersion;
 use str0m::error::SdpError as Str0mSdpError;
 use str0m::{Candidate, RtcConfig, RtcError};
 use tristero_proto::engine::{DescriptionError, DescriptionKind, EngineEvent};
@@ -23,7 +24,8 @@ use crate::limits::{GATHERING_MAX, REMOTE_MESSAGE_BYTES_DEFAULT};
 use crate::mdns::{LocalName, one_of_each_family};
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::progress::Progress;
-use crate::sdp::{Family, RemoteDescription, SdpError, Setup, mid_of};
+use crate::sctp_init::{SctpInit, sctp_init_of};
+use crate::sdp::{Family, RemoteDescription, SdpError, Setup, mid_of, with_dtls_13};
 use crate::sections::Sections;
 use crate::shared::Shared;
 use crate::silence::Silence;
@@ -53,19 +55,20 @@ impl Connection {
         let theirs = Theirs::Awaited { pending, early: Vec::new() };
         let channel = DataChannel::Awaited { ours: Some(channel) };
         let mut connection = Connection::new(start, Began::Here, driven, theirs, channel, shared);
-        connection.describe(DescriptionKind::Offer, offer, now, shared);
+        connection.describe(DescriptionKind::Offer, with_dtls_13(&offer), now, shared);
         connection.heed(now, shared);
         connection
     }
 
     /// Answers an offer.
     pub(crate) fn answer(
-        start: Start,
+        mut start: Start,
         offer: &str,
         now: Time,
         shared: &mut Shared,
     ) -> Result<Self, DescriptionError> {
         let offer = RemoteDescription::parse(offer).map_err(invalid)?;
+        start.config = start.config.set_dtls_version(dtls_version(&offer));
         let mut driven = begin(&start, now, shared);
         let answered = driven.step(now, &mut shared.said, |rtc| {
             let offer =
@@ -100,7 +103,10 @@ impl Connection {
             Theirs::Here(_) => return self.accept_restart(answer, now, shared),
             Theirs::Broken => return Err(DescriptionError::Unexpected),
         }
-        let answer = RemoteDescription::parse(answer).map_err(invalid)?;
+        let mut answer = RemoteDescription::parse(answer).map_err(invalid)?;
+        // Who repeats what it does not know does not mean it.
+        let ours = self.sctp_init.as_deref().and_then(SctpInit::parse);
+        answer.sctp_init = answer.sctp_init.filter(|theirs| Some(*theirs) != ours);
         if answer.setup == Setup::ActPass {
             return Err(invalid(SdpError::Attribute("a=setup of an answer")));
         }
@@ -284,6 +290,7 @@ impl Connection {
             credentials: start.credentials,
             trickle: start.trickle,
             mid: String::new(),
+            sctp_init: None,
             ours: Ours::Said,
             theirs,
             channel,
@@ -313,6 +320,7 @@ impl Connection {
     /// Says our description now, or when it is complete if nothing may follow it.
     fn describe(&mut self, kind: DescriptionKind, sdp: String, now: Time, shared: &mut Shared) {
         self.mid = mid_of(&sdp).expect("str0m names its media sections").to_owned();
+        self.sctp_init = sctp_init_of(&sdp).map(str::to_owned);
         let sdp = self.as_shown(sdp, shared);
         if self.trickle {
             shared.event(EngineEvent::Description { conn: self.id, kind, sdp });
@@ -408,6 +416,15 @@ fn is_told_apart(gathered: Gathered, ice: &IceConfig) -> bool {
 /// like don't mind, and messages are limited to the 64 KiB that they take.
 fn waits_for_sctp(answer: &RemoteDescription) -> bool {
     answer.family == Family::Werift && answer.setup == Setup::Active
+}
+
+/// What we answer an offer with: 1.3 where its maker says that it takes it, and will begin.
+fn dtls_version(offer: &RemoteDescription) -> DtlsVersion {
+    if offer.speaks_dtls_13 && offer.setup != Setup::Passive {
+        DtlsVersion::Dtls13
+    } else {
+        DtlsVersion::Dtls12
+    }
 }
 
 pub(super) fn invalid(error: impl std::fmt::Display) -> DescriptionError {

@@ -180,7 +180,12 @@ impl Connection {
             &format!("a=max-message-size:{MESSAGE_BYTES_MAX}"),
             "",
         ];
-        lines.join("\r\n")
+        let mut sdp = lines.join("\r\n");
+        let is_agreed = self.remote().is_some_and(|remote| remote.sctp_init.is_some());
+        if let Some(init) = self.sctp_init.as_ref().filter(|_| is_agreed) {
+            sdp.push_str(&format!("a=sctp-init:{init}\r\n"));
+        }
+        sdp
     }
 
     /// Reads a description of this connection. It has to come from whom the connection is with.
@@ -195,6 +200,12 @@ impl Connection {
         if description.fingerprint != remote.fingerprint {
             return Err(invalid(SdpError::Attribute("a=fingerprint of the connection")));
         }
+        if description.sctp_init.is_some_and(|init| remote.sctp_init.is_some_and(|was| init != was))
+        {
+            return Err(invalid(SdpError::Attribute("a=sctp-init of the connection")));
+        }
+        // SCTP has begun. str0m wants to be told how, each time.
+        description.sctp_init = remote.sctp_init;
         // Who began DTLS has begun it.
         if remote.setup != Setup::ActPass {
             description.setup = remote.setup;

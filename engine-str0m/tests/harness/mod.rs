@@ -104,6 +104,8 @@ pub(crate) struct World {
     pub(crate) hears_stun_only: Option<usize>,
     /// All that was sent so far, the oldest first.
     pub(crate) sent: Vec<Transmit>,
+    /// How long a datagram is on its way.
+    pub(crate) latency: Duration,
 }
 
 impl World {
@@ -117,13 +119,14 @@ impl World {
     }
 
     pub(crate) fn without_addresses(hosts: usize) -> Self {
+        Self::with_config(hosts, &Config::default())
+    }
+
+    /// A world of this many hosts that don't know their addresses.
+    pub(crate) fn with_config(hosts: usize, config: &Config) -> Self {
         let zero = Instant::now();
         let host = |number: usize| Host {
-            engine: Str0mEngine::with_config(
-                &Config::default(),
-                &Seed::from_number(number as u64),
-                zero,
-            ),
+            engine: Str0mEngine::with_config(config, &Seed::from_number(number as u64), zero),
             address: ([10, 0, 0, u8::try_from(number + 1).unwrap()], 4_000).into(),
             conns: BTreeMap::new(),
             requests: VecDeque::new(),
@@ -136,6 +139,7 @@ impl World {
             deaf: None,
             hears_stun_only: None,
             sent: Vec::new(),
+            latency: LATENCY,
         }
     }
 
@@ -281,7 +285,7 @@ impl World {
                 match output {
                     EngineOutput::Transmit(transmit) => {
                         self.sent.push(transmit.clone());
-                        self.wire.push_back((self.now + LATENCY, transmit));
+                        self.wire.push_back((self.now + self.latency, transmit));
                     }
                     EngineOutput::Event(event) => host.on_event(event),
                     EngineOutput::Network(request) => host.requests.push_back(request),
