@@ -1,69 +1,109 @@
 //! How long two peers on this machine take from `join` to `PeerJoined` on both sides.
 //!
-//! Each round has two new nodes and one relay. The reference in the same run is the time from
-//! `join` until the relay's link stands, which nothing of ours can undercut.
+//! `cargo bench -p tristero-benches --bench join -- --joins 200`
+//!
+//! Each join has two new nodes; the relay stays, as relays do. Beside it stands how long the same two
+//! took until the relay's link stood, which nothing of ours can undercut. No server is asked for
+//! addresses: those are on the Internet, and nobody waits for them.
 
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use serde_json::{Value, json};
 use tristero_relay::{Config as RelayConfig, Relay};
-use tristero_tokio::{Config, Options, RelayState, Room, RoomEvent, node};
+use tristero_tokio::{Config, IceConfig, Options, RelayState, Room, RoomEvent, node};
 
-const ROUNDS: usize = 20;
+/// How long two peers on this machine take to meet
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Lets so many pairs meet, one after another
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    joins: usize,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+    /// What `cargo bench` says to every program
+    #[arg(long, hide = true)]
+    bench: bool,
+}
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
     let relay = Relay::bind(RelayConfig::new("127.0.0.1:0".parse()?)).await?;
-    let config = Config::new("bench").relay(relay.url());
+    let config = Config::new("bench").relay(relay.url()).ice(IceConfig::none());
     let _handle = relay.spawn();
-    round(&config, "warm-up").await?;
-    let (mut joins, mut dials) = (Vec::new(), Vec::new());
-    for number in 0..ROUNDS {
-        let (join, dial) = round(&config, &format!("room {number}")).await?;
-        joins.push(join);
-        dials.push(dial);
+    // Whatever is set up once for the process is set up by it.
+    meet(&config, "warm-up").await?;
+    let (mut joins, mut dials) = (Times::default(), Times::default());
+    for number in 0..arguments.joins.max(1) {
+        let Met { join, dial } = meet(&config, &format!("room {number}")).await?;
+        joins.0.push(join);
+        dials.0.push(dial);
     }
-    print("join to PeerJoined, both sides", &mut joins);
-    print("reference: join to open relay", &mut dials);
+    let rows = [
+        ("join", "join to PeerJoined, both sides", joins),
+        ("dial", "of that: join to open relay", dials),
+    ];
+    if arguments.json {
+        let rows = rows.into_iter().map(|(name, _, mut times)| (name.to_owned(), times.to_json()));
+        println!("{}", rows.collect::<Value>());
+    } else {
+        println!("{:32} {:>6} {:>9} {:>9} {:>9}", "milliseconds", "joins", "median", "p90", "p99");
+        rows.into_iter().for_each(|(_, what, mut times)| times.print(what));
+    }
     Ok(())
 }
 
-/// Two peers meet; says how long that took, and how long the relay took to be reached.
-async fn round(
-    config: &Config,
-    room: &str,
-) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
+/// How long it took until both sides were there.
+struct Met {
+    join: Duration,
+    dial: Duration,
+}
+
+/// Lets two new peers meet in a room that nobody else is in.
+async fn meet(config: &Config, room: &str) -> Result<Met> {
     let start = Instant::now();
     let options = || Options { loopback: true, ..Options::default() };
     let a = node(options())?.join(config, room)?;
     let b = node(options())?.join(config, room)?;
-    let ((join_a, dial_a), (join_b, dial_b)) = tokio::join!(met(&a, start), met(&b, start));
+    let (met_a, met_b) = tokio::join!(watch(&a, start), watch(&b, start));
     tokio::join!(a.node().shut_down(), b.node().shut_down());
-    Ok((join_a.max(join_b), dial_a.max(dial_b)))
+    let (a, b) = (met_a?, met_b?);
+    Ok(Met { join: a.join.max(b.join), dial: a.dial.max(b.dial) })
 }
 
-async fn met(room: &Room, start: Instant) -> (Duration, Duration) {
+async fn watch(room: &Room, start: Instant) -> Result<Met> {
     let mut events = room.events();
     let mut dial = Duration::ZERO;
     loop {
-        match events.recv().await {
-            Some(RoomEvent::PeerJoined { .. }) => return (start.elapsed(), dial),
-            Some(RoomEvent::Relay(status)) if status.state == RelayState::Open => {
-                dial = start.elapsed();
-            }
-            Some(_) => {}
-            None => return (Duration::MAX, dial),
+        match events.recv().await.context("the room was left")? {
+            RoomEvent::PeerJoined { .. } => return Ok(Met { join: start.elapsed(), dial }),
+            RoomEvent::Relay(status) if status.state == RelayState::Open => dial = start.elapsed(),
+            _ => {}
         }
     }
 }
 
-fn print(what: &str, times: &mut [Duration]) {
-    times.sort_unstable();
-    let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    println!(
-        "{what:32} median {:6.1} ms   min {:6.1} ms   max {:6.1} ms   ({} rounds)",
-        millis(times[times.len() / 2]),
-        millis(times[0]),
-        millis(times[times.len() - 1]),
-        times.len(),
-    );
+#[derive(Default)]
+struct Times(Vec<Duration>);
+
+impl Times {
+    /// The time that so many of a hundred stay below, in milliseconds.
+    fn percentile(&mut self, percent: usize) -> f64 {
+        self.0.sort_unstable();
+        let rank = (self.0.len() * percent).div_ceil(100).max(1);
+        self.0[rank - 1].as_secs_f64() * 1e3
+    }
+
+    fn print(&mut self, what: &str) {
+        let [median, p90, p99] = [50, 90, 99].map(|percent| self.percentile(percent));
+        println!("{what:32} {:6} {median:9.1} {p90:9.1} {p99:9.1}", self.0.len());
+    }
+
+    fn to_json(&mut self) -> Value {
+        let [median, p90, p99] = [50, 90, 99].map(|percent| self.percentile(percent));
+        json!({ "joins": self.0.len(), "medianMs": median, "p90Ms": p90, "p99Ms": p99 })
+    }
 }
