@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use serde_json::{Value, json};
 use tristero_examples::{Place, Swarm, Traffic, Usage, Wake, addresses};
-use tristero_proto::Event;
+use tristero_proto::{Event, RoomConfig};
 use tristero_relay::{Config as RelayConfig, Relay};
 use tristero_tokio::{Config, IceConfig, Options, RoomEvent, node};
 
@@ -33,6 +33,9 @@ struct Arguments {
     /// How many others are in the room
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     peers: usize,
+    /// Lets the others be passive, so that they have no connections to each other
+    #[arg(long)]
+    star: bool,
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
@@ -46,9 +49,9 @@ struct Arguments {
 
 const ROOM: &str = "idle";
 const APP: &str = "bench";
-/// The others come one after another, so that twenty fill the 2.5 s between two ICE checks: checks of
+/// The others come one after another, so that all fill the 2.5 s between two ICE checks: checks of
 /// those that came at once would come at once, and wake nobody as often.
-const APART: Duration = Duration::from_millis(125);
+const CHECK_INTERVAL: Duration = Duration::from_millis(2_500);
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -85,6 +88,8 @@ struct Idle {
     cpu: Duration,
     wakes: u64,
     resident_kib: u64,
+    /// What it had before it was in the room.
+    resident_before_kib: u64,
     /// What it was woken for, by name, where that is known.
     causes: BTreeMap<&'static str, u64>,
 }
@@ -100,10 +105,11 @@ impl Idle {
 
     fn print(&self, name: &str) {
         println!(
-            "{name:6} {:.3} % of one core, {:.0} wake-ups a minute, {:.1} MiB",
+            "{name:6} {:.3} % of one core, {:.0} wake-ups a minute, {:.1} MiB, of which {:.1} MiB before",
             self.cpu_percent(),
             self.per_minute(self.wakes),
             self.resident_kib as f64 / 1024.0,
+            self.resident_before_kib as f64 / 1024.0,
         );
         for (cause, count) in &self.causes {
             println!("       {:8.0} a minute: {cause}", self.per_minute(*count));
@@ -116,6 +122,7 @@ impl Idle {
             "cpuPercent": self.cpu_percent(),
             "wakeUpsPerMinute": self.per_minute(self.wakes),
             "residentKiB": self.resident_kib,
+            "residentBeforeKiB": self.resident_before_kib,
             "causesPerMinute": self.causes.iter().map(rate).collect::<BTreeMap<_, _>>(),
         })
     }
@@ -126,7 +133,9 @@ fn measure_tokio(relay: &str, arguments: &Arguments) -> Result<Idle> {
     let wakes = || runtime.metrics().worker_park_count(0);
     runtime.block_on(async {
         let config = Config::new(APP).relay(relay).ice(IceConfig::none());
-        let room = node(Options { loopback: true, ..Options::default() })?.join(&config, ROOM)?;
+        let node = node(Options { loopback: true, ..Options::default() })?;
+        let resident_before_kib = Usage::now().resident_kib;
+        let room = node.join(&config, ROOM)?;
         let mut events = room.events();
         let mut met = 0;
         while met < arguments.peers {
@@ -142,6 +151,7 @@ fn measure_tokio(relay: &str, arguments: &Arguments) -> Result<Idle> {
             cpu: after.cpu.saturating_sub(before.cpu),
             wakes,
             resident_kib: after.resident_kib,
+            resident_before_kib,
             causes: BTreeMap::new(),
         };
         room.node().shut_down().await;
@@ -157,6 +167,7 @@ fn measure_mio(relay: &str, arguments: &Arguments) -> Result<Idle> {
     addresses.extend([IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()]);
     let mut swarm = Swarm::bind(1, &addresses)?;
     let config = place.room(&place.room)?;
+    let resident_before_kib = Usage::now().resident_kib;
     swarm.act(0, |peer, now| peer.act(|node| node.join(config, now)))?;
     meet(&mut swarm, arguments.peers)?;
     run(&mut swarm, Duration::from_secs(arguments.settle), |_| {})?;
@@ -178,7 +189,8 @@ fn measure_mio(relay: &str, arguments: &Arguments) -> Result<Idle> {
     causes.insert("datagrams received", datagrams_received - traffic.datagrams_received);
     causes.insert("messages of the relay", frames_received - traffic.frames_received);
     let cpu = after.cpu.saturating_sub(before.cpu);
-    Ok(Idle { time: began.elapsed(), cpu, wakes, resident_kib: after.resident_kib, causes })
+    let (time, resident_kib) = (began.elapsed(), after.resident_kib);
+    Ok(Idle { time, cpu, wakes, resident_kib, resident_before_kib, causes })
 }
 
 /// Runs a swarm until so many have joined, on all sides together.
@@ -262,6 +274,9 @@ impl Others {
     fn start(arguments: &Arguments) -> Result<Self> {
         let mut command = Command::new(env::current_exe()?);
         command.args(["--others", "--peers", &arguments.peers.to_string()]);
+        if arguments.star {
+            command.arg("--star");
+        }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().context("it is piped")?;
         let mut relay = String::new();
@@ -291,9 +306,9 @@ fn be_others(arguments: &Arguments) -> Result<()> {
     let mut swarm = Swarm::bind(arguments.peers, &addresses(true)?)?;
     writeln!(io::stdout(), "{}", place.relay)?;
     for number in 0..arguments.peers {
-        let config = place.room(&place.room)?;
+        let config = RoomConfig { passive: arguments.star, ..place.room(&place.room)? };
         swarm.act(number, |peer, now| peer.act(|node| node.join(config, now)))?;
-        run(&mut swarm, APART, |_| {})?;
+        run(&mut swarm, CHECK_INTERVAL / u32::try_from(arguments.peers)?, |_| {})?;
     }
     loop {
         swarm.step(None)?;

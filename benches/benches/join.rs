@@ -36,22 +36,17 @@ async fn main() -> Result<()> {
     let _handle = relay.spawn();
     // Whatever is set up once for the process is set up by it.
     meet(&config, "warm-up").await?;
-    let (mut joins, mut dials) = (Times::default(), Times::default());
+    let mut met = Vec::new();
     for number in 0..arguments.joins.max(1) {
-        let Met { join, dial } = meet(&config, &format!("room {number}")).await?;
-        joins.0.push(join);
-        dials.0.push(dial);
+        met.push(meet(&config, &format!("room {number}")).await?);
     }
-    let rows = [
-        ("join", "join to PeerJoined, both sides", joins),
-        ("dial", "of that: join to open relay", dials),
-    ];
+    let (joins, dials) = (Times::of(&met, |met| met.join), Times::of(&met, |met| met.dial));
     if arguments.json {
-        let rows = rows.into_iter().map(|(name, _, mut times)| (name.to_owned(), times.to_json()));
-        println!("{}", rows.collect::<Value>());
+        println!("{}", json!({ "join": joins.to_json(), "dial": dials.to_json() }));
     } else {
         println!("{:32} {:>6} {:>9} {:>9} {:>9}", "milliseconds", "joins", "median", "p90", "p99");
-        rows.into_iter().for_each(|(_, what, mut times)| times.print(what));
+        joins.print("join to PeerJoined, both sides");
+        dials.print("of that: join to open relay");
     }
     Ok(())
 }
@@ -86,24 +81,31 @@ async fn watch(room: &Room, start: Instant) -> Result<Met> {
     }
 }
 
-#[derive(Default)]
+/// Times, the shortest first.
 struct Times(Vec<Duration>);
 
 impl Times {
-    /// The time that so many of a hundred stay below, in milliseconds.
-    fn percentile(&mut self, percent: usize) -> f64 {
-        self.0.sort_unstable();
-        let rank = (self.0.len() * percent).div_ceil(100).max(1);
-        self.0[rank - 1].as_secs_f64() * 1e3
+    fn of(met: &[Met], time: impl Fn(&Met) -> Duration) -> Self {
+        let mut times: Vec<Duration> = met.iter().map(time).collect();
+        times.sort_unstable();
+        Times(times)
     }
 
-    fn print(&mut self, what: &str) {
-        let [median, p90, p99] = [50, 90, 99].map(|percent| self.percentile(percent));
+    /// The median, and what 90 and 99 of a hundred stay below, in milliseconds.
+    fn percentiles(&self) -> [f64; 3] {
+        [50, 90, 99].map(|percent| {
+            let rank = (self.0.len() * percent).div_ceil(100).max(1);
+            self.0[rank - 1].as_secs_f64() * 1e3
+        })
+    }
+
+    fn print(&self, what: &str) {
+        let [median, p90, p99] = self.percentiles();
         println!("{what:32} {:6} {median:9.1} {p90:9.1} {p99:9.1}", self.0.len());
     }
 
-    fn to_json(&mut self) -> Value {
-        let [median, p90, p99] = [50, 90, 99].map(|percent| self.percentile(percent));
+    fn to_json(&self) -> Value {
+        let [median, p90, p99] = self.percentiles();
         json!({ "joins": self.0.len(), "medianMs": median, "p90Ms": p90, "p99Ms": p99 })
     }
 }

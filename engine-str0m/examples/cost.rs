@@ -22,10 +22,12 @@ fn trickle() -> ConnOptions {
     ConnOptions::direct(true)
 }
 
+/// How long a datagram takes, unless something is measured that depends on it.
 const LATENCY: Duration = Duration::from_millis(5);
 
 struct World {
     now: Time,
+    latency: Duration,
     engines: Vec<Str0mEngine>,
     addresses: BTreeMap<SocketAddr, usize>,
     wire: VecDeque<(Time, usize, Transmit)>,
@@ -46,6 +48,7 @@ impl World {
         let zero = Instant::now();
         let mut world = World {
             now: Time::from_millis(1_000),
+            latency: LATENCY,
             engines: Vec::new(),
             addresses: BTreeMap::new(),
             wire: VecDeque::new(),
@@ -88,7 +91,7 @@ impl World {
                 EngineOutput::Transmit(transmit) => {
                     self.datagrams += 1;
                     if let Some(to) = self.addresses.get(&transmit.path.remote) {
-                        self.wire.push_back((self.now + LATENCY, *to, transmit));
+                        self.wire.push_back((self.now + self.latency, *to, transmit));
                     }
                 }
                 EngineOutput::Event(EngineEvent::Description { sdp, .. }) => {
@@ -190,8 +193,9 @@ fn idling(count: usize) {
     );
 }
 
-fn sending(total: usize) {
+fn sending(total: usize, rtt: Duration) {
     let mut world = World::new(2);
+    world.latency = rtt / 2;
     world.negotiate((0, conn(1)), (1, conn(2)));
     let end = world.now + Duration::from_secs(10);
     world.run(end, |world| world.opened == 2);
@@ -217,10 +221,9 @@ fn sending(total: usize) {
     world.run(end, |world| world.received >= sent);
     let megabytes = sent as f64 / 1e6;
     println!(
-        "sending: {:.0} MB per second of CPU; {:.1} MB/s at a round trip of {:?}",
-        megabytes / (cpu() - began).as_secs_f64(),
+        "sending over a round trip of {rtt:?}: {:.1} MB/s; {:.0} MB per second of CPU",
         megabytes / world.now.since(virtually).as_secs_f64(),
-        LATENCY * 2,
+        megabytes / (cpu() - began).as_secs_f64(),
     );
 }
 
@@ -241,5 +244,7 @@ fn main() {
     connecting(20);
     connecting(500);
     idling(500);
-    sending(50_000_000);
+    for (megabytes, millis) in [(50, 1), (50, 10), (400, 20), (200, 50), (100, 100)] {
+        sending(megabytes * 1_000_000, Duration::from_millis(millis));
+    }
 }

@@ -25,10 +25,10 @@ use tristero_proto::{ConnId, Deadline, Time};
 
 use crate::candidate::kind_name;
 use crate::credentials::Credentials;
-use crate::data_channel::{Arrival, DataChannel, Opening, low_water};
+use crate::data_channel::{Arrival, DataChannel, Opening};
 use crate::datagram::Sender;
 use crate::driven::{Driven, Said};
-use crate::limits::{IN_FLIGHT_BYTES_MAX, MAPPED_ADDRESSES_MAX, SURPLUS_CHANNELS_MAX};
+use crate::limits::{MAPPED_ADDRESSES_MAX, SURPLUS_CHANNELS_MAX};
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::progress::{Going, Progress};
 use crate::sdp::Setup;
@@ -36,6 +36,7 @@ use crate::sections::Sections;
 use crate::shared::Shared;
 use crate::silence::Silence;
 use crate::traffic::Traffic;
+use crate::window::Window;
 
 pub(crate) use negotiate::Start;
 use restart::Restart;
@@ -65,6 +66,7 @@ pub(crate) struct Connection {
     is_stranded: bool,
     silence: Silence,
     progress: Progress,
+    window: Window,
     traffic: Traffic,
     dtls_version: Option<&'static str>,
     /// Addresses at which the peer says it sees us.
@@ -103,11 +105,22 @@ impl Connection {
             self.seen = message.mapped_address().map(|mapped| (datagram.path, mapped));
         }
         self.silence.hear(now);
-        self.on_datagram(datagram, now, shared);
+        self.take(datagram, None, now, shared);
     }
 
-    /// Takes a datagram that travelled on a path of this connection.
-    pub(crate) fn on_datagram(&mut self, datagram: Datagram<'_>, now: Time, shared: &mut Shared) {
+    /// Takes a datagram of DTLS that travelled on a path of this connection.
+    pub(crate) fn on_dtls(&mut self, datagram: Datagram<'_>, now: Time, shared: &mut Shared) {
+        self.take(datagram, Some(self.window.pause()), now, shared);
+    }
+
+    /// Hands a datagram on. What it says may wait so long for what others say.
+    fn take(
+        &mut self,
+        datagram: Datagram<'_>,
+        pause: Option<Duration>,
+        now: Time,
+        shared: &mut Shared,
+    ) {
         let Path { local, remote } = datagram.path;
         let Ok(received) = Receive::new(Protocol::Udp, remote, local, datagram.bytes) else {
             shared.counters.refused_datagrams += 1;
@@ -115,7 +128,7 @@ impl Connection {
         };
         self.traffic.on_received(datagram.bytes);
         // An error says that the datagram was bad, not the connection: anyone can forge one.
-        if !self.driven.receive(now, &mut shared.said, received) {
+        if !self.driven.receive(now, &mut shared.said, received, pause) {
             shared.counters.refused_datagrams += 1;
         }
         self.heed(now, shared);
@@ -128,7 +141,7 @@ impl Connection {
             self.driven.wake(now, &mut shared.said);
             self.heed(now, shared);
         }
-        if self.silence.is_over(late, now) || self.is_stuck(now, shared) {
+        if self.silence.is_over(late, now) || self.is_stuck(now) {
             self.end(CloseReason::Silent, now, shared);
             self.heed(now, shared);
         }
@@ -136,7 +149,7 @@ impl Connection {
     }
 
     /// Sends a message.
-    pub(crate) fn send(&mut self, message: &[u8], now: Time, shared: &mut Shared) -> SendOutcome {
+    pub(crate) fn send(&mut self, message: &[u8], now: Time) -> SendOutcome {
         let message_bytes_max = match &self.theirs {
             Theirs::Here(remote) => remote.message_bytes_max,
             Theirs::Awaited { .. } | Theirs::Broken => 0,
@@ -147,28 +160,20 @@ impl Connection {
         if self.ended.is_some() || !self.channel.is_open() || !can_be_sent {
             return SendOutcome::Refused;
         }
-        let Some(channel) = self.channel.writable() else {
-            self.channel.fill(message.len());
+        let Some(channel) = self.channel.writable().filter(|_| self.window.takes(message.len()))
+        else {
+            self.channel.fill(self.window.low_water(message.len()));
             return SendOutcome::Full;
         };
-        let low = low_water(message.len());
-        let written = self.drive(now, shared, |rtc| {
-            let mut channel = rtc.channel(channel)?;
-            let buffered = channel.buffered_amount();
-            let fits = buffered == 0 || buffered + message.len() <= IN_FLIGHT_BYTES_MAX;
-            let written = fits && channel.write(true, message).ok()?;
-            if !written {
-                channel.set_buffered_amount_low_threshold(low);
-            }
-            Some(written.then_some(buffered + message.len()))
-        });
+        let written = self.driven.write(now, |rtc| rtc.channel(channel)?.write(true, message).ok());
         match written {
-            Some(Some(buffered)) => {
-                self.progress.on_written(message.len(), buffered, now);
+            Some(true) => {
+                self.window.on_written(message.len(), now);
+                self.progress.on_written(message.len(), self.window.bytes(), now);
                 SendOutcome::Taken
             }
-            Some(None) => {
-                self.channel.fill(message.len());
+            Some(false) => {
+                self.channel.fill(0);
                 SendOutcome::Full
             }
             None => SendOutcome::Refused,
@@ -298,18 +303,11 @@ impl Connection {
     }
 
     /// Whether nothing of what was sent arrives any more.
-    fn is_stuck(&mut self, now: Time, shared: &mut Shared) -> bool {
+    fn is_stuck(&mut self, now: Time) -> bool {
         let is_due = self.progress.due().is_some_and(|due| due <= now);
         let Some(id) = self.channel.id().filter(|_| is_due) else { return false };
-        let buffered = self.buffered(id, now, shared);
+        let buffered = self.driven.buffered(id);
         self.progress.look(buffered, now) == Going::Nowhere
-    }
-
-    /// How many bytes of a channel are not acknowledged.
-    fn buffered(&mut self, id: ChannelId, now: Time, shared: &mut Shared) -> usize {
-        self.driven.step(now, &mut shared.said, |rtc| {
-            rtc.channel(id).map_or(usize::MAX, |mut channel| channel.buffered_amount())
-        })
     }
 
     /// Does something to str0m and heeds what it said.
@@ -327,6 +325,7 @@ impl Connection {
                 self.on_said(said, now, shared);
             }
         }
+        self.note_acknowledged(now, shared);
     }
 
     fn on_said(&mut self, said: Said, now: Time, shared: &mut Shared) {
@@ -334,9 +333,8 @@ impl Connection {
             Said::Transmit(transmit) => self.on_transmit(transmit, now, shared),
             Said::ChannelOpened { id, label } => self.on_channel_opened(id, &label, now, shared),
             Said::Message(data) => self.on_message(data, now, shared),
-            Said::BufferedAmountLow(id) => self.on_buffered_amount_low(id, now, shared),
             // Before the channel is open it is not settled.
-            Said::PathFound if self.channel.is_open() => self.driven.settle(),
+            Said::PathFound if self.channel.is_open() => self.driven.settle(now),
             Said::PathFound => {}
             Said::ChannelClosed(id) if !self.channel.is(id) => {}
             Said::ChannelClosed(_) | Said::ClosedByRemote => {
@@ -397,21 +395,21 @@ impl Connection {
         shared.event(EngineEvent::Message { conn: self.id, lane: Lane::Control, bytes });
     }
 
-    fn on_buffered_amount_low(&mut self, id: ChannelId, now: Time, shared: &mut Shared) {
-        self.silence.hear(now);
-        if !self.channel.is(id) {
-            return;
+    /// Looks what the peer acknowledged, and calls whoever was sent away if there is room again.
+    fn note_acknowledged(&mut self, now: Time, shared: &mut Shared) {
+        let Some(id) = self.channel.id().filter(|_| self.window.weight() > 0) else { return };
+        let left = self.driven.buffered(id);
+        if self.window.on_left(left, self.traffic.rtt_min(), now) {
+            self.silence.hear(now);
         }
-        // str0m calls once too often, right after the channel opens.
-        let buffered = self.buffered(id, now, shared);
-        if self.channel.drain(buffered) {
+        if self.channel.drain(self.window.weight()) {
             self.drained(shared);
         }
     }
 
     fn open(&mut self, now: Time, shared: &mut Shared) {
         self.silence.start(now);
-        self.driven.settle();
+        self.driven.settle(now);
         self.dtls_version = self.driven.dtls_version();
         shared.gatherer.on_open(self.id, now);
         shared.event(EngineEvent::Open { conn: self.id });

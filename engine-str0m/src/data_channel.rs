@@ -5,8 +5,6 @@
 
 use str0m::channel::ChannelId;
 
-use crate::limits::IN_FLIGHT_BYTES_MAX;
-
 /// The label of the channel that Trystero uses.
 ///
 /// spec: docs/protocol.md, section 3
@@ -28,7 +26,7 @@ pub(crate) enum DataChannel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     Free,
-    /// Somebody was sent away, and is to be called once no more than this is buffered.
+    /// Somebody was sent away, and is to be called once no more than this is in flight.
     Full {
         low: usize,
     },
@@ -118,20 +116,21 @@ impl DataChannel {
         }
     }
 
-    /// Notes that a message of this size was sent away.
-    pub(crate) fn fill(&mut self, message_bytes: usize) {
+    /// Notes that a message was sent away, and is to be called once no more than this is in
+    /// flight.
+    pub(crate) fn fill(&mut self, low: usize) {
         if let DataChannel::Early { flow, .. } | DataChannel::Open { flow, .. } = self
             && *flow == Flow::Free
         {
-            *flow = Flow::Full { low: low_water(message_bytes) };
+            *flow = Flow::Full { low };
         }
     }
 
-    /// Whether whoever was sent away can be called, now that so much is buffered.
-    pub(crate) fn drain(&mut self, buffered: usize) -> bool {
+    /// Whether whoever was sent away can be called, now that so much is in flight.
+    pub(crate) fn drain(&mut self, in_flight: usize) -> bool {
         match self {
             DataChannel::Open { flow, .. } => {
-                let is_low = matches!(*flow, Flow::Full { low } if buffered <= low);
+                let is_low = matches!(*flow, Flow::Full { low } if in_flight <= low);
                 if is_low {
                     *flow = Flow::Free;
                 }
@@ -140,12 +139,6 @@ impl DataChannel {
             DataChannel::Awaited { .. } | DataChannel::Early { .. } => false,
         }
     }
-}
-
-/// The amount of buffered bytes at which a message that did not fit does, and half of the buffer is
-/// free: calling for every datagram that is acknowledged would cost more than it brings.
-pub(crate) fn low_water(message_bytes: usize) -> usize {
-    IN_FLIGHT_BYTES_MAX.saturating_sub(message_bytes).min(IN_FLIGHT_BYTES_MAX / 2)
 }
 
 fn is_the_one(ours: Option<ChannelId>, opened: ChannelId, label: &str) -> bool {
@@ -214,12 +207,10 @@ mod tests {
         let mut channel = DataChannel::Awaited { ours: Some(ours) };
         channel.on_open(ours, LABEL);
         assert!(!channel.drain(0), "nobody was sent away");
-        channel.fill(IN_FLIGHT_BYTES_MAX);
+        channel.fill(0);
         channel.fill(10);
         assert!(!channel.drain(1), "the first one that was sent away counts");
         assert!(channel.drain(0));
         assert!(!channel.drain(0));
-        assert_eq!(low_water(10), IN_FLIGHT_BYTES_MAX / 2);
-        assert_eq!(low_water(IN_FLIGHT_BYTES_MAX - 10), 10);
     }
 }

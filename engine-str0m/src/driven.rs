@@ -1,11 +1,16 @@
 //! One str0m connection, behind the only door to it.
 //!
-//! str0m must be emptied after everything that is done to it: two packets without a poll between
-//! them may end in an error. So what holds an [`Rtc`] is [`Driven`], and whoever wants to do
+//! str0m must be emptied after everything that is done to it: some tens of packets without a poll
+//! between them end in an error. So what holds an [`Rtc`] is [`Driven`], and whoever wants to do
 //! something to it passes a closure to [`step`](Driven::step), which empties it afterwards.
 //!
 //! It also has to be told the time before it is asked to do something: its timers count from the
 //! last moment it knew, and a message sent after a pause would be repeated at once.
+//!
+//! **Messages and datagrams of a connection that stands are taken first and emptied later**, all that
+//! came in a turn at once: emptying walks several times through all that is in flight, which for one
+//! message or acknowledgement at a time is most of what a byte costs. It is due at once, or, where a
+//! lot is in flight, a moment later.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -16,7 +21,7 @@ use str0m::{Event, IceConnectionState, Input, Output, Reason, Rtc, RtcConfig, Rt
 use tristero_proto::{Deadline, Time};
 
 use crate::epoch::Epoch;
-use crate::limits::{CHECK_GRID, ROUNDS_MAX, STUN_PACE, STUN_PACE_MIN};
+use crate::limits::{BACKLOG_MAX, CHECK_GRID, HURRY_ON, ROUNDS_MAX, STUN_PACE, STUN_PACE_MIN};
 
 /// What str0m said in a step, as far as it matters here.
 #[derive(Debug)]
@@ -27,7 +32,6 @@ pub(crate) enum Said {
         label: String,
     },
     Message(ChannelData),
-    BufferedAmountLow(ChannelId),
     ChannelClosed(ChannelId),
     PathFound,
     /// The other side closed DTLS, or SCTP is lost.
@@ -43,7 +47,6 @@ impl Said {
         match event {
             Event::ChannelOpen(id, label) => Some(Said::ChannelOpened { id, label }),
             Event::ChannelData(data) => Some(Said::Message(data)),
-            Event::ChannelBufferedAmountLow(id) => Some(Said::BufferedAmountLow(id)),
             Event::ChannelClose(id) => Some(Said::ChannelClosed(id)),
             Event::Closed => Some(Said::ClosedByRemote),
             Event::IceConnectionStateChange(
@@ -68,6 +71,16 @@ pub(crate) struct Driven {
     told: Time,
     due: Option<Deadline>,
     pace: Pace,
+    /// Whether it was done something to and not emptied.
+    backlog: Option<Backlog>,
+}
+
+/// What it was not emptied after.
+#[derive(Clone, Copy, Debug)]
+struct Backlog {
+    datagrams: usize,
+    /// When to empty it.
+    due: Time,
 }
 
 /// How soon one ICE check may follow another.
@@ -75,8 +88,8 @@ pub(crate) struct Driven {
 enum Pace {
     /// There is no path yet, and somebody waits for one.
     Hurried,
-    /// As str0m likes it.
-    Steady,
+    /// From this moment on as str0m likes it.
+    SteadyFrom(Time),
 }
 
 impl Driven {
@@ -88,7 +101,8 @@ impl Driven {
         said: &mut VecDeque<Said>,
     ) -> Self {
         let rtc = config.build(epoch.instant(now));
-        let mut driven = Driven { rtc, epoch, told: now, due: None, pace: Pace::Hurried };
+        let mut driven =
+            Driven { rtc, epoch, told: now, due: None, pace: Pace::Hurried, backlog: None };
         // Its ICE agent sets no timer before it was woken once.
         driven.wake(now, said);
         driven
@@ -101,7 +115,7 @@ impl Driven {
         said: &mut VecDeque<Said>,
         act: impl FnOnce(&mut Rtc) -> R,
     ) -> R {
-        if self.told < now {
+        if self.told < now || self.backlog.is_some() {
             self.wake(now, said);
         }
         let result = act(&mut self.rtc);
@@ -109,22 +123,43 @@ impl Driven {
         result
     }
 
-    /// Gives it a datagram; false if it could make nothing of it.
+    /// Writes to its channels. What comes of it is said when it is next emptied, which is due at
+    /// once: its timers run from then on, so it need not be told the time.
+    pub(crate) fn write<R>(&mut self, now: Time, write: impl FnOnce(&mut Rtc) -> R) -> R {
+        let result = write(&mut self.rtc);
+        self.defer(0, now);
+        result
+    }
+
+    /// Gives it a datagram; false if it could make nothing of it. What comes of it is said within this
+    /// pause, or at once while there is no path.
     pub(crate) fn receive(
         &mut self,
         now: Time,
         said: &mut VecDeque<Said>,
         datagram: Receive<'_>,
+        pause: Option<Duration>,
     ) -> bool {
         self.told = now;
         let taken = self.rtc.handle_input(Input::Receive(self.epoch.instant(now), datagram));
-        if taken.is_ok() {
-            self.drain(now, said);
-        } else {
+        if taken.is_err() {
             // It stopped at the datagram and was not told the time.
             self.wake(now, said);
+            return false;
         }
-        taken.is_ok()
+        match pause.filter(|_| self.pace != Pace::Hurried) {
+            Some(pause) if self.defer(1, now + pause) < BACKLOG_MAX => {}
+            Some(_) | None => self.drain(now, said),
+        }
+        true
+    }
+
+    /// Notes that it is to be emptied by then, and says after how many datagrams.
+    fn defer(&mut self, datagrams: usize, due: Time) -> usize {
+        let backlog = self.backlog.get_or_insert(Backlog { datagrams: 0, due });
+        backlog.datagrams += datagrams;
+        backlog.due = backlog.due.min(due);
+        backlog.datagrams
     }
 
     /// Lets it do what is due.
@@ -134,6 +169,11 @@ impl Driven {
             Ok(()) => self.drain(now, said),
             Err(error) => said.push_back(Said::Failed(error)),
         }
+    }
+
+    /// How many bytes of a channel are not acknowledged.
+    pub(crate) fn buffered(&mut self, id: ChannelId) -> usize {
+        self.rtc.channel(id).map_or(usize::MAX, |mut channel| channel.buffered_amount())
     }
 
     /// The version of DTLS that was agreed on, once there is one.
@@ -157,17 +197,19 @@ impl Driven {
     }
 
     /// Tells it that there is a path now.
-    pub(crate) fn settle(&mut self) {
-        self.pace = Pace::Steady;
+    pub(crate) fn settle(&mut self, now: Time) {
+        self.pace = Pace::SteadyFrom(now + HURRY_ON);
     }
 
     /// When to [`wake`](Self::wake) it.
     pub(crate) fn due(&self) -> Option<Deadline> {
-        self.due
+        let emptied = self.backlog.map(|backlog| Deadline::new(backlog.due, "messages that wait"));
+        Deadline::earlier(self.due, emptied)
     }
 
     /// Polls until there is nothing left to say, nor to do at this moment.
     fn drain(&mut self, now: Time, said: &mut VecDeque<Said>) {
+        self.backlog = None;
         for _ in 0..ROUNDS_MAX {
             let Some(at) = self.poll(said) else {
                 self.due = None;
@@ -210,8 +252,9 @@ impl Driven {
 impl Pace {
     /// str0m leaves 50 ms between any two checks of a connection (RFC 8445, section 14.2, calls it
     /// Ta), and looks for work whenever it is woken. With a few addresses on either side that would
-    /// be most of the time that connecting takes, so until there is a path, checks that wait for
-    /// nothing else are made at the least distance that the RFC allows.
+    /// be most of the time that connecting takes, so until there is a path, and a little longer for
+    /// a better one, checks that wait for nothing else are made at the least distance that the RFC
+    /// allows.
     ///
     /// Where there is one, the checks that keep it are made when those of other connections are, so that
     /// a process with many of them sleeps in between.
@@ -220,10 +263,11 @@ impl Pace {
             return at;
         }
         let is_paced = at <= now + STUN_PACE;
-        match self {
-            Pace::Hurried if is_paced => at.min(now + STUN_PACE_MIN),
-            Pace::Steady if !is_paced => next_multiple(at, CHECK_GRID),
-            Pace::Hurried | Pace::Steady => at,
+        let is_steady = matches!(self, Pace::SteadyFrom(since) if since <= now);
+        match (is_steady, is_paced) {
+            (false, true) => at.min(now + STUN_PACE_MIN),
+            (true, false) => next_multiple(at, CHECK_GRID),
+            (false, false) | (true, true) => at,
         }
     }
 }
@@ -255,12 +299,15 @@ mod tests {
     fn checks_that_keep_a_path_are_made_with_those_of_others() {
         let now = Time::from_millis(10_100);
         let moved = |pace: Pace, at| pace.moved(Time::from_millis(at), Reason::Ice, now);
-        assert_eq!(moved(Pace::Steady, 12_600), Time::from_millis(13_000));
-        assert_eq!(moved(Pace::Steady, 13_000), Time::from_millis(13_000));
-        assert_eq!(moved(Pace::Steady, 10_150), Time::from_millis(10_150), "Ta is Ta");
-        assert_eq!(moved(Pace::Hurried, 12_600), Time::from_millis(12_600));
-        assert_eq!(moved(Pace::Hurried, 10_150), Time::from_millis(10_105));
+        let steady = Pace::SteadyFrom(now);
+        assert_eq!(moved(steady, 12_600), Time::from_millis(13_000));
+        assert_eq!(moved(steady, 13_000), Time::from_millis(13_000));
+        assert_eq!(moved(steady, 10_150), Time::from_millis(10_150), "Ta is Ta");
+        for hurried in [Pace::Hurried, Pace::SteadyFrom(Time::from_millis(10_101))] {
+            assert_eq!(moved(hurried, 12_600), Time::from_millis(12_600));
+            assert_eq!(moved(hurried, 10_150), Time::from_millis(10_105));
+        }
         let sctp = Time::from_millis(12_600);
-        assert_eq!(Pace::Steady.moved(sctp, Reason::Sctp, now), sctp);
+        assert_eq!(steady.moved(sctp, Reason::Sctp, now), sctp);
     }
 }

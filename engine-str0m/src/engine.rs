@@ -230,7 +230,7 @@ impl Str0mEngine {
         for id in conns.into_iter().flatten() {
             self.drive(id, now, |conn, shared| {
                 if !is_shared || conn.can_hear(handshake_sender(datagram.bytes)) {
-                    conn.on_datagram(datagram, now, shared);
+                    conn.on_dtls(datagram, now, shared);
                 }
             });
         }
@@ -384,7 +384,7 @@ impl Engine for Str0mEngine {
 
     fn send(&mut self, conn: ConnId, lane: Lane, message: &[u8], now: Time) -> SendOutcome {
         let sent = match lane {
-            Lane::Control => self.drive(conn, now, |conn, shared| conn.send(message, now, shared)),
+            Lane::Control => self.drive(conn, now, |conn, _| conn.send(message, now)),
             // Lanes that this engine does not know.
             _ => None,
         };

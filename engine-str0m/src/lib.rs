@@ -73,6 +73,7 @@ mod sections;
 mod shared;
 mod silence;
 mod traffic;
+mod window;
 
 pub use config::Config;
 pub use counters::Counters;

@@ -14,14 +14,32 @@ pub(crate) const DATAGRAM_BYTES_MAX: usize = 2_000;
 /// Chromium takes too. One that is larger ends the connection.
 pub(crate) const MESSAGE_BYTES_MAX: u32 = 256 * 1024;
 
-/// Bytes that str0m may hold for sending: the least that holds the largest message.
-pub(crate) const BUFFERED_BYTES_MAX: usize = MESSAGE_BYTES_MAX as usize;
+/// Bytes that str0m may hold for sending: the most that is allowed below, and the largest message.
+pub(crate) const BUFFERED_BYTES_MAX: usize = IN_FLIGHT_MAX + MESSAGE_BYTES_MAX as usize;
 
-/// Bytes that a connection takes before earlier ones are acknowledged; more is `Full`, but for a
-/// message that is alone. A larger amount fills longer paths (this one gives 2.6 MB/s at a round
-/// trip of 50 ms), but the SCTP below walks through all that is in flight on every poll: at twice
-/// this amount a byte costs half as much CPU again, at 1 MiB five times as much.
-pub(crate) const IN_FLIGHT_BYTES_MAX: usize = 128 * 1024;
+/// The weight of messages, in bytes, that a connection takes before earlier ones are acknowledged, on
+/// any path; more is `Full`, but for a message that is alone. It fills a path of 2 ms at 128 MB/s, and
+/// the least that operating systems give a socket's buffer holds it.
+pub(crate) const IN_FLIGHT_MIN: usize = 256 * 1024;
+
+/// The same on the longest path. A receiver has a window of 1 MiB, so what is beyond waits here, and
+/// a path never idles until more is written.
+pub(crate) const IN_FLIGHT_MAX: usize = 1_536 * 1024;
+
+/// What a message weighs at least, in bytes: to walk past one costs as much as to send some hundred.
+pub(crate) const MESSAGE_WEIGHT_MIN: usize = 512;
+
+/// How much is acknowledged is measured for a round trip, and for this long at least: on a short path
+/// most of what passes in a round trip is chance.
+pub(crate) const ROUND_MIN: Duration = Duration::from_millis(5);
+
+/// Datagrams that a connection takes before it is emptied. The DTLS below takes 30 and no more.
+pub(crate) const BACKLOG_MAX: usize = 24;
+
+/// Where this weight is in flight, datagrams wait for others before what they say is heeded: the SCTP
+/// below walks through all of it each time. They wait for a nanosecond for each byte, in which a path
+/// of 1 GB/s would take all of it.
+pub(crate) const IN_FLIGHT_PAUSED: usize = 64 * 1024;
 
 /// A peer that says nothing of its limit takes messages of this size (RFC 8841 section 6.1).
 pub(crate) const REMOTE_MESSAGE_BYTES_DEFAULT: usize = 64 * 1024;
@@ -83,6 +101,10 @@ pub(crate) const STUN_PACE: Duration = Duration::from_millis(50);
 
 /// The least that RFC 8445, section 14.2, allows between two ICE checks.
 pub(crate) const STUN_PACE_MIN: Duration = Duration::from_millis(5);
+
+/// How long checks go on at that distance once a connection is open. A connection may open over a
+/// relay two round trips after its path was found, before a direct path had its chance.
+pub(crate) const HURRY_ON: Duration = Duration::from_millis(500);
 
 /// Names in candidates of one connection's peer that are asked for. Later ones are dropped. A browser
 /// has one for each address of its machine.

@@ -19,6 +19,8 @@ pub(crate) struct Traffic {
     /// Where data was sent last.
     pub(crate) path: Option<Path>,
     pub(crate) rtt: Option<Duration>,
+    /// The last round trips, of which one alone may have waited in a queue.
+    rtts: [Option<Duration>; RTTS],
     /// The last check of that path, which is not answered yet.
     check: Option<(TransactionId, Time)>,
 }
@@ -32,7 +34,10 @@ impl Traffic {
             Some(transaction) if self.path.is_none_or(|used| used == path) => {
                 self.check = Some((transaction, now));
             }
-            None if !is_stun(bytes) => self.path = Some(path),
+            None if !is_stun(bytes) && self.path != Some(path) => {
+                self.path = Some(path);
+                self.rtts = Default::default();
+            }
             Some(_) | None => {}
         }
         check.is_some()
@@ -47,9 +52,19 @@ impl Traffic {
     pub(crate) fn on_answer(&mut self, answer: &[u8], now: Time) {
         if let Some((_, sent)) = self.check.take_if(|(id, _)| transaction(answer) == Some(*id)) {
             self.rtt = Some(now.since(sent));
+            self.rtts.rotate_right(1);
+            self.rtts[0] = self.rtt;
         }
     }
+
+    /// The round trip of the path as such: the least of the last ones.
+    pub(crate) fn rtt_min(&self) -> Option<Duration> {
+        self.rtts.iter().flatten().min().copied().or(self.rtt)
+    }
 }
+
+/// Round trips that are remembered: those of some 10 s.
+const RTTS: usize = 4;
 
 /// The transaction of a STUN binding request.
 fn transaction_of_check(bytes: &[u8]) -> Option<TransactionId> {
@@ -89,6 +104,20 @@ mod tests {
         traffic.on_answer(&stun(0x101, 7), Time::from_millis(150));
         assert_eq!(traffic.rtt, Some(Duration::from_millis(50)));
         assert_eq!(traffic.path, Some(path(1)));
+    }
+
+    #[test]
+    fn the_least_of_the_last_round_trips_is_that_of_the_path() {
+        let mut traffic = Traffic::default();
+        traffic.on_sent(path(1), &[22; 100], Time::ZERO);
+        for (check, millis) in [50, 20, 70, 80, 90, 60].into_iter().enumerate() {
+            let id = u8::try_from(check).unwrap();
+            traffic.on_sent(path(1), &stun(1, id), Time::ZERO);
+            traffic.on_answer(&stun(0x101, id), Time::from_millis(millis));
+        }
+        assert_eq!(traffic.rtt_min(), Some(Duration::from_millis(60)), "20 ms is too long ago");
+        traffic.on_sent(path(2), &[22; 100], Time::ZERO);
+        assert_eq!(traffic.rtt_min(), traffic.rtt, "that was another path");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 mod harness;
 
+use std::time::Duration;
+
 use harness::{World, trickle};
 use tristero_proto::ConnId;
 use tristero_proto::engine::SendOutcome;
@@ -92,4 +94,24 @@ fn nothing_can_be_sent_before_the_channel_is_open() {
     assert_eq!(world.send(A, b"early"), SendOutcome::Refused);
     world.run_until(|world| world.is_open(A) && world.is_open(B));
     world.assert_delivers(A, B, b"in time");
+}
+
+#[test]
+fn as_much_is_in_flight_as_fills_the_path() {
+    let mut world = World::new(2);
+    world.connect(A, B);
+    let message = vec![7; 16_384];
+    let mut send_for = |world: &mut World, time: Duration| {
+        let (end, before) = (world.now + time, messages(world));
+        while world.now < end {
+            while world.send(A, &message) == SendOutcome::Taken {}
+            let drained_before = drained(world);
+            world.run_until(|world| drained(world) > drained_before);
+        }
+        (messages(world) - before) * message.len()
+    };
+    send_for(&mut world, Duration::from_millis(300));
+    let bytes = send_for(&mut world, Duration::from_millis(200));
+    // The receiver's window is 1 MiB, and a round trip takes 10 ms.
+    assert!(bytes > 16 * 1024 * 1024, "{bytes} bytes in 200 ms");
 }

@@ -263,6 +263,31 @@ proptest! {
 }
 
 #[test]
+fn a_client_that_misses_a_part_of_the_servers_flight_asks_for_it_now_and_then() {
+    let mut world = World::new(2);
+    world.negotiate(A, B);
+    let is_flight = |bytes: &[u8]| bytes.starts_with(&[22, 254, 253]);
+    let server = world.hosts[1].address;
+    let end = world.now + Duration::from_secs(10);
+    let flight = loop {
+        assert!(world.step(end));
+        let mut wire = world.wire.iter_mut().map(|(_, transmit)| transmit);
+        if let Some(sent) = wire.find(|s| s.path.local == server && is_flight(&s.bytes)) {
+            break sent;
+        }
+    };
+    // The hello stays as it is, and so the client has keys; what comes right after it is damaged.
+    let mut bytes = flight.bytes.to_vec();
+    let hello = 13 + usize::from(u16::from_be_bytes([bytes[11], bytes[12]]));
+    bytes[hello + 8] ^= 1;
+    flight.bytes = bytes.into();
+    let before = world.sent.len();
+    world.run_until(|world| world.is_open(A) && world.is_open(B));
+    let count = world.sent.len() - before;
+    assert!(count < 40, "{count} datagrams");
+}
+
+#[test]
 fn a_peer_that_forges_its_address_again_and_again_is_ignored_at_last() {
     let mut world = World::new(2);
     world.connect(A, B);

@@ -66,6 +66,15 @@ pub struct Datagram<'a> {
     pub bytes: &'a [u8],
 }
 
+impl<'a> Datagram<'a> {
+    /// The datagrams that this is, if it is several of `segment_size` bytes one after another, of
+    /// which the last may be shorter.
+    pub fn split(self, segment_size: Option<usize>) -> impl Iterator<Item = Datagram<'a>> {
+        let size = segment_size.unwrap_or(self.bytes.len()).max(1);
+        self.bytes.chunks(size).map(move |bytes| Datagram { bytes, ..self })
+    }
+}
+
 /// Datagrams to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmit {

@@ -139,8 +139,10 @@ impl<R: Reactor> IceProbe<R> {
             let event = ready!(io.poll_event(deadline, cx));
             let now = (clock.0)();
             match event {
-                IoEvent::Datagram(datagram) => {
-                    engine.handle_input(EngineInput::Datagram(datagram), now);
+                IoEvent::Datagrams { datagrams, segment_size } => {
+                    for datagram in datagrams.split(segment_size) {
+                        engine.handle_input(EngineInput::Datagram(datagram), now);
+                    }
                 }
                 IoEvent::AddressAdded(address) => {
                     engine.handle_input(EngineInput::AddressAdded(address), now);

@@ -41,6 +41,8 @@ pub(crate) struct NativeIo<R: Reactor> {
     waits_until: Option<Instant>,
     /// How many events of links and servers were told since the sockets had their turn.
     in_a_row: u32,
+    /// Whether the last that was told is that something is due.
+    was_due: bool,
     shut_down_by: Option<Instant>,
 }
 
@@ -73,6 +75,7 @@ impl<R: Reactor> NativeIo<R> {
             timer: R::Timer::at(epoch),
             waits_until: None,
             in_a_row: 0,
+            was_due: false,
             shut_down_by: None,
         })
     }
@@ -184,13 +187,20 @@ impl<R: Reactor> Io for NativeIo<R> {
     }
 
     fn poll_event(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<IoEvent<'_>> {
-        if let Poll::Ready(change) = self.poll_change(cx) {
-            return Poll::Ready(change);
+        // What was read at once is told at once, so that it is heeded together.
+        if self.sockets.has_unread() {
+            return Poll::Ready(self.sockets.take());
         }
         // What is too far away for the clock is never.
         let deadline = deadline.and_then(|at| self.epoch.checked_add(at.since_epoch()));
-        if deadline.is_some_and(|at| self.poll_timer(at, cx).is_ready()) {
+        let is_due = deadline.is_some_and(|at| at <= Instant::now());
+        // Something may always be due, and the rest has its turn all the same.
+        self.was_due = is_due && !self.was_due;
+        if self.was_due {
             return Poll::Ready(IoEvent::Deadline);
+        }
+        if let Poll::Ready(change) = self.poll_change(cx) {
+            return Poll::Ready(change);
         }
         if self.in_a_row >= IN_A_ROW_MAX {
             // There may be more, and nobody was asked to tell.
@@ -200,7 +210,13 @@ impl<R: Reactor> Io for NativeIo<R> {
             return Poll::Ready(event);
         }
         self.in_a_row = 0;
-        self.sockets.poll_recv(cx).map(IoEvent::Datagram)
+        if self.sockets.poll_read(cx).is_ready() {
+            return Poll::Ready(self.sockets.take());
+        }
+        if is_due || deadline.is_some_and(|at| self.poll_timer(at, cx).is_ready()) {
+            return Poll::Ready(IoEvent::Deadline);
+        }
+        Poll::Pending
     }
 
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -40,6 +40,8 @@ pub use ice_probe::{IceFinding, IceProbe};
 pub use mdns::{MdnsFailure, check_mdns};
 pub use options::{Error, Options, join, node};
 pub use proxy::Proxies;
+/// A socket to read or write many datagrams at, in [`UdpSocket`].
+pub use quinn_udp::UdpSockRef;
 pub use reactor::{Reactor, Timer, UdpSocket};
 pub use tls::{ExtraRoots, InvalidRoot};
 #[doc(hidden)]

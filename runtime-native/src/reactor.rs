@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use futures_util::io::{AsyncRead, AsyncWrite};
 use futures_util::stream::BoxStream;
+use quinn_udp::UdpSockRef;
 
 /// Tasks, timers and sockets of an async runtime.
 ///
@@ -71,6 +72,15 @@ pub trait UdpSocket: Debug + Send + Sync + Unpin + 'static {
 
     /// Reads a datagram, or fails with [`WouldBlock`](io::ErrorKind::WouldBlock).
     fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
+
+    /// Has datagrams read, many at once where the operating system can. As
+    /// [`try_recv_from`](Self::try_recv_from) it fails with [`WouldBlock`](io::ErrorKind::WouldBlock) if
+    /// there is none, which `read` says.
+    fn try_read<T>(&self, read: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T>;
+
+    /// Has datagrams sent, many at once where the operating system can. Fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no room, which `write` says.
+    fn try_write<T>(&self, write: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T>;
 
     /// Sends a datagram, or fails, with [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no room.
     fn try_send_to(&self, datagram: &[u8], target: SocketAddr) -> io::Result<usize>;

@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use if_watch::smol::IfWatcher;
 use smol::{Async, net::TcpStream};
-use tristero_native::{Reactor, Timer, UdpSocket};
+use tristero_native::{Reactor, Timer, UdpSockRef, UdpSocket};
 
 /// smol's global executor and reactor, which begin with their first task.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,6 +78,14 @@ impl UdpSocket for SmolUdp {
 
     fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.0.get_ref().recv_from(buffer)
+    }
+
+    fn try_read<T>(&self, read: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        read(self.0.get_ref().into())
+    }
+
+    fn try_write<T>(&self, write: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        write(self.0.get_ref().into())
     }
 
     fn try_send_to(&self, datagram: &[u8], target: SocketAddr) -> io::Result<usize> {

@@ -11,10 +11,11 @@ use std::time::Instant;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use if_watch::tokio::IfWatcher;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
-use tristero_native::{Reactor, Timer, UdpSocket};
+use tristero_native::{Reactor, Timer, UdpSockRef, UdpSocket};
 
 /// The runtime that is entered where a node is made.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,6 +90,14 @@ impl UdpSocket for TokioUdp {
 
     fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.0.try_recv_from(buffer)
+    }
+
+    fn try_read<T>(&self, read: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        self.0.try_io(Interest::READABLE, || read((&self.0).into()))
+    }
+
+    fn try_write<T>(&self, write: impl FnOnce(UdpSockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        self.0.try_io(Interest::WRITABLE, || write((&self.0).into()))
     }
 
     fn try_send_to(&self, datagram: &[u8], target: SocketAddr) -> io::Result<usize> {

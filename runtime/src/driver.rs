@@ -15,12 +15,13 @@ use crate::engine::AnyEngine;
 use crate::handle::NodeHandle;
 use crate::io::{Io, IoEvent};
 use crate::shared::{Shared, State};
+use crate::trains::Trains;
 use crate::unread::Unread;
 
 /// What the calendar shows is told anew if it is this far from what the node would think.
 const DRIFT_MAX: Duration = Duration::from_secs(1);
-/// How many events are taken before other tasks get their turn.
-const EVENTS_PER_TURN: usize = 256;
+/// How many events, of which each datagram is one, are taken before other tasks get their turn.
+const EVENTS_PER_TURN: usize = 128;
 
 /// What a node is made of; for those who write a runtime.
 #[derive(Clone, Debug)]
@@ -49,6 +50,7 @@ pub struct Driver<I: Io> {
     /// What the node takes the calendar to be.
     clock: Clock,
     phase: Phase,
+    trains: Trains,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,35 +70,43 @@ where
     let node = Node::new(config, AnyEngine::new(engine), seed, clock);
     let shared = Arc::new(Shared::new(node, io.clock(), unread));
     let handle = NodeHandle::new(shared.clone());
-    (handle, Driver { io, shared, clock, phase: Phase::Running })
+    (handle, Driver { io, shared, clock, phase: Phase::Running, trains: Trains::default() })
 }
 
 impl<I: Io> Driver<I> {
     /// Performs all outputs. True if the node is shut down.
     fn perform(&mut self) -> bool {
-        let Driver { io, shared, .. } = self;
+        let Driver { io, shared, trains, .. } = self;
         shared.with(|state| {
             while let Some(output) = state.outputs.pop_front() {
                 match output {
                     Output::OpenLink { link, target } => io.open_link(link, target),
                     Output::SendLink { link, frame } => io.send_link(link, frame),
                     Output::CloseLink { link } => io.close_link(link),
-                    Output::Transmit(transmit) => io.transmit(&transmit),
+                    Output::Transmit(transmit) => {
+                        if let Some(train) = trains.couple(transmit) {
+                            io.transmit(&train);
+                        }
+                    }
                     Output::Network(request) => io.request(request),
                     other => debug!(?other, "this runtime does not know what to do"),
                 }
+            }
+            if let Some(train) = trains.take() {
+                io.transmit(&train);
             }
             state.on_performed()
         })
     }
 
-    /// Waits for one event and feeds it to the node.
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits for one event and feeds it to the node. Says how much of a turn that was.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
         let Driver { io, shared, clock, .. } = self;
         let deadline = shared.with(|state| state.node.poll_timeout());
         let unix = io.unix();
         let event = ready!(io.poll_event(deadline.map(|deadline| deadline.at), cx));
         let now = shared.now();
+        let mut taken = 1;
         shared.with(|state| {
             let State { node, .. } = state;
             if let Some(unix) = unix.filter(|unix| has_drifted(*clock, *unix, now)) {
@@ -104,8 +114,11 @@ impl<I: Io> Driver<I> {
                 node.handle_input(Input::WallClock(unix), now);
             }
             match event {
-                IoEvent::Datagram(datagram) => {
-                    node.handle_input(Input::Engine(EngineInput::Datagram(datagram)), now);
+                IoEvent::Datagrams { datagrams, segment_size } => {
+                    for datagram in datagrams.split(segment_size) {
+                        taken += 1;
+                        node.handle_input(Input::Engine(EngineInput::Datagram(datagram)), now);
+                    }
                 }
                 IoEvent::AddressAdded(address) => {
                     node.handle_input(Input::Engine(EngineInput::AddressAdded(address)), now);
@@ -127,7 +140,7 @@ impl<I: Io> Driver<I> {
             }
             state.drain(now);
         });
-        Poll::Ready(())
+        Poll::Ready(taken)
     }
 }
 
@@ -142,13 +155,14 @@ impl<I: Io + Unpin> Future for Driver<I> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.shared.driver.register(cx.waker());
-        for _ in 0..EVENTS_PER_TURN {
+        let mut taken = 0;
+        while taken < EVENTS_PER_TURN {
             match this.phase {
                 Phase::Running => {
                     if this.perform() {
                         this.phase = Phase::Ending;
-                    } else if this.poll_step(cx).is_pending() {
-                        return Poll::Pending;
+                    } else {
+                        taken += ready!(this.poll_step(cx));
                     }
                 }
                 Phase::Ending => {

@@ -35,7 +35,7 @@ pub type ReadClock = Arc<dyn Fn() -> Time + Send + Sync>;
 /// 3. **Datagrams.** One socket for each address of the machine, on a port of the system's choice. Each
 ///    is told of once by [`AddressAdded`](IoEvent::AddressAdded), loopback only where it is wanted;
 ///    [`transmit`](Io::transmit) leaves from the socket at `path.local` and is cut into segments where
-///    there are several. Now they connect.
+///    there are several, by the operating system if it can. Now they connect.
 /// 4. **Requests.** Names that are resolved, streams to TURN servers. What a runtime can't do it answers:
 ///    no address, a stream that is closed with the reason.
 /// 5. **Changes.** Addresses that come and go, so that machines may move.
@@ -85,8 +85,13 @@ pub trait Io {
 /// What happened outside.
 #[derive(Debug)]
 pub enum IoEvent<'a> {
-    /// A datagram arrived.
-    Datagram(Datagram<'a>),
+    /// Datagrams arrived.
+    Datagrams {
+        /// One, or several of the same size one after another, of which the last may be shorter.
+        datagrams: Datagram<'a>,
+        /// The size of each in bytes, if there are several.
+        segment_size: Option<usize>,
+    },
     /// A socket is bound to this address.
     AddressAdded(SocketAddr),
     /// That socket is gone.

@@ -252,6 +252,7 @@ mod request;
 mod room;
 mod send;
 mod shared;
+mod trains;
 mod transfer;
 mod unread;
 mod waiting;

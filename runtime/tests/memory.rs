@@ -171,9 +171,10 @@ impl Io for MemoryIo {
                 Poll::Ready(IoEvent::LinkFrame(link, LinkFrame::Text(text)))
             }
             Some(Arrival::Datagram(transmit)) => {
-                let Transmit { path, bytes, .. } = &*self.datagram.insert(transmit);
+                let Transmit { path, bytes, segment_size, .. } = &*self.datagram.insert(transmit);
                 let path = Path { local: path.remote, remote: path.local };
-                Poll::Ready(IoEvent::Datagram(Datagram { path, ecn: None, bytes }))
+                let datagrams = Datagram { path, ecn: None, bytes };
+                Poll::Ready(IoEvent::Datagrams { datagrams, segment_size: *segment_size })
             }
         }
     }

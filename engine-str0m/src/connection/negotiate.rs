@@ -30,6 +30,7 @@ use crate::sections::Sections;
 use crate::shared::Shared;
 use crate::silence::Silence;
 use crate::traffic::Traffic;
+use crate::window::Window;
 
 /// What a connection begins with.
 #[derive(Debug)]
@@ -301,6 +302,7 @@ impl Connection {
             is_stranded: false,
             silence: Silence::new(shared.silence_max),
             progress: Progress::default(),
+            window: Window::new(),
             traffic: Traffic::default(),
             dtls_version: None,
             mapped: Vec::new(),

@@ -111,7 +111,8 @@ impl SimIo {
         match arrival {
             Arrival::Datagram { path, ecn, bytes } => {
                 self.datagram = bytes;
-                IoEvent::Datagram(Datagram { path, ecn, bytes: &self.datagram })
+                let datagrams = Datagram { path, ecn, bytes: &self.datagram };
+                IoEvent::Datagrams { datagrams, segment_size: None }
             }
             Arrival::AddressAdded(address) => IoEvent::AddressAdded(address),
             Arrival::AddressRemoved(address) => IoEvent::AddressRemoved(address),
