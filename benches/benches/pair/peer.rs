@@ -14,7 +14,7 @@ use tristero_tokio::{
 
 use crate::Arguments;
 
-const PAYLOAD_BYTES: u64 = 16 * 1024 * 1024;
+const PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 /// A string that has 100 bytes as JSON.
 const TEXT_BYTES: usize = 98;
 
@@ -34,7 +34,7 @@ pub(crate) fn send(arguments: &Arguments) -> Result<()> {
     run(arguments, async |meeting| {
         let mut said = Map::new();
         said.insert("name".into(), "tristero".into());
-        ping(&meeting, arguments, &mut said).await?;
+        ping(meeting, arguments, &mut said).await?;
         said.insert("idleKiB".into(), Usage::now().resident_kib.into());
         send_a_file(meeting, arguments, &mut said).await?;
         send_bulk(meeting, arguments, &mut said).await?;
@@ -63,7 +63,7 @@ pub(crate) fn receive(arguments: &Arguments) -> Result<()> {
             let text = meeting.texts.recv().await.context("the room was left")??;
             ensure!(meeting.texts.dropped() == 0, "messages were dropped");
             ensure!(text.value.len() == TEXT_BYTES, "a message is another");
-            before.get_or_insert_with(|| process_cpu());
+            before.get_or_insert_with(process_cpu);
             count += 1;
         }
         meeting.done.send(count).await?;
@@ -172,11 +172,11 @@ async fn send_bulk(
     arguments: &Arguments,
     said: &mut Map<String, Value>,
 ) -> Result<()> {
-    let payload = bytes::Bytes::from(vec![7; PAYLOAD_BYTES as usize]);
+    let payload = bytes::Bytes::from(vec![7; PAYLOAD_BYTES]);
     let (began, before) = (Instant::now(), process_cpu());
     let mut left = arguments.bulk;
     while left > 0 {
-        let part = payload.slice(..left.min(PAYLOAD_BYTES) as usize);
+        let part = payload.slice(..usize::try_from(left).unwrap_or(usize::MAX).min(PAYLOAD_BYTES));
         left -= part.len() as u64;
         meeting.bulk.send(part).await?;
     }
