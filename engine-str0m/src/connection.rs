@@ -318,11 +318,22 @@ impl Connection {
     }
 
     /// Heeds what str0m said, and what it says because of that.
+    ///
+    /// That the other side has closed is heeded last: str0m says it before the messages that came with
+    /// it.
     fn heed(&mut self, now: Time, shared: &mut Shared) {
+        let mut is_closed = false;
         while let Some(said) = shared.said.pop_front() {
+            let is_end =
+                matches!(said, Said::ClosedByRemote) || is_closed && matches!(said, Said::Gone);
+            is_closed |= is_end;
             // Of a connection that ended nothing else is said.
-            if self.ended.is_none() || matches!(said, Said::Transmit(_)) {
+            if !is_end && (self.ended.is_none() || matches!(said, Said::Transmit(_))) {
                 self.on_said(said, now, shared);
+            }
+            if is_closed && shared.said.is_empty() {
+                is_closed = false;
+                self.end(CloseReason::Remote, now, shared);
             }
         }
         self.note_acknowledged(now, shared);
@@ -397,7 +408,8 @@ impl Connection {
 
     /// Looks what the peer acknowledged, and calls whoever was sent away if there is room again.
     fn note_acknowledged(&mut self, now: Time, shared: &mut Shared) {
-        let Some(id) = self.channel.id().filter(|_| self.window.weight() > 0) else { return };
+        let is_awaited = self.window.weight() > 0 || self.channel.is_full();
+        let Some(id) = self.channel.id().filter(|_| is_awaited) else { return };
         let left = self.driven.buffered(id);
         if self.window.on_left(left, self.traffic.rtt_min(), now) {
             self.silence.hear(now);

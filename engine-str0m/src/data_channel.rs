@@ -106,6 +106,11 @@ impl DataChannel {
         !matches!(self, DataChannel::Awaited { .. })
     }
 
+    /// Whether somebody was sent away and not called yet.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, DataChannel::Open { flow: Flow::Full { .. }, .. })
+    }
+
     /// The channel to write to, unless somebody was sent away and not called yet.
     pub(crate) fn writable(&self) -> Option<ChannelId> {
         match *self {

@@ -72,7 +72,7 @@ impl Window {
         }
         self.messages.push_back(bytes);
         self.whole += bytes;
-        self.bytes += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
         self.weight += weight(bytes);
     }
 

@@ -147,3 +147,18 @@ fn a_certificate_that_was_not_announced_ends_the_connection() {
     assert_eq!(world.closed(B), [CloseReason::Failed]);
     assert!(!world.is_open(A) && !world.is_open(B));
 }
+
+#[test]
+fn what_was_sent_before_the_end_arrives_though_both_arrive_at_once() {
+    for (sender, receiver) in [(A, B), (B, A)] {
+        let mut world = World::new(2);
+        world.connect(A, B);
+        world.run_for(Duration::from_secs(1));
+        assert_eq!(world.send(sender, b"last words"), SendOutcome::Taken);
+        world.close(sender);
+        world.run_until(|world| !world.closed(receiver).is_empty());
+        let log = world.hosts[receiver.0].log(receiver.1);
+        assert_eq!(log.messages, [&b"last words"[..]]);
+        assert_eq!(log.closed, [CloseReason::Remote]);
+    }
+}

@@ -95,9 +95,10 @@ impl Game {
     pub fn steer(&mut self, (x, y): Position, now: Time) -> Result<(), SendError> {
         self.ship = (self.ship.0 + x, self.ship.1 + y);
         let (room, moves, payload) = (self.room, &self.moves, Payload::Json(json!(self.ship)));
-        self.peer
-            .act(|node| node.send(room, moves, payload, &SendOptions::default(), now))
-            .map(|_| ())
+        self.peer.act(|node| node.send(room, moves, payload, &SendOptions::default(), now))?;
+        // It leaves in this frame, and not in the next.
+        self.peer.turn(now);
+        Ok(())
     }
 
     /// Says goodbye. Frames go on until the game [`is_over`](Self::is_over).

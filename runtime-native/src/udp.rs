@@ -132,8 +132,15 @@ impl<R: Reactor> Sockets<R> {
                 segment_size: (contents.len() > size).then_some(size),
                 src_ip: None,
             };
-            if let Err(error) = socket.try_write(|socket| state.try_send(socket, &datagrams)) {
-                trace!(remote = %transmit.path.remote, %error, "lost datagrams");
+            let sent = socket.try_write(|socket| state.try_send(socket, &datagrams));
+            let Err(error) = sent else { continue };
+            trace!(remote = %transmit.path.remote, %error, "lost datagrams");
+            if datagrams.segment_size.is_some() && state.max_gso_segments() == 1 {
+                // The operating system has just been found out not to cut them.
+                self.transmit(&Transmit {
+                    bytes: transmit.bytes.slice_ref(contents),
+                    ..transmit.clone()
+                });
             }
         }
     }

@@ -187,6 +187,8 @@ impl<I: Io> Driver<I> {
         let now = shared.now();
         shared.with(|state| {
             state.node.shut_down(now);
+            // What an engine was given waits for the others of its turn, and there is no other turn.
+            state.node.handle_timeout(now);
             state.drain(now);
             for output in state.outputs.drain(..) {
                 if let Output::Transmit(transmit) = output {

@@ -133,7 +133,11 @@ impl Shared {
     /// Resolves when the driver has performed what is asked of it so far, or has ended.
     pub(crate) async fn flushed(&self) {
         let (inbox, outlet) = Inbox::new(Bounds::OWN);
-        self.call(|state, _| state.wait(outlet, |state| &mut state.flushes));
+        self.call(|state, now| {
+            // What was just sent is due at once, and has to be among the outputs.
+            state.node.handle_timeout(now);
+            state.wait(outlet, |state| &mut state.flushes);
+        });
         inbox.next().await;
     }
 }
