@@ -101,7 +101,7 @@ fn as_much_is_in_flight_as_fills_the_path() {
     let mut world = World::new(2);
     world.connect(A, B);
     let message = vec![7; 16_384];
-    let mut send_for = |world: &mut World, time: Duration| {
+    let send_for = |world: &mut World, time: Duration| {
         let (end, before) = (world.now + time, messages(world));
         while world.now < end {
             while world.send(A, &message) == SendOutcome::Taken {}
