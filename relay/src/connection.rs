@@ -1,130 +1,130 @@
 //! One client's WebSocket, from its first frame to its end.
 //!
-//! Reading and writing run side by side in one task. The reader understands messages and
-//! watches for silence; the writer empties the outbox and pings. Neither waits for the other,
-//! so a client that does not read can still be heard, and cut. Whatever ends first ends the
-//! connection, with a close frame that says why.
+//! One task reads, watches for silence and pings, and writes what the publishers could not write
+//! themselves. Nothing in it waits for anything else in it, so a client that does not read can still
+//! be heard, and cut. Whatever ends first ends the connection, with a close frame that says why.
 
-use std::{sync::Arc, time::Duration};
-
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use thiserror::Error;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink},
-    select,
-    task::yield_now,
-    time::{Instant, MissedTickBehavior, interval_at, timeout},
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        self, Bytes, Message,
-        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
-    },
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncRead, copy, sink},
+    time::{Instant, sleep_until, timeout},
 };
 use tracing::{debug, trace};
+use tungstenite::{
+    Message,
+    protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    },
+};
 
 use crate::{
     Limits,
+    clock::Clock,
+    end::End,
     http::Opened,
     hub::{Subscriber, TooManyTopics},
     outbox::Outbox,
+    reader::Reader,
     shared::Shared,
+    stream::Split,
     wire::{ClientMessage, Delivery},
 };
 
 /// Serves a client until one of both ends the connection.
-pub(crate) async fn serve<S>(opened: Opened<S>, shared: &Shared)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+pub(crate) async fn serve<S: Split>(opened: Opened<S>, shared: &Shared) {
     // The slot is kept until the socket is closed.
     let Opened { stream, already_read, slot: _slot } = opened;
-    let limits = &shared.limits;
-    let mut socket = WebSocketStream::from_partially_read(
-        stream,
-        already_read,
-        Role::Server,
-        Some(socket_config(limits)),
-    )
-    .await;
+    let (reading, writing) = stream.split();
+    let outbox = Arc::new(Outbox::new(&shared.limits, writing));
+    // Boxed, because a future keeps room for each place that it moves something to.
+    let mut reader = Box::new(Reader::new(reading, already_read, &shared.limits));
     shared.meters.opened.count();
     debug!("opened");
 
-    let end = talk(&mut socket, shared).await;
+    let end = talk(&mut reader, &outbox, shared).await;
     debug!(why = %end, "closing");
     end.count(shared);
     // Who does not take the close frame in time loses the socket without it.
-    let _ = timeout(limits.close_timeout, close(socket, &end)).await;
+    let _ = timeout(shared.limits.close_timeout, close(reader, &outbox, &end)).await;
 }
 
-/// Why a connection ends.
-#[derive(Debug, Error)]
-enum End {
-    #[error("the client left")]
-    Left,
-    #[error("the network failed: {0}")]
-    Broken(tungstenite::Error),
-    #[error("the client sent no sign of life")]
-    Silent,
-    #[error("the client did not read what was sent to it")]
-    Slow,
-    #[error("the client sent a message that is too long")]
-    Oversized,
-    #[error("the client sent text that is not UTF-8")]
-    NotUtf8,
-    #[error("the client broke the WebSocket protocol: {0}")]
-    Protocol(tungstenite::Error),
-    #[error("the relay ends")]
-    Stopping,
-}
-
-async fn talk<S>(socket: &mut WebSocketStream<S>, shared: &Shared) -> End
+/// Talks to the client until something ends that. The subscriptions end with it.
+async fn talk<R>(reader: &mut Reader<R>, outbox: &Arc<Outbox>, shared: &Shared) -> End
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    R: AsyncRead + Unpin,
 {
-    let outbox = Arc::new(Outbox::new(&shared.limits));
-    let subscriber = shared.hub.enter(Arc::clone(&outbox));
-    let (frames_out, frames_in) = socket.split();
-    select! {
-        end = read(frames_in, subscriber, shared) => end,
-        end = write(frames_out, &outbox, shared.limits.ping_interval) => end,
-        () = outbox.overflowed() => End::Slow,
-        () = shared.stopping() => End::Stopping,
-    }
+    let mut subscriber = shared.hub.enter(Arc::clone(outbox));
+    let sleep = pin!(sleep_until(Instant::now()));
+    let mut clock = Clock::new(sleep, &shared.limits);
+    let mut stopping = pin!(shared.stopping());
+    // Once is enough with a waker that stays the same: the task is woken when it is due.
+    let mut begun = false;
+    poll_fn(|cx| {
+        if let Poll::Ready(stuck) = outbox.poll(cx) {
+            return Poll::Ready(stuck.into());
+        }
+        if !begun || shared.is_stopping() {
+            begun = true;
+            let cx = &mut Context::from_waker(outbox.waker());
+            if stopping.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Stopping);
+            }
+        }
+        if let Poll::Ready(end) = poll_read(reader, &mut subscriber, cx, shared) {
+            return Poll::Ready(end);
+        }
+        let count = reader.take_count();
+        if count > 0 {
+            shared.meters.received_bytes.add(count);
+            clock.hear();
+        }
+        clock.poll(cx, outbox)
+    })
+    .await
 }
 
-/// Takes what the client sends. The subscriptions end with it.
-async fn read(
-    mut frames: impl Stream<Item = tungstenite::Result<Message>> + Unpin,
-    mut subscriber: Subscriber,
+/// Takes what the client sends, and writes what it published to the receivers.
+fn poll_read<R>(
+    reader: &mut Reader<R>,
+    subscriber: &mut Subscriber,
+    cx: &mut Context<'_>,
     shared: &Shared,
-) -> End {
-    loop {
-        let frame = match timeout(shared.limits.silence_max(), frames.next()).await {
-            Err(_elapsed) => return End::Silent,
-            Ok(None) => return End::Left,
-            Ok(Some(Err(error))) => return error.into(),
-            Ok(Some(Ok(frame))) => frame,
-        };
-        match frame {
-            Message::Text(text) => {
-                on_text(&text, &mut subscriber, shared);
-                // The buffer may hold many more messages. Their receivers are written to
-                // before the next one, or a burst could overflow outboxes that nobody had a
-                // chance to empty.
-                yield_now().await;
-            }
-            Message::Binary(_) => shared.meters.ignored_binary.count(),
-            // Pings and closes are answered by the socket. Reading on after a close writes
-            // the answer and then ends the stream.
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {}
-            Message::Frame(_) => unreachable!("only written, never read"),
+) -> Poll<End>
+where
+    R: AsyncRead + Unpin,
+{
+    let mut burst = Burst::default();
+    for _ in 0..READ_BATCH_MESSAGES {
+        match reader.poll_next(cx, subscriber.outbox()) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(error)) => return Poll::Ready(error.into()),
+            Poll::Ready(Ok(message)) => on_message(message, subscriber, &mut burst, shared),
         }
     }
+    // There may be many more, for which others need not wait.
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
-fn on_text(text: &str, subscriber: &mut Subscriber, shared: &Shared) {
+fn on_message(message: Message, subscriber: &mut Subscriber, burst: &mut Burst, shared: &Shared) {
+    match message {
+        Message::Text(text) => on_text(&text, subscriber, burst, shared),
+        Message::Binary(_) => shared.meters.ignored_binary.count(),
+        // Answered by the reader. Reading on after a close ends the stream.
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {}
+        Message::Frame(_) => unreachable!("only written, never read"),
+    }
+}
+
+fn on_text(text: &str, subscriber: &mut Subscriber, burst: &mut Burst, shared: &Shared) {
     let meters = &shared.meters;
     match ClientMessage::parse(text, shared.limits.topic_bytes_max) {
         Ok(ClientMessage::Subscribe { topic }) => match subscriber.subscribe(&topic) {
@@ -133,10 +133,16 @@ fn on_text(text: &str, subscriber: &mut Subscriber, shared: &Shared) {
         },
         Ok(ClientMessage::Unsubscribe { topic }) => subscriber.unsubscribe(&topic),
         Ok(ClientMessage::Publish { topic, payload }) => {
+            let text = Delivery { topic: topic.as_ref().into(), payload }.emit();
+            let frame = encode(Frame::message(text, OpCode::Data(Data::Text), true));
+            let fanned = subscriber.hub().publish(&topic, &frame, &mut burst.receivers);
             meters.published.count();
-            let frame = Delivery { topic: topic.as_ref().into(), payload }.emit();
-            let receivers = subscriber.hub().publish(&topic, &frame);
-            meters.delivered.add(receivers as u64);
+            meters.delivered.add(fanned.queued);
+            meters.delivered_bytes.add(fanned.queued * frame.len() as u64);
+            if fanned.dropped > 0 {
+                meters.dropped.add(fanned.dropped);
+            }
+            burst.on_published(frame.len(), &shared.limits);
         }
         Err(wrong) => {
             trace!(%wrong, "ignored a message");
@@ -145,135 +151,73 @@ fn on_text(text: &str, subscriber: &mut Subscriber, shared: &Shared) {
     }
 }
 
-/// Sends what waits in the outbox, and pings.
-async fn write(
-    mut frames: impl Sink<Message, Error = tungstenite::Error> + Unpin,
-    outbox: &Outbox,
-    ping_interval: Duration,
-) -> End {
-    let ping_interval = ping_interval.clamp(PING_INTERVAL_MIN, PING_INTERVAL_MAX);
-    let mut pings = interval_at(Instant::now() + ping_interval, ping_interval);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let written = select! {
-            // A ping that is due goes first, or steady traffic would keep it off forever.
-            biased;
-            _ = pings.tick() => frames.send(Message::Ping(Bytes::new())).await,
-            frame = outbox.next() => write_batch(&mut frames, frame, outbox).await,
-        };
-        if let Err(error) = written {
-            return error.into();
+/// What was published and is not yet written: a receiver of several messages gets them at once.
+#[derive(Default)]
+struct Burst {
+    receivers: Vec<Arc<Outbox>>,
+    messages: usize,
+    bytes: usize,
+}
+
+impl Burst {
+    /// Writes to the receivers before their outboxes could overflow for no fault of theirs.
+    fn on_published(&mut self, bytes: usize, limits: &Limits) {
+        self.messages += 1;
+        self.bytes += bytes;
+        let share = |limit: usize| limit / BURST_SHARE;
+        if self.messages >= share(limits.outbox_frames_max)
+            || self.bytes >= share(limits.outbox_bytes_max)
+        {
+            self.flush();
         }
+    }
+
+    fn flush(&mut self) {
+        (self.messages, self.bytes) = (0, 0);
+        self.receivers.drain(..).for_each(|outbox| outbox.flush());
     }
 }
 
-/// Writes a frame and those behind it, and flushes once.
-async fn write_batch(
-    frames: &mut (impl Sink<Message, Error = tungstenite::Error> + Unpin),
-    first: tungstenite::Utf8Bytes,
-    outbox: &Outbox,
-) -> tungstenite::Result<()> {
-    frames.feed(Message::Text(first)).await?;
-    for _ in 1..WRITE_BATCH_FRAMES {
-        let Some(frame) = outbox.pop() else { break };
-        frames.feed(Message::Text(frame)).await?;
+impl Drop for Burst {
+    fn drop(&mut self) {
+        self.flush();
     }
-    frames.flush().await
+}
+
+fn encode(frame: Frame) -> Bytes {
+    let mut bytes = Vec::with_capacity(frame.len());
+    frame.format(&mut bytes).expect("a vector takes everything");
+    bytes.into()
 }
 
 /// Sends the close frame and hangs up, but reads until the client did too: closing a socket
 /// with unread data would reset it, and the client might never see the frame.
-async fn close<S>(mut socket: WebSocketStream<S>, end: &End)
+async fn close<R>(reader: Box<Reader<R>>, outbox: &Outbox, end: &End)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    R: AsyncRead + Unpin,
 {
-    let closed = match end.close_frame() {
-        Some(frame) => socket.close(Some(frame)).await,
-        // Writes the answer to the client's own close frame, if that is still to be done.
-        None => SinkExt::close(&mut socket).await,
-    };
-    if closed.is_err() {
-        return;
-    }
-    // Read beneath the WebSocket, which reads no more after an error. Any error now means
-    // that the client is gone.
-    let mut stream = socket.into_inner();
-    if stream.shutdown().await.is_ok() {
-        let _ = copy(&mut stream, &mut sink()).await;
+    // The answer to the client's own close frame is in the outbox.
+    let mut last = end.close_frame().map(|frame| encode(Frame::close(Some(frame))));
+    if poll_fn(|cx| outbox.poll_close(cx, &mut last)).await.is_ok() {
+        // Any error means that the client is gone.
+        let _ = copy(&mut reader.into_stream(), &mut sink()).await;
     }
 }
 
-impl End {
-    fn close_frame(&self) -> Option<CloseFrame> {
-        let (code, reason) = match self {
-            Self::Left | Self::Broken(_) => return None,
-            Self::Silent => (CloseCode::Policy, "no answer to pings"),
-            Self::Slow => (CloseCode::Policy, "too slow to read"),
-            Self::Oversized => (CloseCode::Size, "message too long"),
-            Self::NotUtf8 => (CloseCode::Invalid, "text is not UTF-8"),
-            Self::Protocol(_) => (CloseCode::Protocol, "not the WebSocket protocol"),
-            Self::Stopping => (CloseCode::Away, "the relay shuts down"),
-        };
-        Some(CloseFrame { code, reason: reason.into() })
-    }
+/// Messages of one client that are understood in one go: what they bring to a receiver is written at
+/// once, and the other clients wait for less than a millisecond.
+const READ_BATCH_MESSAGES: usize = 16;
 
-    fn count(&self, shared: &Shared) {
-        let meters = &shared.meters;
-        match self {
-            Self::Left | Self::Broken(_) | Self::Stopping => {}
-            Self::Silent => meters.cut_silent.count(),
-            Self::Slow => meters.cut_slow.count(),
-            Self::Oversized => meters.cut_oversized.count(),
-            Self::NotUtf8 | Self::Protocol(_) => meters.cut_protocol.count(),
-        }
-    }
-}
-
-impl From<tungstenite::Error> for End {
-    fn from(error: tungstenite::Error) -> Self {
-        use tungstenite::{Error, error::ProtocolError};
-
-        match error {
-            Error::ConnectionClosed | Error::AlreadyClosed => Self::Left,
-            // The writer found that the client has sent its close frame.
-            Error::Protocol(ProtocolError::SendAfterClosing) => Self::Left,
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Broken(error),
-            Error::Protocol(_) => Self::Protocol(error),
-            Error::Capacity(_) => Self::Oversized,
-            Error::Utf8(_) => Self::NotUtf8,
-            _ => Self::Broken(error),
-        }
-    }
-}
-
-fn socket_config(limits: &Limits) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
-        // A message may wait to be written, and answers to pings, of which one is enough.
-        .max_write_buffer_size(BUFFER_BYTES + 2 * limits.message_bytes_max)
-        .max_message_size(Some(limits.message_bytes_max))
-        .max_frame_size(Some(limits.message_bytes_max))
-}
-
-/// Each connection holds a read buffer of this size, so thousands of idle ones ask for a small
-/// one; the usual message fits.
-const BUFFER_BYTES: usize = 4 * 1024;
-
-/// The timer can't tick at intervals of zero.
-const PING_INTERVAL_MIN: Duration = Duration::from_millis(1);
-
-/// Someone who wants no pings may ask for an interval that no clock can count.
-const PING_INTERVAL_MAX: Duration = Duration::from_secs(86_400);
-
-/// Frames written before the writer looks up again: many small ones share a packet, and pings
-/// are late by little.
-const WRITE_BATCH_FRAMES: usize = 64;
+/// Of what an outbox may hold, what one burst may bring.
+const BURST_SHARE: usize = 4;
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::duplex;
-    use tokio_tungstenite::WebSocketStream;
+    use std::time::Duration;
+
+    use futures_util::StreamExt;
+    use tokio::{io::duplex, select};
+    use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 
     use super::*;
 
@@ -282,7 +226,7 @@ mod tests {
         let shared = Shared::new(Limits::default());
         let (stream, far_end) = duplex(1_024);
         let slot = shared.take_slot().unwrap();
-        let serving = serve(Opened { stream, already_read: Vec::new(), slot }, &shared);
+        let serving = serve(Opened { stream, already_read: Bytes::new(), slot }, &shared);
         let hour_of_pings = async {
             let mut client = WebSocketStream::from_raw_socket(far_end, Role::Client, None).await;
             let started = Instant::now();

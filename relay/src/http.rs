@@ -5,6 +5,7 @@
 
 use std::{convert::Infallible, io, sync::Mutex};
 
+use bytes::Bytes;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
@@ -16,7 +17,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tungstenite::handshake::server::create_response_with_body;
 
 use crate::{
     Stats,
@@ -27,7 +28,7 @@ use crate::{
 pub(crate) struct Opened<S> {
     pub(crate) stream: S,
     /// What the client sent right behind its request.
-    pub(crate) already_read: Vec<u8>,
+    pub(crate) already_read: Bytes,
     pub(crate) slot: Slot,
 }
 
@@ -65,7 +66,9 @@ where
         .map_err(io::Error::other)?
         .downcast::<TokioIo<S>>()
         .expect("the connection was made of this type of stream");
-    Ok(Some(Opened { stream: io.into_inner(), already_read: read_buf.into(), slot }))
+    // A copy, because even an empty slice would keep hyper's whole buffer.
+    let already_read = Bytes::copy_from_slice(&read_buf);
+    Ok(Some(Opened { stream: io.into_inner(), already_read, slot }))
 }
 
 enum Answer {

@@ -36,18 +36,24 @@
 //! # }
 //! ```
 
+mod clock;
 mod config;
 mod connection;
+mod end;
 mod handle;
 mod http;
 mod hub;
 mod limits;
 mod outbox;
+mod queue;
+mod reader;
 mod relay;
 mod shared;
 mod stats;
+mod stream;
 mod tls;
 pub mod wire;
+mod writer;
 
 pub use config::Config;
 pub use handle::Handle;

@@ -9,7 +9,6 @@ use std::{
 
 use thiserror::Error;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
     select,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -24,6 +23,7 @@ use crate::{
     handle::Life,
     http::{self, Opened},
     shared::Shared,
+    stream::Split,
 };
 
 /// A relay that has its port and does not serve yet; clients that connect meanwhile wait.
@@ -234,7 +234,7 @@ async fn serve_stream<S>(
     handshake: OwnedSemaphorePermit,
     shared: &Shared,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: Split,
 {
     let opened = select! {
         opened = timeout(shared.limits.handshake_timeout, opening) => opened,

@@ -56,6 +56,11 @@ impl Shared {
         }
     }
 
+    /// Whether the relay is to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.phase.borrow() != Phase::Running
+    }
+
     /// Waits until the relay is to end.
     pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
         stopping(self.phase.subscribe())

@@ -57,6 +57,12 @@ counters! {
     published,
     /// Messages queued for a subscriber, counted for each.
     delivered,
+    /// Messages that a subscriber does not get because it did not keep up, counted for each.
+    dropped,
+    /// Bytes read from clients, those of TLS and of the handshakes not counted.
+    received_bytes,
+    /// Bytes of the messages in `delivered`, as frames.
+    delivered_bytes,
 
     /// Messages ignored because they were not a JSON object.
     ignored_malformed,
