@@ -1,7 +1,7 @@
 //! The HTTP part of a socket's life: one request, answered with text or with an upgrade.
 //!
-//! Any path may become a WebSocket. Plain requests get `/health`, or a sentence about what this
-//! port is, and are not kept alive: one deadline covers all that happens here.
+//! Any path may become a WebSocket. Plain requests get `/health`, `/metrics` or a sentence about
+//! what this port is, and are not kept alive: one deadline covers all that happens here.
 
 use std::{convert::Infallible, io, sync::Mutex};
 
@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tungstenite::handshake::server::create_response_with_body;
 
 use crate::{
-    Stats,
+    Stats, metrics,
     shared::{Shared, Slot},
 };
 
@@ -88,7 +88,8 @@ fn answer(request: Request<Incoming>, shared: &Shared) -> Answer {
     }
     Answer::Plain(match (request.uri().path(), request.method()) {
         ("/health", &Method::GET | &Method::HEAD) => health(shared),
-        ("/health", _) => method_not_allowed(),
+        ("/metrics", &Method::GET | &Method::HEAD) => metrics(shared),
+        ("/health" | "/metrics", _) => method_not_allowed(),
         _ => upgrade_required(),
     })
 }
@@ -128,6 +129,13 @@ fn health(shared: &Shared) -> Response<String> {
     response
 }
 
+fn metrics(shared: &Shared) -> Response<String> {
+    let body = metrics::emit(&shared.stats(), shared.limits.connections_max);
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+    response
+}
+
 fn method_not_allowed() -> Response<String> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "Use GET.\n");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -138,7 +146,7 @@ fn upgrade_required() -> Response<String> {
     let mut response = text(
         StatusCode::UPGRADE_REQUIRED,
         "This is a relay for Trystero's ws-relay strategy. Connect to it with a WebSocket, \
-         at any path; /health tells how it is doing.\n",
+         at any path; /health and /metrics tell how it is doing.\n",
     );
     // RFC 9110 section 15.5.22
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));

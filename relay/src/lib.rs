@@ -15,7 +15,8 @@
 //!   makes no sense is ignored and counted; only a breach of the WebSocket protocol, an
 //!   oversized message or silence ends a connection.
 //!
-//! `GET /health` answers on the same port, with [`Stats`] as JSON.
+//! `GET /health` answers on the same port, with [`Stats`] as JSON, and `GET /metrics` with the same
+//! numbers for Prometheus (text format 0.0.4; each is named `tristero_relay_…`).
 //!
 //! Left to others: accounts, rate limits per address and certificate renewal (a reverse proxy
 //! does those well), and the protocol that peers speak through it (`tristero-proto`).
@@ -44,6 +45,7 @@ mod handle;
 mod http;
 mod hub;
 mod limits;
+mod metrics;
 mod outbox;
 mod queue;
 mod reader;

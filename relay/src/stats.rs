@@ -1,4 +1,4 @@
-//! What the relay counts, and how it is shown.
+//! What the relay counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,15 +18,22 @@ pub struct Stats {
     pub counters: Counters,
 }
 
-/// Declares each counter once: as a number in [`Counters`] and as its live [`Meter`] in
-/// [`Meters`].
+/// Declares each counter once: as a number in [`Counters`], as its live [`Meter`] in [`Meters`],
+/// and as a sentence for `/metrics`.
 macro_rules! counters {
-    ($($(#[$doc:meta])+ $name:ident,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
         /// Events since the relay started.
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
         #[non_exhaustive]
         pub struct Counters {
-            $($(#[$doc])+ pub $name: u64,)+
+            $($(#[doc = $doc])+ pub $name: u64,)+
+        }
+
+        impl Counters {
+            /// Each counter: its name, the sentence that describes it, and its number.
+            pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+                [$((stringify!($name), concat!($($doc),+), self.$name),)+].into_iter()
+            }
         }
 
         /// The counters while they count.

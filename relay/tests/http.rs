@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use common::{Client, TestRelay, within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -33,6 +35,51 @@ async fn health_is_json() {
 }
 
 #[tokio::test]
+async fn metrics_are_what_prometheus_reads() {
+    let relay = TestRelay::start().await;
+    let mut client = relay.subscriber(&["a", "b"]).await;
+    client.publish("a", "1").await;
+    client.next().await;
+
+    let answer = relay.http("GET /metrics HTTP/1.1\r\nhost: relay.test\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let metrics = parse_metrics(body);
+    let value = |name: &str| metrics[&format!("tristero_relay_{name}")].clone();
+    assert_eq!(value("connections"), ("gauge".into(), 1));
+    assert_eq!(value("topics"), ("gauge".into(), 2));
+    assert_eq!(value("accepted_total"), ("counter".into(), 2));
+    assert_eq!(value("published_total"), ("counter".into(), 1));
+    assert_eq!(value("delivered_total"), ("counter".into(), 1));
+    assert_eq!(value("dropped_total"), ("counter".into(), 0));
+    let delivery = common::delivery("a", "1");
+    assert_eq!(value("delivered_bytes_total"), ("counter".into(), 2 + delivery.len() as u64));
+    assert!(value("received_bytes_total").1 > 0);
+    let version = format!("build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(value(&version), ("gauge".into(), 1));
+}
+
+/// Each sample's type and value, by its name and labels. Every sample follows its own description.
+fn parse_metrics(body: &str) -> HashMap<String, (String, u64)> {
+    assert!(body.ends_with('\n'), "the last line ends too");
+    let lines: Vec<&str> = body.lines().collect();
+    let sample = |lines: &[&str]| {
+        let (name, help) = lines[0].strip_prefix("# HELP ")?.split_once(' ')?;
+        let (typed, kind) = lines[1].strip_prefix("# TYPE ")?.split_once(' ')?;
+        let (sample, value) = lines[2].rsplit_once(' ')?;
+        assert!(help.ends_with('.') && !help.contains('\\'), "{help}");
+        assert_eq!((typed, sample.split('{').next()?), (name, name));
+        assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+        Some((sample.to_owned(), (kind.to_owned(), value.parse().ok()?)))
+    };
+    let samples = lines.chunks(3).map(|lines| sample(lines).unwrap_or_else(|| panic!("{lines:?}")));
+    let metrics: HashMap<_, _> = samples.collect();
+    assert_eq!(metrics.len() * 3, lines.len(), "no name comes twice");
+    metrics
+}
+
+#[tokio::test]
 async fn a_plain_request_is_told_what_this_is() {
     let relay = TestRelay::start().await;
     let answer = relay.http("GET /favicon.ico HTTP/1.1\r\nhost: relay.test\r\n\r\n").await;
@@ -42,11 +89,13 @@ async fn a_plain_request_is_told_what_this_is() {
 }
 
 #[tokio::test]
-async fn health_takes_no_post() {
+async fn health_and_metrics_take_no_post() {
     let relay = TestRelay::start().await;
-    let answer =
-        relay.http("POST /health HTTP/1.1\r\nhost: relay.test\r\ncontent-length: 0\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    for path in ["/health", "/metrics"] {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: relay.test\r\ncontent-length: 0\r\n\r\n");
+        let answer = relay.http(&head).await;
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ Example, with a relay on port 8080:
 
 pub(super) const RELAY_EXAMPLES: &str = "\
 The first line on stdout tells where the relay listens. It forwards signaling, which is encrypted
-between peers, and keeps nothing. GET /health answers on the same port. Ctrl-C or SIGTERM ends it
+between peers, and keeps nothing. GET /health and /metrics answer on the same port. Ctrl-C or SIGTERM ends it
 after all clients were told.
 
 Examples:
