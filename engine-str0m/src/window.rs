@@ -170,9 +170,11 @@ mod tests {
 
     #[test]
     fn it_doubles_with_every_round_trip_until_the_path_is_full() {
-        assert_eq!(after(1, MESSAGE * 32).allowed, IN_FLIGHT_MIN);
-        let (third, fourth) = (after(3, MESSAGE * 32).allowed, after(4, MESSAGE * 32).allowed);
-        assert!(third > IN_FLIGHT_MIN && fourth > third);
+        let (first, second, third) =
+            (after(1, MESSAGE * 32), after(2, MESSAGE * 32), after(3, MESSAGE * 32));
+        assert_eq!(first.allowed, IN_FLIGHT_MIN);
+        assert_eq!(second.allowed, 2 * IN_FLIGHT_MIN);
+        assert_eq!(third.allowed, 4 * IN_FLIGHT_MIN);
         assert_eq!(after(20, MESSAGE * 32).allowed, MESSAGE * 64);
         assert_eq!(after(20, usize::MAX).allowed, IN_FLIGHT_MAX);
     }

@@ -10,7 +10,8 @@ use tristero_sim::{PeerOptions, SimRuntime, World, WsService};
 const SECOND: Duration = Duration::from_secs(1);
 const MESSAGES: u32 = 100;
 const UNREAD_MAX: usize = 10;
-const FILE_BYTES: usize = 1_000_000;
+/// Of which a quarter is more than is ever in flight, and may arrive in one moment.
+const FILE_BYTES: usize = 8_000_000;
 
 fn world(seed: u64) -> (World, Config) {
     let mut world = World::new(seed);
