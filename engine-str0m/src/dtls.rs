@@ -52,14 +52,12 @@ impl DtlsProvider for CachedDtls {
         let config =
             if mtu == DATAGRAM_BYTES { Arc::clone(&CONFIG) } else { Arc::new(configure(mtu)?) };
         let certificate = certificate.clone();
-        let (dtls, as_client) = match version {
-            DtlsVersion::Dtls13 => (dimpl::Dtls::new_13(config, certificate, now), None),
-            DtlsVersion::Auto => {
-                let either = dimpl::Dtls::new_auto(Arc::clone(&config), certificate.clone(), now);
-                (dimpl::Dtls::new_12(config, certificate, now), Some(either))
-            }
+        let as_client = matches!(version, DtlsVersion::Auto)
+            .then(|| (Arc::clone(&config), certificate.clone(), now));
+        let dtls = match version {
+            DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, certificate, now),
             // `DtlsVersion` may grow; 1.2 is what every browser speaks.
-            _ => (dimpl::Dtls::new_12(config, certificate, now), None),
+            _ => dimpl::Dtls::new_12(config, certificate, now),
         };
         Ok(Box::new(Instance { dtls, as_client, served: None, has_packet_out: false }))
     }
@@ -97,8 +95,8 @@ const FLIGHT_RETRIES: usize = 6;
 
 struct Instance {
     dtls: dimpl::Dtls,
-    /// What takes its place if it is to begin.
-    as_client: Option<dimpl::Dtls>,
+    /// What it is made of anew, for either version, if it is to begin.
+    as_client: Option<(Arc<dimpl::Config>, DtlsCert, Instant)>,
     /// When it did all that was due, if nothing came since.
     served: Option<Instant>,
     /// Whether str0m has a packet that it was not polled for.
@@ -123,10 +121,9 @@ impl fmt::Debug for Instance {
 
 impl DtlsInstance for Instance {
     fn set_active(&mut self, active: bool) {
-        if let Some(as_client) = self.as_client.take_if(|_| active) {
-            self.dtls = as_client;
+        if let Some((config, certificate, now)) = self.as_client.take().filter(|_| active) {
+            self.dtls = dimpl::Dtls::new_auto(config, certificate, now);
         }
-        self.as_client = None;
         self.dtls.set_active(active);
     }
 
