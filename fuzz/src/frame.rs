@@ -19,6 +19,16 @@ pub fn run(bytes: &[u8]) {
         Frame::Presence { token, is_present } => {
             Frame::emit_presence(token, *is_present, &mut again);
         }
+        Frame::Bundle { token, chunks } => {
+            Frame::emit_room_header(token, &mut again);
+            let mut length = again.len();
+            for chunk in chunks.clone() {
+                length += 2 + chunk.len();
+                read_chunk(&chunk);
+            }
+            assert_eq!(length, bytes.len(), "a bundle is its chunks and nothing else");
+            return;
+        }
         Frame::Hello(hello) => Frame::emit_hello(*hello, &mut again),
         Frame::Unknown(_) => return,
     }

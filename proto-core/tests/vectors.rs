@@ -102,7 +102,7 @@ fn check_frame(bytes: &Bytes, decoded: &Value) {
             Frame::emit_room_header(&token, &mut again);
             chunk.emit(&mut again);
         }
-        Frame::Hello(_) => panic!("JavaScript says no hello"),
+        Frame::Hello(_) | Frame::Bundle { .. } => panic!("JavaScript has neither"),
         Frame::Unknown(kind) => panic!("frame of kind {kind}"),
     }
     assert_eq!(again, bytes);

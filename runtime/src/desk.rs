@@ -38,6 +38,8 @@ pub(crate) struct Desk {
     pub(crate) messages: BTreeMap<ActionName, Readers<Received<Payload>>>,
     pub(crate) receiving: BTreeMap<ActionName, Readers<Receiving>>,
     pub(crate) sends: Waiters<SendId, SendStep>,
+    /// A call of `send` that begins, and what became of it if it is over already.
+    beginning: Option<(SendId, Option<SendReport>)>,
     pub(crate) progress: Waiters<SendId, Progress>,
     pub(crate) requests: Waiters<RequestId, Result<Response, RequestFailure>>,
     pub(crate) calls: Calls,
@@ -67,6 +69,7 @@ impl Desk {
             messages: BTreeMap::new(),
             receiving: BTreeMap::new(),
             sends: Waiters::default(),
+            beginning: None,
             progress: Waiters::default(),
             requests: Waiters::default(),
             calls: Calls::default(),
@@ -111,6 +114,10 @@ impl Desk {
             }
             Event::SendReady { send, .. } => self.sends.tell(&send, SendStep::Ready, 0, wakes),
             Event::Sent { send, report, .. } => {
+                if let Some((_, sent)) = self.beginning.as_mut().filter(|(id, _)| *id == send) {
+                    *sent = Some(report);
+                    return;
+                }
                 self.progress.end_one(&send, wakes);
                 self.sends.finish(&send, SendStep::Sent(report), wakes);
             }
@@ -140,6 +147,17 @@ impl Desk {
         }
     }
 
+    /// Nobody waits for this call yet.
+    pub(crate) fn begin_send(&mut self, send: SendId) {
+        self.beginning = Some((send, None));
+    }
+
+    /// What became of the call that began, if it is over already. Most are: there is room for what
+    /// they send.
+    pub(crate) fn take_sent(&mut self) -> Option<SendReport> {
+        self.beginning.take()?.1
+    }
+
     /// Adds a reader of events that begins with these, and with what nobody has heard.
     pub(crate) fn read_events(
         &mut self,
@@ -166,6 +184,7 @@ impl Desk {
         let Desk {
             handles: _,
             unheard: _,
+            beginning: _,
             events,
             messages,
             receiving,

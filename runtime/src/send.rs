@@ -75,6 +75,8 @@ pub struct Sending {
 
 enum Phase {
     Refused(SendError),
+    /// It was over as soon as it had begun.
+    Sent(SendReport),
     Begun(Begun),
     Over,
 }
@@ -148,13 +150,18 @@ impl IntoFuture for SendBuilder {
     fn into_future(self) -> Sending {
         let SendBuilder { room, action, payload, options, on_progress } = self;
         let is_targeted = options.targets.is_some();
-        let begun = payload.map_err(SendError::from).and_then(|payload| {
-            let begun = Begun::begin(room, options.progress, |node, key, now| {
+        let phase = payload.map_err(SendError::from).and_then(|payload| {
+            let send = |node: &mut Node<AnyEngine>, key, now| {
                 node.send(key, &action, payload, &options, now)
-            });
-            Ok(begun?)
+            };
+            let phase = if options.progress {
+                Phase::Begun(Begun::begin(room, true, send)?)
+            } else {
+                Phase::begin(room, send)?
+            };
+            Ok(phase)
         });
-        let phase = begun.map_or_else(Phase::Refused, Phase::Begun);
+        let phase = phase.unwrap_or_else(Phase::Refused);
         Sending { is_targeted, phase, on_progress }
     }
 }
@@ -171,8 +178,38 @@ impl Future for Sending {
         }
         match std::mem::replace(&mut this.phase, Phase::Over) {
             Phase::Refused(error) => Poll::Ready(Err(error)),
+            Phase::Sent(report) => {
+                Poll::Ready(Sent::new(Some(SendStep::Sent(report)), this.is_targeted))
+            }
             Phase::Begun(_) | Phase::Over => panic!("polled after it was over"),
         }
+    }
+}
+
+impl Phase {
+    /// Begins by a call of the node, without progress.
+    fn begin(
+        room: Room,
+        call: impl FnOnce(
+            &mut Node<AnyEngine>,
+            RoomKey,
+            Time,
+        ) -> Result<SendId, tristero_proto::SendError>,
+    ) -> Result<Phase, tristero_proto::SendError> {
+        use tristero_proto::SendError::RoomGone;
+        let (send, next) = room.call(|state, key, now| {
+            let (node, _) = state.room(key).ok_or(RoomGone)?;
+            let send = call(node, key, now)?;
+            if let Some(report) = state.take_sent(key, send, now) {
+                return Ok((send, Err(report)));
+            }
+            let (_, desk) = state.room(key).ok_or(RoomGone)?;
+            Ok((send, Ok(desk.sends.add(send, Bounds::OWN))))
+        })?;
+        Ok(match next {
+            Err(report) => Phase::Sent(report),
+            Ok(steps) => Phase::Begun(Begun { room, send, steps, progress: None, is_over: false }),
+        })
     }
 }
 

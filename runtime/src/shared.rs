@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use atomic_waker::AtomicWaker;
-use tristero_proto::{Event, HandshakeId, JoinError, Node, Output, RoomConfig, RoomKey, Time};
+use tristero_proto::{
+    Event, HandshakeId, JoinError, Node, Output, RoomConfig, RoomKey, SendId, SendReport, Time,
+};
 
 use crate::desk::Desk;
 use crate::engine::AnyEngine;
@@ -146,6 +148,18 @@ impl State {
     /// The node, and the desk of one of its rooms; `None` if that was left.
     pub(crate) fn room(&mut self, room: RoomKey) -> Option<(&mut Node<AnyEngine>, &mut Desk)> {
         Some((&mut self.node, self.desks.get_mut(&room)?))
+    }
+
+    /// What became of a call of `send` that was just made, if it is over already.
+    pub(crate) fn take_sent(
+        &mut self,
+        room: RoomKey,
+        send: SendId,
+        now: Time,
+    ) -> Option<SendReport> {
+        self.desks.get_mut(&room)?.begin_send(send);
+        self.drain(now);
+        self.desks.get_mut(&room)?.take_sent()
     }
 
     /// A handshake is decided here: nothing more of it is heard.

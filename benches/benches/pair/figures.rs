@@ -98,7 +98,7 @@ impl Figures {
     }
 }
 
-pub(crate) fn print(ours: &Figures, raw: &Figures, others: &[Figures]) {
+pub(crate) fn print(ours: &Figures, others: &[Figures]) {
     println!(
         "{:24} {:>10} {:>10} {:>12} {:>10} {:>9} {:>9} {:>9}",
         "", "bulk MB/s", "CPU s/GB", "messages/s", "CPU µs", "ping ms", "idle MiB", "peak MiB"
@@ -106,7 +106,7 @@ pub(crate) fn print(ours: &Figures, raw: &Figures, others: &[Figures]) {
     let optional = |value: Option<f64>, digits: usize| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
     };
-    for figures in [ours, raw].into_iter().chain(others) {
+    for figures in [ours].into_iter().chain(others) {
         println!(
             "{:24} {:>10.1} {:>10.2} {:>12.0} {:>10} {:>9} {:>9} {:>9.1}",
             figures.name,
@@ -124,7 +124,7 @@ pub(crate) fn print(ours: &Figures, raw: &Figures, others: &[Figures]) {
             "file to file: {mb_per_second:.1} MB/s, {sender:.1} MiB more at the sender, {receiver:.1} MiB more at the receiver"
         );
     }
-    for other in [raw].into_iter().chain(others) {
+    for other in others {
         println!(
             "ours / {:20} bulk {:.2}, CPU per byte {:.2}, messages {:.2}",
             other.name,

@@ -41,6 +41,9 @@ struct Arguments {
     /// Measures npm's Trystero too, on these WebRTC libraries: node-datachannel, werift, chromium
     #[arg(long, value_name = "LIBRARY")]
     javascript: Vec<String>,
+    /// Leaves str0m alone out
+    #[arg(long)]
+    no_raw: bool,
     /// Gives each peer two threads instead of one
     #[arg(long)]
     threads: bool,
@@ -67,6 +70,7 @@ enum Role {
     RawReceiver,
 }
 
+/// It takes so long for each message that a few thousand say as much.
 const RAW_MESSAGES: u64 = 20_000;
 
 fn main() -> Result<()> {
@@ -87,20 +91,21 @@ fn compare(arguments: &Arguments) -> Result<()> {
     let url = relay.url();
     runtime.spawn(relay.run());
     let ours = measure(arguments, [Role::Sender, Role::Receiver], &url)?;
-    // It takes so long for each message that a few thousand say as much.
-    let fewer = Arguments { messages: arguments.messages.min(RAW_MESSAGES), ..arguments.clone() };
-    let raw = measure(&fewer, [Role::RawSender, Role::RawReceiver], "")?;
     let mut others = Vec::new();
+    if !arguments.no_raw {
+        let messages = arguments.messages.min(RAW_MESSAGES);
+        let fewer = Arguments { messages, ..arguments.clone() };
+        others.push(measure(&fewer, [Role::RawSender, Role::RawReceiver], "")?);
+    }
     for library in &arguments.javascript {
         others.push(javascript(library, &url)?);
     }
     if arguments.json {
-        let all: Vec<Value> =
-            [&ours, &raw].into_iter().chain(&others).map(Figures::to_json).collect();
+        let all: Vec<Value> = [&ours].into_iter().chain(&others).map(Figures::to_json).collect();
         let Arguments { bulk, messages, .. } = arguments;
         println!("{}", json!({ "bulkBytes": bulk, "messages": messages, "peers": all }));
     } else {
-        figures::print(&ours, &raw, &others);
+        figures::print(&ours, &others);
     }
     Ok(())
 }

@@ -15,8 +15,9 @@ mod load;
 mod output;
 mod renegotiate;
 mod routes;
+mod touched;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ use crate::room::{Room, RoomTerms};
 use crate::signaling::{Relay, RelayStatus, RoomNames, SessionTerms, Signaling, SignalingTerms};
 use crate::time::{Clock, Deadline, DueSet, Time};
 use routes::Routes;
+use touched::Touched;
 
 /// The presence of a left room is withdrawn this long after the goodbye, as Trystero does.
 const FAREWELL_DELAY: Duration = Duration::from_millis(99);
@@ -74,7 +76,7 @@ pub struct Node<E> {
     phase: Phase,
     due: DueSet<Part>,
     /// Parts that were touched and have not been drained since.
-    touched: BTreeSet<Part>,
+    touched: Touched,
     outputs: VecDeque<Output>,
     next_room: Counter,
     next_relay: Counter,
@@ -135,7 +137,7 @@ impl<E: Engine> Node<E> {
             shunned: VecDeque::new(),
             phase: Phase::Running,
             due: DueSet::new(),
-            touched: BTreeSet::new(),
+            touched: Touched::default(),
             outputs: VecDeque::new(),
             next_room: Counter::default(),
             next_relay: Counter::default(),
@@ -287,15 +289,16 @@ impl<E: Engine> Node<E> {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(part) = self.due.pop_due(now) {
-            self.wake(part, now);
-        }
+        self.wake_due(now);
         self.withdraw_presence(now);
+        self.settle(now);
+        // What outboxes handed to the engine just now is to leave now.
+        self.wake_due(now);
         self.settle(now);
         if let Phase::ShuttingDown { close_at, give_up_at } = self.phase
             && close_at <= now
         {
-            let is_waiting = self.peers.values().any(|peer| peer.outbox.has_control());
+            let is_waiting = self.peers.values().any(|peer| peer.outbox.has_promised());
             if is_waiting && now < give_up_at {
                 let close_at = now + FAREWELL_DELAY;
                 self.phase = Phase::ShuttingDown { close_at, give_up_at };
@@ -362,6 +365,12 @@ impl<E: Engine> Node<E> {
     /// The engine, to read what it counts.
     pub fn engine(&self) -> &E {
         &self.engine
+    }
+
+    fn wake_due(&mut self, now: Time) {
+        while let Some(part) = self.due.pop_due(now) {
+            self.wake(part, now);
+        }
     }
 
     fn wake(&mut self, part: Part, now: Time) {

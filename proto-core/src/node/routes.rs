@@ -40,7 +40,7 @@ pub(super) struct Spare {
 pub(super) struct Routes {
     owners: BTreeMap<ConnId, Owner>,
     /// One connection per app and peer.
-    shared: BTreeMap<(String, PeerId), ConnId>,
+    shared: BTreeMap<String, BTreeMap<PeerId, ConnId>>,
 }
 
 impl Routes {
@@ -75,7 +75,7 @@ impl Routes {
 
     pub(super) fn share(&mut self, conn: ConnId, app_id: &str, peer: &PeerId) {
         self.owners.insert(conn, Owner::Shared);
-        self.shared.insert((app_id.to_owned(), peer.clone()), conn);
+        self.shared.entry(app_id.to_owned()).or_default().insert(peer.clone(), conn);
     }
 
     pub(super) fn spare(&mut self, conn: ConnId, spare: Spare) {
@@ -100,7 +100,12 @@ impl Routes {
     }
 
     pub(super) fn unshare(&mut self, app_id: &str, peer: &PeerId) {
-        self.shared.remove(&(app_id.to_owned(), peer.clone()));
+        if let Some(peers) = self.shared.get_mut(app_id) {
+            peers.remove(peer);
+            if peers.is_empty() {
+                self.shared.remove(app_id);
+            }
+        }
     }
 
     /// The spare connection to a peer.
@@ -119,6 +124,6 @@ impl Routes {
 
     /// The connection to a peer.
     pub(super) fn shared(&self, app_id: &str, peer: &PeerId) -> Option<ConnId> {
-        self.shared.get(&(app_id.to_owned(), peer.clone())).copied()
+        self.shared.get(app_id)?.get(peer).copied()
     }
 }

@@ -123,6 +123,7 @@ impl Peer {
     /// The other side says that it is one of ours.
     pub(crate) fn on_hello(&mut self, hello: Hello) {
         self.capabilities = hello.capabilities;
+        self.outbox.set_bundles(hello.capabilities.has(Capabilities::BUNDLES));
         if let Some(secret) = hello.secret {
             self.restarts.on_secret(&secret);
         }

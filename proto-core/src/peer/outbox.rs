@@ -4,6 +4,9 @@
 //! another; those of different actions take turns, a chunk each, so that a large file does not
 //! hold up a chat. The engine is offered as much as it takes, the rest stays here. What an engine
 //! takes nothing of for too long is given up, as JavaScript does.
+//!
+//! Small chunks wait for others that are sent in the same go, and leave with them as one message, if
+//! the peer takes that. They count as handed over from then on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -15,7 +18,7 @@ use crate::ids::{ConnId, RoomKey, SendId};
 use crate::limits;
 use crate::room::SendFailure;
 use crate::time::{Deadline, Time};
-use crate::wire::{ActionName, Frame, Transmission};
+use crate::wire::{ActionName, Bundle, Transmission};
 
 /// What is sent one after another.
 type Key = (RoomKey, ActionName, Order);
@@ -77,7 +80,24 @@ pub(crate) struct Outbox {
     /// The engine takes nothing more since then, and will say when it does.
     blocked_since: Option<Time>,
     events: VecDeque<OutboxEvent>,
-    scratch: Vec<u8>,
+    /// Whether the peer takes bundles.
+    takes_bundles: bool,
+    /// What is written and not handed over, or was last.
+    bundle: Bundle,
+    /// Whether it waits to be handed over.
+    bundled: Option<Bundled>,
+    /// Whether the engine was offered anything since that was asked.
+    has_offered: bool,
+}
+
+/// Chunks that wait for others.
+#[derive(Debug)]
+struct Bundled {
+    /// Of which room.
+    room: RoomKey,
+    since: Time,
+    /// Nobody sends any more for now.
+    is_due: bool,
 }
 
 impl Outbox {
@@ -97,15 +117,23 @@ impl Outbox {
         self.queued
     }
 
-    /// Whether frames of the protocol itself wait.
-    pub(crate) fn has_control(&self) -> bool {
-        !self.control.is_empty()
+    /// Whether something waits that was said to be sent, or belongs to the protocol itself.
+    pub(crate) fn has_promised(&self) -> bool {
+        !self.control.is_empty() || self.bundled.is_some()
+    }
+
+    /// Notes whether the peer takes bundles.
+    pub(crate) fn set_bundles(&mut self, takes_bundles: bool) {
+        self.takes_bundles = takes_bundles;
     }
 
     /// Queues a transmission. False, and it is not taken, if there are too many already.
     pub(crate) fn push(&mut self, outgoing: Outgoing) -> bool {
         if self.queued >= self.queued_max {
             return false;
+        }
+        if self.joins_bundle(&outgoing) {
+            return true;
         }
         let key = (outgoing.room, outgoing.transmission.action().clone(), outgoing.order);
         let stream = self.streams.entry(key.clone()).or_default();
@@ -115,6 +143,26 @@ impl Outbox {
         stream.push_back(outgoing);
         self.queued += 1;
         true
+    }
+
+    /// Adds a transmission of one small chunk to the bundle that is open, if nothing is before it.
+    fn joins_bundle(&mut self, outgoing: &Outgoing) -> bool {
+        let &Outgoing { room, send, ref transmission, wants_progress, .. } = outgoing;
+        let length = transmission.next_bytes();
+        let is_next = self.streams.is_empty() && self.control.is_empty();
+        let joins = is_next && transmission.is_single() && self.has_room_for(room, length);
+        if joins {
+            self.bundle.push(length, |out| transmission.emit_next(out));
+            let chunk = OutboxEvent::Chunk { room, send, fraction: 1.0, wants_progress };
+            self.events.extend([chunk, OutboxEvent::Done { room, send }]);
+        }
+        joins
+    }
+
+    /// Whether chunks of this room wait for others, and for one of this many bytes.
+    fn has_room_for(&self, room: RoomKey, length: usize) -> bool {
+        let is_open = self.bundled.as_ref().is_some_and(|bundled| bundled.room == room);
+        is_open && self.bundle.has_room_for(length)
     }
 
     /// Adds pieces to a transmission that is fed.
@@ -174,7 +222,10 @@ impl Outbox {
     /// Gives up what waits for an engine that took nothing for too long. Responses stay: whoever
     /// asked waits for one as long as the peer is there.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        if self.poll_timeout().is_none_or(|deadline| deadline.at > now) {
+        if let Some(bundled) = &mut self.bundled {
+            bundled.is_due = true;
+        }
+        if self.stalled().is_none_or(|deadline| deadline.at > now) {
             return;
         }
         self.turns.retain(stays);
@@ -191,14 +242,34 @@ impl Outbox {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+        let waiting = self.bundled.as_ref().filter(|_| self.blocked_since.is_none());
+        let handed_over = waiting.map(|bundled| Deadline::new(bundled.since, "hand a bundle over"));
+        Deadline::earlier(handed_over, self.stalled())
+    }
+
+    fn stalled(&self) -> Option<Deadline> {
         let since = self.blocked_since.filter(|_| !self.streams.keys().all(stays))?;
         Some(Deadline::new(since + limits::SEND_STALL_MAX, "give stalled transmissions up"))
     }
 
-    /// Hands over to the engine what it takes.
-    pub(crate) fn pump<E: Engine>(&mut self, engine: &mut E, conn: ConnId, now: Time) {
+    /// Hands over to the engine what it takes. True if it was offered anything.
+    pub(crate) fn pump<E: Engine>(&mut self, engine: &mut E, conn: ConnId, now: Time) -> bool {
+        self.pump_all(engine, conn, now);
+        std::mem::take(&mut self.has_offered)
+    }
+
+    fn pump_all<E: Engine>(&mut self, engine: &mut E, conn: ConnId, now: Time) {
+        if self.bundled.as_ref().is_some_and(|bundled| bundled.is_due) {
+            self.hand_over(engine, conn, now);
+        }
         while self.blocked_since.is_none() {
             if let Some(frame) = self.control.front() {
+                // What was sent before it comes before it.
+                if self.bundled.is_some() {
+                    self.hand_over(engine, conn, now);
+                    continue;
+                }
+                self.has_offered = true;
                 match engine.send(conn, Lane::Control, frame, now) {
                     SendOutcome::Taken | SendOutcome::Refused => {
                         self.control.pop_front();
@@ -213,6 +284,18 @@ impl Outbox {
         }
     }
 
+    /// Hands over the chunks that wait for others.
+    fn hand_over<E: Engine>(&mut self, engine: &mut E, conn: ConnId, now: Time) {
+        if self.blocked_since.is_some() {
+            return;
+        }
+        self.has_offered = true;
+        match engine.send(conn, Lane::Control, self.bundle.message(), now) {
+            SendOutcome::Taken | SendOutcome::Refused => self.bundled = None,
+            SendOutcome::Full => self.blocked_since = Some(now),
+        }
+    }
+
     /// What became of transmissions, until `None`.
     pub(crate) fn poll_event(&mut self) -> Option<OutboxEvent> {
         self.events.pop_front()
@@ -220,19 +303,40 @@ impl Outbox {
 
     /// Sends one chunk of the stream whose turn it is.
     fn pump_stream<E: Engine>(&mut self, key: Key, engine: &mut E, conn: ConnId, now: Time) {
-        let stream = self.streams.get_mut(&key).expect("a stream that has a turn exists");
-        let outgoing = stream.front_mut().expect("a stream that has a turn is not empty");
-        if !outgoing.transmission.is_ready() {
+        let first = self.streams.get(&key).and_then(VecDeque::front);
+        let first = first.expect("a stream that has a turn exists, and is not empty");
+        if !first.transmission.is_ready() {
             self.hungry.insert(key);
             return;
         }
-        self.scratch.clear();
-        Frame::emit_room_header(&outgoing.token, &mut self.scratch);
-        outgoing.transmission.emit_next(&mut self.scratch);
-        let is_over = match engine.send(conn, Lane::Control, &self.scratch, now) {
+        let length = first.transmission.next_bytes();
+        if self.bundled.is_some() && !self.has_room_for(key.0, length) {
+            self.hand_over(engine, conn, now);
+            if self.bundled.is_some() {
+                self.turns.push_front(key);
+                return;
+            }
+        }
+        let stream = self.streams.get_mut(&key).expect("it was there a moment ago");
+        let outgoing = stream.front_mut().expect("it was there a moment ago");
+        let &mut Outgoing { room, send, wants_progress, ref token, ref transmission, .. } =
+            outgoing;
+        let outcome = if self.bundled.is_some() {
+            self.bundle.push(length, |out| transmission.emit_next(out));
+            SendOutcome::Taken
+        } else {
+            self.bundle.begin(token, |out| transmission.emit_next(out));
+            if self.takes_bundles && length <= Bundle::CHUNK_BYTES_MAX {
+                self.bundled = Some(Bundled { room, since: now, is_due: false });
+                SendOutcome::Taken
+            } else {
+                self.has_offered = true;
+                engine.send(conn, Lane::Control, self.bundle.message(), now)
+            }
+        };
+        let is_over = match outcome {
             SendOutcome::Taken => {
                 let is_last = outgoing.transmission.advance();
-                let &mut Outgoing { room, send, wants_progress, .. } = outgoing;
                 let fraction = outgoing.transmission.progress();
                 self.events.push_back(OutboxEvent::Chunk { room, send, fraction, wants_progress });
                 if is_last {
@@ -246,7 +350,6 @@ impl Outbox {
                 return;
             }
             SendOutcome::Refused => {
-                let &mut Outgoing { room, send, .. } = outgoing;
                 let failure = SendFailure::Refused;
                 self.events.push_back(OutboxEvent::Failed { room, send, failure });
                 true

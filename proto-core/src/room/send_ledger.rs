@@ -1,6 +1,6 @@
 //! Which targets a call of `send` still waits for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::SendFailure;
 use crate::ids::{PeerId, SendId};
@@ -13,8 +13,23 @@ pub(super) struct SendLedger {
 
 #[derive(Debug)]
 struct Sending {
-    waiting: BTreeSet<PeerId>,
+    /// The targets in order, and whether each is waited for.
+    targets: Vec<(PeerId, bool)>,
+    /// How many are.
+    waiting: usize,
     report: SendReport,
+}
+
+impl Sending {
+    /// A target is waited for no longer; false if it was not.
+    fn settle(&mut self, peer: &PeerId) -> bool {
+        let Ok(at) = self.targets.binary_search_by(|(target, _)| target.cmp(peer)) else {
+            return false;
+        };
+        let waits = std::mem::take(&mut self.targets[at].1);
+        self.waiting -= usize::from(waits);
+        waits
+    }
 }
 
 /// What became of a call of `send`.
@@ -27,20 +42,24 @@ pub struct SendReport {
 }
 
 impl SendLedger {
+    /// Waits for these targets, which are in order.
     pub(super) fn begin(
         &mut self,
         send: SendId,
-        waiting: BTreeSet<PeerId>,
+        targets: &[PeerId],
         failed: Vec<(PeerId, SendFailure)>,
     ) {
+        debug_assert!(targets.is_sorted());
+        let waiting = targets.len();
+        let targets = targets.iter().map(|peer| (peer.clone(), true)).collect();
         let report = SendReport { delivered: Vec::new(), failed };
-        self.sends.insert(send, Sending { waiting, report });
+        self.sends.insert(send, Sending { targets, waiting, report });
     }
 
     /// One target has all of it, or will not get it.
     pub(super) fn settle(&mut self, send: SendId, peer: &PeerId, failure: Option<SendFailure>) {
         let Some(sending) = self.sends.get_mut(&send) else { return };
-        if !sending.waiting.remove(peer) {
+        if !sending.settle(peer) {
             return;
         }
         match failure {
@@ -52,7 +71,10 @@ impl SendLedger {
     /// The call is not wanted any more; says who had not all of it.
     pub(super) fn abort(&mut self, send: SendId) -> Vec<PeerId> {
         let Some(sending) = self.sends.get_mut(&send) else { return Vec::new() };
-        let aborted: Vec<PeerId> = std::mem::take(&mut sending.waiting).into_iter().collect();
+        sending.waiting = 0;
+        let targets = std::mem::take(&mut sending.targets).into_iter();
+        let aborted: Vec<PeerId> =
+            targets.filter_map(|(peer, waits)| waits.then_some(peer)).collect();
         let failed = aborted.iter().map(|peer| (peer.clone(), SendFailure::Aborted));
         sending.report.failed.extend(failed);
         aborted
@@ -62,7 +84,7 @@ impl SendLedger {
     pub(super) fn forget(&mut self, peer: &PeerId) -> Vec<SendId> {
         let mut waited = Vec::new();
         for (send, sending) in &mut self.sends {
-            if sending.waiting.remove(peer) {
+            if sending.settle(peer) {
                 sending.report.failed.push((peer.clone(), SendFailure::Left));
                 waited.push(*send);
             }
@@ -72,7 +94,7 @@ impl SendLedger {
 
     /// What became of a call that waits for nobody any more; the call is forgotten.
     pub(super) fn take_settled(&mut self, send: SendId) -> Option<SendReport> {
-        self.sends.get(&send).filter(|sending| sending.waiting.is_empty())?;
+        self.sends.get(&send).filter(|sending| sending.waiting == 0)?;
         self.sends.remove(&send).map(|sending| sending.report)
     }
 }

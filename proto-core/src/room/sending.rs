@@ -117,13 +117,14 @@ impl Room {
         send: SendId,
         transmission: &Transmission,
         options: &SendOptions,
-    ) -> BTreeSet<PeerId> {
-        let (targets, absent): (BTreeSet<PeerId>, BTreeSet<PeerId>) = match &options.targets {
-            None => (self.peers().cloned().collect(), BTreeSet::new()),
-            Some(targets) => targets.iter().cloned().partition(|peer| self.is_member(peer)),
+    ) -> Vec<PeerId> {
+        let (targets, absent) = match &options.targets {
+            None => (self.peers().cloned().collect(), Vec::new()),
+            Some(targets) => {
+                let targets: BTreeSet<&PeerId> = targets.iter().collect();
+                targets.into_iter().cloned().partition(|peer| self.is_member(peer))
+            }
         };
-        let absent = absent.into_iter().map(|peer| (peer, SendFailure::NotInRoom)).collect();
-        self.sends.begin(send, targets.clone(), absent);
         for peer in &targets {
             self.outputs.push_back(RoomOutput::Transmit {
                 peer: peer.clone(),
@@ -133,6 +134,8 @@ impl Room {
                 wants_progress: options.progress,
             });
         }
+        let absent = absent.into_iter().map(|peer| (peer, SendFailure::NotInRoom)).collect();
+        self.sends.begin(send, &targets, absent);
         self.report_sent(send);
         targets
     }

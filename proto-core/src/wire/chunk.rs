@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes};
 
 const NAME_BYTES: usize = 32;
-const HEADER_BYTES: usize = NAME_BYTES + 4;
 
 /// Trystero sends messages of 16 KiB, header included.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -128,12 +127,16 @@ pub enum ChunkError {
 }
 
 impl Chunk {
+    /// What comes before the payload, in bytes.
+    pub(crate) const HEADER_BYTES: usize = NAME_BYTES + 4;
+
     /// The most payload that one chunk carries, in bytes; metadata may be longer.
-    pub const PAYLOAD_BYTES: usize = CHUNK_BYTES - HEADER_BYTES;
+    pub const PAYLOAD_BYTES: usize = CHUNK_BYTES - Self::HEADER_BYTES;
 
     /// Reads a chunk; the payload is a view of `bytes`.
     pub fn parse(bytes: &Bytes) -> Result<Chunk, ChunkError> {
-        let (header, _) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(ChunkError::Truncated)?;
+        let (header, _) =
+            bytes.split_first_chunk::<{ Self::HEADER_BYTES }>().ok_or(ChunkError::Truncated)?;
         let (name, rest) = header.split_first_chunk().expect("the header holds the name");
         let [nonce_high, nonce_low, tag, progress] = *rest else {
             unreachable!("four bytes follow the name");
@@ -143,7 +146,7 @@ impl Chunk {
             nonce: u16::from_be_bytes([nonce_high, nonce_low]),
             tag: Tag(tag),
             progress,
-            payload: bytes.slice(HEADER_BYTES..),
+            payload: bytes.slice(Self::HEADER_BYTES..),
         })
     }
 

@@ -6,11 +6,13 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes};
 
+use super::bundle::BundledChunks;
 use crate::crypto::RoomToken;
 
 const KIND_ROOM: u8 = 1;
 const KIND_PRESENCE: u8 = 2;
 const KIND_HELLO: u8 = 3;
+const KIND_BUNDLE: u8 = 4;
 const PRESENT: u8 = 1;
 const GONE: u8 = 0;
 
@@ -38,6 +40,15 @@ pub enum Frame {
     ///
     /// spec: docs/protocol.md, section 10
     Hello(Hello),
+    /// Some things for one room, in their order, from one of ours. JavaScript ignores it.
+    ///
+    /// spec: docs/protocol.md, section 12
+    Bundle {
+        /// The room.
+        token: RoomToken,
+        /// The action chunks, not parsed yet.
+        chunks: BundledChunks,
+    },
     /// A kind of frame that this version does not know, to be ignored.
     Unknown(
         /// The first byte.
@@ -76,9 +87,11 @@ impl Capabilities {
     pub const EXACT_PRESENCE: u32 = 2;
     /// It can be told, also over relays, that ICE of a connection restarts.
     pub const RESTART: u32 = 4;
+    /// It takes many chunks of a room as one message.
+    pub const BUNDLES: u32 = 8;
     /// All that this version has.
     pub const OURS: Capabilities =
-        Capabilities(Self::MUTUAL_PROOF | Self::EXACT_PRESENCE | Self::RESTART);
+        Capabilities(Self::MUTUAL_PROOF | Self::EXACT_PRESENCE | Self::RESTART | Self::BUNDLES);
 
     /// Whether this bit is set.
     pub const fn has(self, bit: u32) -> bool {
@@ -95,6 +108,9 @@ pub enum FrameError {
     /// The token is empty, or longer than any room's.
     #[error("the room token has {0} bytes")]
     TokenLength(usize),
+    /// A chunk of a bundle is shorter than its header.
+    #[error("a bundled chunk has {0} bytes")]
+    ChunkLength(usize),
 }
 
 impl Frame {
@@ -119,6 +135,11 @@ impl Frame {
                 let secret = secret.map(|secret| ConnectionSecret(*secret));
                 Ok(Frame::Hello(Hello { capabilities, secret }))
             }
+            KIND_BUNDLE => {
+                let (token, length) = parse_token(rest)?;
+                let chunks = BundledChunks::parse(bytes.slice(1 + length..))?;
+                Ok(Frame::Bundle { token, chunks })
+            }
             kind => Ok(Frame::Unknown(kind)),
         }
     }
@@ -127,6 +148,11 @@ impl Frame {
     pub fn emit_room_header(token: &RoomToken, out: &mut impl BufMut) {
         out.put_u8(KIND_ROOM);
         emit_token(token, out);
+    }
+
+    /// Makes a room frame a bundle, in which each chunk has its length before it.
+    pub(super) fn mark_bundle(frame: &mut [u8]) {
+        frame[0] = KIND_BUNDLE;
     }
 
     /// Writes a presence frame.
@@ -169,9 +195,17 @@ mod tests {
 
     #[test]
     fn unknown_kinds_parse_as_such_and_short_frames_do_not() {
-        assert_eq!(Frame::parse(&Bytes::from_static(&[4, 1, 2])), Ok(Frame::Unknown(4)));
-        let truncated: [&[u8]; 7] =
-            [&[], &[1], &[1, 0], &[1, 0, 2, b'a'], &[2], &[2, 1, 0, 1], &[3, 0, 0, 0]];
+        assert_eq!(Frame::parse(&Bytes::from_static(&[5, 1, 2])), Ok(Frame::Unknown(5)));
+        let truncated: [&[u8]; 8] = [
+            &[],
+            &[1],
+            &[1, 0],
+            &[1, 0, 2, b'a'],
+            &[2],
+            &[2, 1, 0, 1],
+            &[3, 0, 0, 0],
+            &[4, 0, 1, b'a'],
+        ];
         for bytes in truncated {
             assert_eq!(
                 Frame::parse(&Bytes::copy_from_slice(bytes)),
@@ -204,7 +238,7 @@ mod tests {
         let secret = Some(ConnectionSecret([7; 16]));
         let hello = Hello { capabilities: Capabilities::OURS, secret };
         Frame::emit_hello(hello, &mut bytes);
-        assert_eq!(bytes[..6], [3, 0, 0, 0, 7, 7]);
+        assert_eq!(bytes[..6], [3, 0, 0, 0, 15, 7]);
         bytes.push(9);
         assert_eq!(Frame::parse(&bytes.into()), Ok(Frame::Hello(hello)));
     }

@@ -3,6 +3,7 @@
 //! Each file has a pair of `parse` and `emit`. What does not parse is an error with a reason;
 //! nothing here decides what to do about it.
 
+mod bundle;
 mod candidate;
 mod chunk;
 mod frame;
@@ -11,6 +12,8 @@ mod renegotiation;
 mod signal;
 mod transmission;
 
+pub(crate) use bundle::Bundle;
+pub use bundle::BundledChunks;
 pub use candidate::CandidateInit;
 pub use chunk::{ActionName, Chunk, ChunkError, InvalidActionName, Tag};
 pub use frame::{Capabilities, ConnectionSecret, Frame, FrameError, Hello};

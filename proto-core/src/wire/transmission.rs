@@ -6,6 +6,7 @@
 //! spec: docs/protocol.md, section 4
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use bytes::{BufMut, Bytes};
 use serde_json::Value;
@@ -85,6 +86,21 @@ impl Transmission {
             Body::Fed(fed) if fed.is_finished => true,
             Body::Fed(fed) => fed.pieces.len() > usize::from(!self.is_at_metadata()),
         }
+    }
+
+    /// Whether it is one chunk, and that chunk was not taken yet.
+    pub(crate) fn is_single(&self) -> bool {
+        self.cut == 0 && matches!(self.body, Body::Whole { chunks: 1, .. })
+    }
+
+    /// How many bytes [`emit_next`](Self::emit_next) writes.
+    pub fn next_bytes(&self) -> usize {
+        let payload = match (&self.metadata, &self.body) {
+            (Some(metadata), _) if self.is_at_metadata() => metadata.len(),
+            (_, Body::Whole { .. }) => self.range().len(),
+            (_, Body::Fed(fed)) => fed.pieces.front().map_or(0, Bytes::len),
+        };
+        Chunk::HEADER_BYTES + payload
     }
 
     /// Writes the next chunk without taking it; see [`advance`](Self::advance). Only when it
@@ -179,14 +195,17 @@ impl Transmission {
         }
     }
 
+    /// Which part of a payload that is there as a whole the next chunk has.
+    fn range(&self) -> Range<usize> {
+        let index = self.cut - usize::from(self.metadata.is_some());
+        let length = self.payload_bytes();
+        let start = (index * Chunk::PAYLOAD_BYTES).min(length);
+        start..(start + Chunk::PAYLOAD_BYTES).min(length)
+    }
+
     fn piece(&self) -> Bytes {
         match &self.body {
-            Body::Whole { payload, .. } => {
-                let index = self.cut - usize::from(self.metadata.is_some());
-                let start = (index * Chunk::PAYLOAD_BYTES).min(payload.len());
-                let end = (start + Chunk::PAYLOAD_BYTES).min(payload.len());
-                payload.slice(start..end)
-            }
+            Body::Whole { payload, .. } => payload.slice(self.range()),
             Body::Fed(fed) => fed.pieces.front().cloned().unwrap_or_default(),
         }
     }
@@ -237,6 +256,7 @@ mod tests {
         loop {
             let mut bytes = Vec::new();
             transmission.emit_next(&mut bytes);
+            assert_eq!(transmission.next_bytes(), bytes.len());
             chunks.push(Chunk::parse(&bytes.into()).unwrap());
             if transmission.advance() {
                 return chunks;
@@ -285,6 +305,7 @@ mod tests {
             }
             let mut bytes = Vec::new();
             transmission.emit_next(&mut bytes);
+            assert_eq!(transmission.next_bytes(), bytes.len());
             chunks.push(Chunk::parse(&bytes.into()).unwrap());
             if transmission.advance() {
                 assert!((transmission.progress() - 1.0).abs() < f64::EPSILON);

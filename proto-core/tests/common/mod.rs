@@ -243,13 +243,18 @@ impl World {
 
     /// The metadata that a node sent along on an action.
     pub fn sent_metadata(&self, who: Who, name: &str) -> Vec<Value> {
-        let metadata = |(from, message): &(Who, Bytes)| {
-            let Ok(Frame::Room { chunk, .. }) = Frame::parse(message) else { return None };
+        let chunks = |message: &Bytes| match Frame::parse(message) {
+            Ok(Frame::Room { chunk, .. }) => vec![chunk],
+            Ok(Frame::Bundle { chunks, .. }) => chunks.collect(),
+            _ => Vec::new(),
+        };
+        let metadata = |chunk: Bytes| {
             let chunk = Chunk::parse(&chunk).ok()?;
-            let is_it = *from == who && chunk.action.as_str() == name && chunk.tag.has(Tag::META);
+            let is_it = chunk.action.as_str() == name && chunk.tag.has(Tag::META);
             is_it.then(|| serde_json::from_slice(&chunk.payload).unwrap())
         };
-        self.sent.iter().filter_map(metadata).collect()
+        let sent = self.sent.iter().filter(|(from, _)| *from == who);
+        sent.flat_map(|(_, message)| chunks(message)).filter_map(metadata).collect()
     }
 
     pub fn with<T>(&mut self, who: Who, act: impl FnOnce(&mut Node<MemoryEngine>) -> T) -> T {

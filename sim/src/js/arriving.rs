@@ -58,7 +58,7 @@ impl JsPeer {
                     None => shared.hold(token, chunk),
                 }
             }
-            Frame::Hello(_) | Frame::Unknown(_) => {}
+            Frame::Hello(_) | Frame::Bundle { .. } | Frame::Unknown(_) => {}
         }
     }
 
