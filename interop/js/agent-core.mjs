@@ -101,7 +101,7 @@ export class Agent {
       case 'peers':
         return this.#room(command).peers();
       case 'addStream':
-        return this.#room(command).addStream();
+        return this.#room(command).addStream(command);
       case 'restartIce':
         return this.#room(command).restartIce(command);
       case 'pairs':

@@ -63,13 +63,11 @@ export class AgentRoom {
     return { pairs: Object.fromEntries(await Promise.all(described)) };
   }
 
-  /** Adds a stream of a canvas, and waits until every peer has answered the offer of it. */
-  async addStream() {
+  /** Adds a stream of these kinds, and waits until every peer has answered the offer of it. */
+  async addStream({ kinds = ['video'] }) {
     const connections = Object.values(this.#room.getPeers());
     const answers = connections.map(answered);
-    const canvas = document.createElement('canvas');
-    canvas.getContext('2d');
-    this.#room.addStream(canvas.captureStream());
+    this.#room.addStream(new MediaStream(kinds.map((kind) => makeTrack[kind]())));
     await Promise.all(answers);
     return { peers: connections.length };
   }
@@ -257,3 +255,13 @@ export class AgentRoom {
 }
 
 const newTally = () => ({ count: 0, bytes: 0, tFirst: undefined, tLast: undefined });
+
+/** Tracks that need no device. */
+const makeTrack = {
+  audio: () => new AudioContext().createMediaStreamDestination().stream.getAudioTracks()[0],
+  video: () => {
+    const canvas = document.createElement('canvas');
+    canvas.getContext('2d');
+    return canvas.captureStream().getVideoTracks()[0];
+  },
+};

@@ -11,8 +11,9 @@ export const defineRefusedMedia = (pair) => {
       const { cast, left, right } = pair;
       await meet(cast, isFirst ? [right, left] : [left, right], room);
       // A browser whose offer is not answered can't make another.
-      for (const round of [1, 2]) {
-        const { peers } = await right.do('addStream', { room: room.room });
+      const mixes = [['video'], ['video', 'audio'], ['audio']];
+      for (const [round, kinds] of mixes.entries()) {
+        const { peers } = await right.do('addStream', { room: room.room, kinds });
         assert.equal(peers, 1);
         for (const way of [
           [left, right],
