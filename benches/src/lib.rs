@@ -6,6 +6,7 @@
 //! - `transfer`: how fast two peers in one process send each other a large payload
 //! - `core`: what the core takes for messages, signals and timers, and what it does not take for a thousand
 //!   peers that say nothing
+//! - `mesh`: many peers in one process, where everybody tells everybody
 //! - `relay`: our relay beside one on Node.js: processor time, latency, and memory of connections that
 //!   say nothing
 //! - `idle`: processor time, wake-ups and memory of a peer that is connected to many and says nothing
