@@ -14,7 +14,19 @@ mod rooms;
 mod star;
 mod wires;
 
-use criterion::{criterion_group, criterion_main};
+use std::time::Duration;
 
-criterion_group!(core, codecs::bench, crypto::bench, relays::bench, peers::bench, rooms::bench);
+use criterion::{Criterion, criterion_group, criterion_main};
+
+/// All of it takes some three minutes.
+fn config() -> Criterion {
+    let criterion = Criterion::default().sample_size(50);
+    criterion.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! {
+    name = core;
+    config = config();
+    targets = codecs::bench, crypto::bench, relays::bench, peers::bench, rooms::bench
+}
 criterion_main!(core);

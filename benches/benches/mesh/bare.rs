@@ -94,7 +94,10 @@ impl Mesh for Engines {
             for _ in 0..burst {
                 for conn in &peer.open {
                     let sent = peer.engine.send(*conn, Lane::Control, &self.message, now);
-                    ensure!(sent == SendOutcome::Taken, "an engine took no message");
+                    ensure!(
+                        sent == SendOutcome::Taken,
+                        "an engine is full: --burst has to be smaller"
+                    );
                 }
                 peer.drain();
             }
