@@ -145,6 +145,10 @@ pub(crate) struct RelayArguments {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
 
+    /// Threads; one serves some ten thousand clients, and takes the least time for each message
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one())]
+    pub(crate) threads: usize,
+
     /// Clients at once; one more is refused [default: 16384]
     #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub(crate) max_connections: Option<usize>,

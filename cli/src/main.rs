@@ -15,6 +15,7 @@ mod chat;
 mod demo;
 mod doctor;
 mod exit;
+mod files;
 mod ice;
 mod lines;
 mod logging;
@@ -25,11 +26,13 @@ mod signals;
 mod strategies;
 mod words;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, RelayArguments};
 use crate::exit::Failure;
 
 fn main() -> ExitCode {
@@ -45,12 +48,30 @@ fn main() -> ExitCode {
 }
 
 fn start(command: Command) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Runtime::new()
+    let runtime = runtime(&command)
         .map_err(|error| Failure::running(format!("the program can't start: {error}")))?;
     let outcome = runtime.block_on(run(command));
     // A thread may still be reading stdin, and nothing else is left to be waited for.
     runtime.shutdown_background();
     outcome
+}
+
+/// A relay says how many threads it wants; everything else may have one for each core.
+fn runtime(command: &Command) -> io::Result<Runtime> {
+    let mut builder = match command {
+        Command::Relay(RelayArguments { threads: 1, .. }) => Builder::new_current_thread(),
+        Command::Relay(RelayArguments { threads, .. }) => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(*threads);
+            builder
+        }
+        Command::Demo(_)
+        | Command::Chat(_)
+        | Command::Agent(_)
+        | Command::Relays(_)
+        | Command::Doctor(_) => Builder::new_multi_thread(),
+    };
+    builder.enable_all().build()
 }
 
 async fn run(command: Command) -> Result<(), Failure> {

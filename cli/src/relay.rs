@@ -2,16 +2,19 @@
 
 use std::io::Write;
 
-use tristero_relay::{Config, Handle, Relay, Tls};
+use tristero_relay::{Config, Handle, Limits, Relay, Tls};
 
 use crate::args::RelayArguments;
 use crate::exit::Failure;
+use crate::files;
 use crate::signals::StopSignals;
 
 /// Serves until the program is asked to stop. A second request ends it at once.
 pub(crate) async fn run(arguments: RelayArguments) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
-    let relay = Relay::bind(config(&arguments)?).await.map_err(Failure::running)?;
+    let config = config(&arguments)?;
+    raise_file_limit(&config.limits);
+    let relay = Relay::bind(config).await.map_err(Failure::running)?;
     let url = relay.url();
     let handle = relay.spawn();
     // Scripts read the port from the first line. One that reads no more is no reason to stop.
@@ -46,6 +49,16 @@ fn config(arguments: &RelayArguments) -> Result<Config, Failure> {
     Ok(config)
 }
 
+/// A relay needs a file for each client, and what a shell allows is often a thousand.
+fn raise_file_limit(limits: &Limits) {
+    let Some(files) = files::raise_limit() else { return };
+    tracing::debug!(files, "the relay may have so many files open");
+    let needed = (limits.connections_max + limits.handshakes_max) as u64 + FILES_BESIDE;
+    if files < needed {
+        tracing::info!(files, needed, "the system allows fewer open files than clients may come");
+    }
+}
+
 fn report(handle: &Handle) {
     let counters = handle.stats().counters;
     tracing::info!(
@@ -55,3 +68,6 @@ fn report(handle: &Handle) {
         "the relay has stopped"
     );
 }
+
+/// Those of the program itself.
+const FILES_BESIDE: u64 = 64;

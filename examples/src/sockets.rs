@@ -9,11 +9,15 @@ use std::net::{IpAddr, SocketAddr};
 
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
+use socket2::SockRef;
 use tracing::{debug, trace};
 use tristero_proto::engine::{Datagram, Path, Transmit};
 
 /// The largest datagram that UDP has, in bytes.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
+
+/// Twenty peers that all speak at once fill what operating systems give by themselves.
+const SOCKET_BUFFER_BYTES: usize = 2 * 1024 * 1024;
 
 /// The sockets of a node.
 #[derive(Debug)]
@@ -42,7 +46,7 @@ impl Sockets {
     pub fn bind(addresses: &[IpAddr], first: Token, registry: &Registry) -> io::Result<Self> {
         let mut sockets = Vec::new();
         for (number, ip) in addresses.iter().enumerate() {
-            let mut socket = UdpSocket::bind(SocketAddr::new(*ip, 0))?;
+            let mut socket = bind(*ip)?;
             let token = Token(first.0 + number);
             registry.register(&mut socket, token, Interest::READABLE)?;
             let address = socket.local_addr()?;
@@ -107,6 +111,22 @@ impl Sockets {
             }
         }
     }
+}
+
+/// A socket with room for what many peers send at once; the operating system may give it less.
+fn bind(ip: IpAddr) -> io::Result<UdpSocket> {
+    let socket = std::net::UdpSocket::bind(SocketAddr::new(ip, 0))?;
+    socket.set_nonblocking(true)?;
+    let options = SockRef::from(&socket);
+    for result in [
+        options.set_recv_buffer_size(SOCKET_BUFFER_BYTES),
+        options.set_send_buffer_size(SOCKET_BUFFER_BYTES),
+    ] {
+        if let Err(error) = result {
+            debug!(%error, "a socket keeps its small buffer");
+        }
+    }
+    Ok(UdpSocket::from_std(socket))
 }
 
 #[cfg(test)]

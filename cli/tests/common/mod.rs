@@ -184,7 +184,16 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn start() -> Self {
-        let mut program = Program::start(tristero().args(["relay", "--listen", "127.0.0.1:0"]));
+        Relay::start_with(&[])
+    }
+
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Relay::of(tristero().args(["relay", "--listen", "127.0.0.1:0"]).args(arguments))
+    }
+
+    /// The one that this command starts.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut program = Program::start(command);
         let line = program.line();
         let url = line.strip_prefix("listening on ").expect("the first line tells where");
         Relay { url: url.to_owned(), program }
