@@ -35,6 +35,11 @@ impl Process {
         self.status("VmRSS:")
     }
 
+    /// The part of it that is its own: not the program, which the operating system has once for all.
+    pub fn own_kib(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
     /// The most memory that it has had, in KiB.
     pub fn peak_kib(&self) -> u64 {
         self.status("VmHWM:")

@@ -15,6 +15,8 @@ pub(crate) struct Figures {
     pub(crate) ping_ms: Option<f64>,
     /// Of one process, the larger of the two.
     pub(crate) idle_mib: Option<f64>,
+    /// Of that, what is not the program.
+    pub(crate) idle_own_mib: Option<f64>,
     pub(crate) peak_mib: f64,
     /// What a file took, beyond that: more memory than when idle.
     pub(crate) file: Option<FileFigures>,
@@ -47,7 +49,8 @@ impl Figures {
             messages_per_second: number(sent, "messages")? / number(sent, "messageSeconds")?,
             message_cpu_micros: Some(both("messageCpuSeconds")? * 1e6 / number(sent, "messages")?),
             ping_ms: sent["pingMs"].as_f64(),
-            idle_mib: Some(larger("idleKiB")? * 1024.0 / MIB),
+            idle_mib: Some(larger("idleKiB")? / 1024.0),
+            idle_own_mib: Some(larger("idleOwnKiB")? / 1024.0),
             peak_mib: larger("peakKiB")? * 1024.0 / MIB,
             file: match sent["fileSeconds"].as_f64() {
                 Some(seconds) => Some(FileFigures {
@@ -77,6 +80,7 @@ impl Figures {
             message_cpu_micros: None,
             ping_ms: Some(number("/ping/medianMs")?),
             idle_mib: Some(number("/memory/idleRssBytes")? / MIB),
+            idle_own_mib: None,
             peak_mib: number("/memory/peakRssBytes")? / MIB,
             file: None,
         })
@@ -91,6 +95,7 @@ impl Figures {
             "cpuMicrosPerMessage": self.message_cpu_micros,
             "pingMs": self.ping_ms,
             "idleMiB": self.idle_mib,
+            "idleOwnMiB": self.idle_own_mib,
             "peakMiB": self.peak_mib,
             "fileMBPerSecond": self.file.map(|file| file.mb_per_second),
             "fileMoreMiB": self.file.map(|file| file.more_mib),
@@ -100,15 +105,23 @@ impl Figures {
 
 pub(crate) fn print(ours: &Figures, others: &[Figures]) {
     println!(
-        "{:24} {:>10} {:>10} {:>12} {:>10} {:>9} {:>9} {:>9}",
-        "", "bulk MB/s", "CPU s/GB", "messages/s", "CPU µs", "ping ms", "idle MiB", "peak MiB"
+        "{:24} {:>10} {:>10} {:>12} {:>10} {:>9} {:>9} {:>8} {:>9}",
+        "",
+        "bulk MB/s",
+        "CPU s/GB",
+        "messages/s",
+        "CPU µs",
+        "ping ms",
+        "idle MiB",
+        "its own",
+        "peak MiB"
     );
     let optional = |value: Option<f64>, digits: usize| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
     };
     for figures in [ours].into_iter().chain(others) {
         println!(
-            "{:24} {:>10.1} {:>10.2} {:>12.0} {:>10} {:>9} {:>9} {:>9.1}",
+            "{:24} {:>10.1} {:>10.2} {:>12.0} {:>10} {:>9} {:>9} {:>8} {:>9.1}",
             figures.name,
             figures.bulk_mb_per_second,
             figures.bulk_cpu_seconds_per_gb,
@@ -116,6 +129,7 @@ pub(crate) fn print(ours: &Figures, others: &[Figures]) {
             optional(figures.message_cpu_micros, 2),
             optional(figures.ping_ms, 3),
             optional(figures.idle_mib, 1),
+            optional(figures.idle_own_mib, 1),
             figures.peak_mib,
         );
     }

@@ -18,7 +18,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use tristero_benches::Process;
 use tristero_relay::{Config as RelayConfig, Relay};
 
 use figures::Figures;
@@ -84,6 +85,13 @@ fn main() -> Result<()> {
     }
 }
 
+/// Notes what memory this process has before it is told to do anything.
+fn note_idle(said: &mut Map<String, Value>) {
+    let usage = Process::this();
+    said.insert("idleKiB".into(), usage.resident_kib().into());
+    said.insert("idleOwnKiB".into(), usage.own_kib().into());
+}
+
 /// Measures one after another, and prints all.
 fn compare(arguments: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
@@ -127,9 +135,9 @@ fn measure(arguments: &Arguments, roles: [Role; 2], relay: &str) -> Result<Figur
 }
 
 /// A peer in a process of its own.
-struct Process(Child, BufReader<ChildStdout>);
+struct Running(Child, BufReader<ChildStdout>);
 
-fn start(arguments: &Arguments, role: Role, relay: &str) -> Result<Process> {
+fn start(arguments: &Arguments, role: Role, relay: &str) -> Result<Running> {
     let mut command = Command::new(env::current_exe()?);
     let role = role.to_possible_value().context("no role is hidden")?;
     command.args(["--role", role.get_name(), "--relay", relay]);
@@ -142,10 +150,10 @@ fn start(arguments: &Arguments, role: Role, relay: &str) -> Result<Process> {
     }
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let stdout = child.stdout.take().context("it is piped")?;
-    Ok(Process(child, BufReader::new(stdout)))
+    Ok(Running(child, BufReader::new(stdout)))
 }
 
-impl Process {
+impl Running {
     fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         self.1.read_line(&mut line)?;
@@ -159,7 +167,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -12,7 +12,7 @@ use tristero_tokio::{
     TransferAction, node, save, send_file,
 };
 
-use crate::Arguments;
+use crate::{Arguments, note_idle};
 
 const PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 /// A string that has 100 bytes as JSON.
@@ -35,7 +35,7 @@ pub(crate) fn send(arguments: &Arguments) -> Result<()> {
         let mut said = Map::new();
         said.insert("name".into(), "tristero".into());
         ping(meeting, arguments, &mut said).await?;
-        said.insert("idleKiB".into(), Usage::now().resident_kib.into());
+        note_idle(&mut said);
         send_a_file(meeting, arguments, &mut said).await?;
         send_bulk(meeting, arguments, &mut said).await?;
         send_texts(meeting, arguments, &mut said).await?;
@@ -47,7 +47,7 @@ pub(crate) fn send(arguments: &Arguments) -> Result<()> {
 pub(crate) fn receive(arguments: &Arguments) -> Result<()> {
     run(arguments, async |meeting| {
         let mut said = Map::new();
-        said.insert("idleKiB".into(), Usage::now().resident_kib.into());
+        note_idle(&mut said);
         save_a_file(meeting, arguments, &mut said).await?;
         let before = process_cpu();
         let mut received = 0;

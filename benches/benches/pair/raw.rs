@@ -11,9 +11,9 @@ use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::channel::ChannelId;
 use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
-use tristero_benches::{Usage, peak_kib, process_cpu};
+use tristero_benches::{peak_kib, process_cpu};
 
-use crate::Arguments;
+use crate::{Arguments, note_idle};
 
 /// What Trystero sends a payload in.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -44,7 +44,7 @@ pub(crate) fn send(arguments: &Arguments) -> Result<()> {
     raw.open()?;
     let mut said = Map::new();
     said.insert("name".into(), "str0m alone".into());
-    said.insert("idleKiB".into(), Usage::now().resident_kib.into());
+    note_idle(&mut said);
 
     let (began, before) = (Instant::now(), process_cpu());
     raw.write_all(arguments.bulk.div_ceil(CHUNK_BYTES as u64), CHUNK_BYTES)?;
@@ -67,7 +67,7 @@ pub(crate) fn receive(arguments: &Arguments) -> Result<()> {
     println!("{}", serde_json::to_string(&answer.to_sdp_string())?);
     raw.open()?;
     let mut said = Map::new();
-    said.insert("idleKiB".into(), Usage::now().resident_kib.into());
+    note_idle(&mut said);
     let before = process_cpu();
     raw.read_all(arguments.bulk.div_ceil(CHUNK_BYTES as u64))?;
     said.insert("bulkCpuSeconds".into(), (process_cpu() - before).as_secs_f64().into());

@@ -94,7 +94,7 @@ impl Transmission {
     }
 
     /// How many bytes [`emit_next`](Self::emit_next) writes.
-    pub fn next_bytes(&self) -> usize {
+    pub(crate) fn next_bytes(&self) -> usize {
         let payload = match (&self.metadata, &self.body) {
             (Some(metadata), _) if self.is_at_metadata() => metadata.len(),
             (_, Body::Whole { .. }) => self.range().len(),
