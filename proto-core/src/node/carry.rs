@@ -405,7 +405,7 @@ impl<E: Engine> Node<E> {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         let Some(key) = key else { return peer.discard(&token, &chunk) };
         if !peer.is_attached(key) {
-            return peer.hold(token, chunk);
+            return peer.hold(token, &chunk);
         }
         peer.on_said(key);
         let id = peer.id.clone();

@@ -22,7 +22,7 @@ use crate::ids::{PeerId, RelayId, RoomKey};
 use crate::limits::{self, Limits};
 use crate::room::LEAVE;
 use crate::time::{Deadline, Time};
-use crate::wire::{Capabilities, Chunk, Frame, Hello, Signal};
+use crate::wire::{Capabilities, Chunk, Frame, Hello, Signal, detached};
 
 use early::EarlyFrames;
 pub(crate) use outbox::{Order, Outbox, OutboxEvent, Outgoing};
@@ -251,11 +251,11 @@ impl Peer {
 
     /// Keeps a chunk for a room of ours that is not attached yet. A goodbye is not kept: it ends
     /// what was said before it, and would end a later visit if it were read then.
-    pub(crate) fn hold(&mut self, token: RoomToken, chunk: Bytes) {
-        if is_goodbye(&chunk) {
+    pub(crate) fn hold(&mut self, token: RoomToken, chunk: &Bytes) {
+        if is_goodbye(chunk) {
             self.on_presence(&token, false);
         } else {
-            self.early.push(token, chunk);
+            self.early.push(token, detached(chunk));
         }
     }
 

@@ -79,7 +79,7 @@ impl Room {
         let transmission = self.response(&wire_id, result);
         check_size(&transmission)?;
         self.calls.take(call);
-        self.sends.begin(send, std::slice::from_ref(&peer), Vec::new());
+        self.sends.begin(send, std::iter::once(peer.clone()), Vec::new());
         // A large response does not hold up the others.
         let order = Order::Beside(send);
         let output =

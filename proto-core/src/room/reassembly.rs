@@ -14,7 +14,7 @@ use crate::conduct::Offence;
 use crate::ids::{Counter, TransferId};
 use crate::limits;
 use crate::time::{Deadline, Time};
-use crate::wire::{ActionName, Chunk, Payload, Tag};
+use crate::wire::{ActionName, Chunk, Payload, Tag, detached};
 
 type Key = (ActionName, u16);
 
@@ -47,6 +47,9 @@ struct Abandoned {
 /// After so many transmissions of an action its nonces may soon be used again, and nobody goes on
 /// with one that was given up before.
 const NONCES_APART: u16 = 32_768;
+
+/// Why a transmission is dropped that takes more than all may.
+const TOO_LARGE: &str = "larger than a transmission may be";
 
 /// A transmission that has begun and not ended.
 #[derive(Debug)]
@@ -139,6 +142,10 @@ impl Reassembly {
                 self.begin(&chunk.action, now)
             }
             Some(partial) => partial,
+            None if chunk.is_whole() && matches!(mode, Mode::Whole) => {
+                self.note_begun(&chunk.action);
+                return finish_whole(chunk, limits);
+            }
             None => self.begin(&chunk.action, now),
         };
         if let Err(why) = partial.push(&chunk, now) {
@@ -149,13 +156,12 @@ impl Reassembly {
         if let Mode::Pieces(ids) = mode {
             return self.hand_on(&key, partial, &chunk, ids, limits);
         }
+        if chunk.tag.has(Tag::LAST) {
+            return partial.finish(chunk, limits);
+        }
         if partial.cost > limits.bytes {
             self.abandon(key, &chunk);
-            let why = "larger than a transmission may be";
-            return Progressed::Dropped(Offence::InvalidTransmission, why);
-        }
-        if chunk.tag.has(Tag::LAST) {
-            return partial.finish(chunk);
+            return Progressed::Dropped(Offence::InvalidTransmission, TOO_LARGE);
         }
         let fraction = f64::from(chunk.progress) / 255.0;
         self.keep(&key, partial, limits);
@@ -257,11 +263,19 @@ impl Reassembly {
     }
 
     fn begin(&mut self, action: &ActionName, now: Time) -> Partial {
+        self.note_begun(action);
+        Partial::new(now)
+    }
+
+    /// A transmission of this action begins.
+    fn note_begun(&mut self, action: &ActionName) {
+        if self.abandoned.is_empty() {
+            return;
+        }
         let of_action = (action.clone(), u16::MIN)..=(action.clone(), u16::MAX);
         for (_, abandoned) in self.abandoned.range_mut(of_action) {
             abandoned.begun_since = abandoned.begun_since.saturating_add(1);
         }
-        Partial::new(now)
     }
 
     /// Whether a chunk is more of a transmission that was given up. It is not if it can only be
@@ -349,9 +363,9 @@ impl Partial {
             if !is_json {
                 return Err("metadata that is not JSON");
             }
-            self.metadata = Some(Metadata::Text(chunk.payload.clone()));
+            self.metadata = Some(Metadata::Text(detached(&chunk.payload)));
         } else if !chunk.payload.is_empty() {
-            self.pieces.push(chunk.payload.clone());
+            self.pieces.push(detached(&chunk.payload));
         } else if !chunk.tag.has(Tag::LAST) {
             return Err("a chunk that carries nothing");
         }
@@ -366,7 +380,10 @@ impl Partial {
         Some(value)
     }
 
-    fn finish(mut self, last: Chunk) -> Progressed {
+    fn finish(mut self, last: Chunk, limits: ReassemblyLimits) -> Progressed {
+        if self.cost > limits.bytes {
+            return Progressed::Dropped(Offence::InvalidTransmission, TOO_LARGE);
+        }
         let bytes = match self.pieces.len() {
             0 => Bytes::new(),
             1 => self.pieces.remove(0),
@@ -377,33 +394,46 @@ impl Partial {
                 whole.freeze()
             }
         };
-        let is_json = last.tag.has(Tag::JSON) && !last.tag.has(Tag::BINARY);
-        if is_json && bytes.len() > limits::JSON_BYTES_MAX {
-            let why = "JSON that is too large";
-            return Progressed::Dropped(Offence::InvalidTransmission, why);
+        complete(self.metadata, bytes, last)
+    }
+}
+
+/// The message of a transmission that is one chunk.
+fn finish_whole(chunk: Chunk, limits: ReassemblyLimits) -> Progressed {
+    if chunk.payload.len() + limits::CHUNK_COST > limits.bytes {
+        return Progressed::Dropped(Offence::InvalidTransmission, TOO_LARGE);
+    }
+    complete(None, detached(&chunk.payload), chunk)
+}
+
+/// The message that all bytes of a transmission make.
+fn complete(metadata: Option<Metadata>, bytes: Bytes, last: Chunk) -> Progressed {
+    let is_json = last.tag.has(Tag::JSON) && !last.tag.has(Tag::BINARY);
+    if is_json && bytes.len() > limits::JSON_BYTES_MAX {
+        let why = "JSON that is too large";
+        return Progressed::Dropped(Offence::InvalidTransmission, why);
+    }
+    let length = bytes.len();
+    let is_empty_json = bytes.is_empty() && !last.tag.has(Tag::BINARY);
+    // Only a string can be empty; JavaScript sends its metadata as the one and last chunk.
+    let payload = if is_empty_json {
+        Ok(Payload::Text(String::new()))
+    } else {
+        Payload::parse(last.tag, bytes)
+    };
+    match payload {
+        Ok(payload) => {
+            let size = match &payload {
+                Payload::Json(value) => memory_of(value),
+                Payload::Text(_) | Payload::Binary(_) => length,
+            };
+            let Begin { metadata, size: size_of_metadata } = Begin::new(metadata);
+            let (action, size) = (last.action, size + size_of_metadata);
+            Progressed::Complete(Message { action, payload, metadata, size })
         }
-        let length = bytes.len();
-        let is_empty_json = bytes.is_empty() && !last.tag.has(Tag::BINARY);
-        // Only a string can be empty; JavaScript sends its metadata as the one and last chunk.
-        let payload = if is_empty_json {
-            Ok(Payload::Text(String::new()))
-        } else {
-            Payload::parse(last.tag, bytes)
-        };
-        match payload {
-            Ok(payload) => {
-                let size = match &payload {
-                    Payload::Json(value) => memory_of(value),
-                    Payload::Text(_) | Payload::Binary(_) => length,
-                };
-                let Begin { metadata, size: size_of_metadata } = Begin::new(self.metadata);
-                let (action, size) = (last.action, size + size_of_metadata);
-                Progressed::Complete(Message { action, payload, metadata, size })
-            }
-            Err(_) => {
-                let why = "a payload that is not what its tag says";
-                Progressed::Dropped(Offence::InvalidTransmission, why)
-            }
+        Err(_) => {
+            let why = "a payload that is not what its tag says";
+            Progressed::Dropped(Offence::InvalidTransmission, why)
         }
     }
 }

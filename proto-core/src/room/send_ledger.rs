@@ -46,14 +46,23 @@ impl SendLedger {
     pub(super) fn begin(
         &mut self,
         send: SendId,
-        targets: &[PeerId],
+        targets: impl Iterator<Item = PeerId>,
         failed: Vec<(PeerId, SendFailure)>,
     ) {
+        let targets: Vec<_> = targets.map(|peer| (peer, true)).collect();
         debug_assert!(targets.is_sorted());
         let waiting = targets.len();
-        let targets = targets.iter().map(|peer| (peer.clone(), true)).collect();
         let report = SendReport { delivered: Vec::new(), failed };
         self.sends.insert(send, Sending { targets, waiting, report });
+    }
+
+    /// The targets of a call, those that are not waited for any more too.
+    pub(super) fn targets(
+        &self,
+        send: SendId,
+    ) -> impl ExactSizeIterator<Item = &PeerId> + DoubleEndedIterator {
+        let targets = self.sends.get(&send).map(|sending| &sending.targets[..]);
+        targets.unwrap_or_default().iter().map(|(peer, _)| peer)
     }
 
     /// One target has all of it, or will not get it.

@@ -27,7 +27,7 @@ impl Room {
         let metadata = options.metadata.as_ref();
         let transmission = Transmission::new(action.clone(), nonce, payload, metadata);
         check_size(&transmission)?;
-        self.transmit(send, &transmission, options);
+        self.transmit(send, transmission, options);
         Ok(())
     }
 
@@ -43,9 +43,10 @@ impl Room {
         let metadata = options.metadata.as_ref();
         let transmission = Transmission::fed(action.clone(), nonce, length, metadata);
         check_size(&transmission)?;
-        let targets = self.transmit(send, &transmission, options);
-        if !targets.is_empty() {
-            self.streams.begin(send, action.clone(), targets.into_iter());
+        self.transmit(send, transmission, options);
+        let targets = self.sends.targets(send);
+        if targets.len() > 0 {
+            self.streams.begin(send, action.clone(), targets.cloned());
             self.ask_for_more(send);
         }
         Ok(())
@@ -112,32 +113,33 @@ impl Room {
     }
 
     /// Queues a transmission for each target, and notes who is waited for.
-    fn transmit(
-        &mut self,
-        send: SendId,
-        transmission: &Transmission,
-        options: &SendOptions,
-    ) -> Vec<PeerId> {
-        let (targets, absent) = match &options.targets {
-            None => (self.peers().cloned().collect(), Vec::new()),
+    fn transmit(&mut self, send: SendId, transmission: Transmission, options: &SendOptions) {
+        match &options.targets {
+            None => {
+                let members = self.members.iter().filter(|(_, member)| member.is_active());
+                self.sends.begin(send, members.map(|(peer, _)| peer.clone()), Vec::new());
+            }
             Some(targets) => {
                 let targets: BTreeSet<&PeerId> = targets.iter().collect();
-                targets.into_iter().cloned().partition(|peer| self.is_member(peer))
+                let (targets, absent): (Vec<_>, Vec<_>) =
+                    targets.into_iter().cloned().partition(|peer| self.is_member(peer));
+                let absent = absent.into_iter().map(|peer| (peer, SendFailure::NotInRoom));
+                self.sends.begin(send, targets.into_iter(), absent.collect());
             }
-        };
-        for peer in &targets {
-            self.outputs.push_back(RoomOutput::Transmit {
-                peer: peer.clone(),
-                send,
-                order: Order::Queued,
-                transmission: transmission.clone(),
-                wants_progress: options.progress,
-            });
         }
-        let absent = absent.into_iter().map(|peer| (peer, SendFailure::NotInRoom)).collect();
-        self.sends.begin(send, &targets, absent);
+        let mut targets = self.sends.targets(send).cloned();
+        let last = targets.next_back();
+        let (order, wants_progress) = (Order::Queued, options.progress);
+        for peer in targets {
+            let transmission = transmission.clone();
+            let output = RoomOutput::Transmit { peer, send, order, transmission, wants_progress };
+            self.outputs.push_back(output);
+        }
+        if let Some(peer) = last {
+            let output = RoomOutput::Transmit { peer, send, order, transmission, wants_progress };
+            self.outputs.push_back(output);
+        }
         self.report_sent(send);
-        targets
     }
 
     fn report_sent(&mut self, send: SendId) {

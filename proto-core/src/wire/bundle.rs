@@ -91,7 +91,17 @@ impl BundledChunks {
     }
 }
 
-/// Each is a copy: one that is kept for longer must not keep the whole message.
+/// A copy of what may be a view of a much longer message, for those who keep it. What is longer than
+/// a bundled chunk is most of its message.
+pub(crate) fn detached(bytes: &Bytes) -> Bytes {
+    if bytes.len() <= Bundle::CHUNK_BYTES_MAX {
+        Bytes::copy_from_slice(bytes)
+    } else {
+        bytes.clone()
+    }
+}
+
+/// Each is a view of the message: what is kept of it is to be [`detached`].
 impl Iterator for BundledChunks {
     type Item = Bytes;
 
@@ -100,7 +110,7 @@ impl Iterator for BundledChunks {
             return None;
         }
         let length = usize::from(self.0.get_u16());
-        Some(Bytes::copy_from_slice(&self.0.split_to(length)))
+        Some(self.0.split_to(length))
     }
 }
 

@@ -150,15 +150,33 @@ impl Chunk {
         })
     }
 
+    /// Whether it is a transmission by itself, without metadata.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.tag.has(Tag::LAST) && !self.tag.has(Tag::META)
+    }
+
     /// Writes the chunk.
     pub fn emit(&self, out: &mut impl BufMut) {
-        let name = self.action.as_str().as_bytes();
+        let Chunk { action, nonce, tag, progress, payload } = self;
+        Self::emit_parts(action, *nonce, *tag, *progress, payload, out);
+    }
+
+    /// Writes the chunk of these parts.
+    pub(super) fn emit_parts(
+        action: &ActionName,
+        nonce: u16,
+        tag: Tag,
+        progress: u8,
+        payload: &[u8],
+        out: &mut impl BufMut,
+    ) {
+        let name = action.as_str().as_bytes();
         out.put_slice(name);
         out.put_bytes(0, NAME_BYTES - name.len());
-        out.put_u16(self.nonce);
-        out.put_u8(self.tag.0);
-        out.put_u8(self.progress);
-        out.put_slice(&self.payload);
+        out.put_u16(nonce);
+        out.put_u8(tag.0);
+        out.put_u8(progress);
+        out.put_slice(payload);
     }
 }
 

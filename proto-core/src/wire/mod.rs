@@ -12,8 +12,8 @@ mod renegotiation;
 mod signal;
 mod transmission;
 
-pub(crate) use bundle::Bundle;
 pub use bundle::BundledChunks;
+pub(crate) use bundle::{Bundle, detached};
 pub use candidate::CandidateInit;
 pub use chunk::{ActionName, Chunk, ChunkError, InvalidActionName, Tag};
 pub use frame::{Capabilities, ConnectionSecret, Frame, FrameError, Hello};

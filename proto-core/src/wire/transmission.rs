@@ -6,7 +6,6 @@
 //! spec: docs/protocol.md, section 4
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
 use bytes::{BufMut, Bytes};
 use serde_json::Value;
@@ -95,18 +94,21 @@ impl Transmission {
 
     /// How many bytes [`emit_next`](Self::emit_next) writes.
     pub(crate) fn next_bytes(&self) -> usize {
-        let payload = match (&self.metadata, &self.body) {
-            (Some(metadata), _) if self.is_at_metadata() => metadata.len(),
-            (_, Body::Whole { .. }) => self.range().len(),
-            (_, Body::Fed(fed)) => fed.pieces.front().map_or(0, Bytes::len),
-        };
-        Chunk::HEADER_BYTES + payload
+        Chunk::HEADER_BYTES + self.next_payload().len()
     }
 
     /// Writes the next chunk without taking it; see [`advance`](Self::advance). Only when it
     /// [`is_ready`](Self::is_ready).
     pub fn emit_next(&self, out: &mut impl BufMut) {
-        self.peek().emit(out);
+        let mut tag = self.kind;
+        if self.is_at_last() {
+            tag |= Tag::LAST;
+        }
+        if self.is_at_metadata() {
+            tag |= Tag::META;
+        }
+        let (progress, payload) = (self.progress_byte(), self.next_payload());
+        Chunk::emit_parts(&self.action, self.nonce, Tag(tag), progress, payload, out);
     }
 
     /// Takes the chunk that [`emit_next`](Self::emit_next) wrote; true if it was the last.
@@ -174,39 +176,17 @@ impl Transmission {
         }
     }
 
-    fn peek(&self) -> Chunk {
-        let mut tag = self.kind;
-        if self.is_at_last() {
-            tag |= Tag::LAST;
-        }
-        let payload = match &self.metadata {
-            Some(metadata) if self.is_at_metadata() => {
-                tag |= Tag::META;
-                metadata.clone()
+    /// What the next chunk carries.
+    fn next_payload(&self) -> &[u8] {
+        match (&self.metadata, &self.body) {
+            (Some(metadata), _) if self.is_at_metadata() => metadata,
+            (_, Body::Whole { payload, .. }) => {
+                let index = self.cut - usize::from(self.metadata.is_some());
+                let start = (index * Chunk::PAYLOAD_BYTES).min(payload.len());
+                let end = (start + Chunk::PAYLOAD_BYTES).min(payload.len());
+                &payload[start..end]
             }
-            _ => self.piece(),
-        };
-        Chunk {
-            action: self.action.clone(),
-            nonce: self.nonce,
-            tag: Tag(tag),
-            progress: self.progress_byte(),
-            payload,
-        }
-    }
-
-    /// Which part of a payload that is there as a whole the next chunk has.
-    fn range(&self) -> Range<usize> {
-        let index = self.cut - usize::from(self.metadata.is_some());
-        let length = self.payload_bytes();
-        let start = (index * Chunk::PAYLOAD_BYTES).min(length);
-        start..(start + Chunk::PAYLOAD_BYTES).min(length)
-    }
-
-    fn piece(&self) -> Bytes {
-        match &self.body {
-            Body::Whole { payload, .. } => payload.slice(self.range()),
-            Body::Fed(fed) => fed.pieces.front().cloned().unwrap_or_default(),
+            (_, Body::Fed(fed)) => fed.pieces.front().map_or(&[], |piece| piece),
         }
     }
 
