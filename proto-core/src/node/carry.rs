@@ -387,9 +387,9 @@ impl<E: Engine> Node<E> {
                 }
             }
             Ok(Frame::Hello(hello)) => self.on_hello(conn, hello),
-            Ok(Frame::Room { token, chunk }) => self.on_chunk(conn, token, chunk, now),
+            Ok(Frame::Room { token, chunk }) => self.on_chunk(conn, token, &chunk, now),
             Ok(Frame::Bundle { token, chunks }) => {
-                chunks.for_each(|chunk| self.on_chunk(conn, token.clone(), chunk, now));
+                chunks.for_each(|chunk| self.on_chunk(conn, token.clone(), &chunk, now));
             }
             Ok(Frame::Unknown(kind)) => debug!(peer = %peer.id, kind, "ignored a frame"),
             Err(error) => {
@@ -399,18 +399,18 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn on_chunk(&mut self, conn: ConnId, token: RoomToken, chunk: bytes::Bytes, now: Time) {
+    fn on_chunk(&mut self, conn: ConnId, token: RoomToken, chunk: &bytes::Bytes, now: Time) {
         // A dormant room is not there for others.
         let key = self.room_of_token(conn, &token).filter(|key| !self.is_dormant(*key));
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        let Some(key) = key else { return peer.discard(&token, &chunk) };
+        let Some(key) = key else { return peer.discard(&token, chunk) };
         if !peer.is_attached(key) {
-            return peer.hold(token, &chunk);
+            return peer.hold(token, chunk);
         }
         peer.on_said(key);
         let id = peer.id.clone();
         if let Some(joined) = self.rooms.get_mut(&key) {
-            joined.room.on_chunk(&id, &chunk, now);
+            joined.room.on_chunk(&id, chunk, now);
             self.touched.insert(Part::Room(key));
         }
         // What follows may depend on it: a peer that leaves is detached before its next chunk is
