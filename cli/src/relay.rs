@@ -53,9 +53,10 @@ fn config(arguments: &RelayArguments) -> Result<Config, Failure> {
 fn raise_file_limit(limits: &Limits) {
     let Some(files) = files::raise_limit() else { return };
     tracing::debug!(files, "the relay may have so many files open");
-    let needed = (limits.connections_max + limits.handshakes_max) as u64 + FILES_BESIDE;
+    let clients = limits.connections_max.saturating_add(limits.handshakes_max);
+    let needed = (clients as u64).saturating_add(FILES_BESIDE);
     if files < needed {
-        tracing::info!(files, needed, "the system allows fewer open files than clients may come");
+        tracing::warn!(files, needed, "the system allows fewer open files than clients may come");
     }
 }
 

@@ -11,8 +11,9 @@ mod common;
 use std::time::Duration;
 
 use common::{Who, World, room};
+use tristero_proto::crypto::RoomToken;
 use tristero_proto::wire::{Capabilities, Frame, Hello, Payload};
-use tristero_proto::{Event, RoomKey};
+use tristero_proto::{Event, RoomKey, limits};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -110,33 +111,65 @@ fn what_was_sent_arrives_before_a_node_is_shut_down() {
 fn nothing_is_lost_while_a_connection_takes_no_more() {
     let (mut world, ann, bob, key) = met();
     world.isolate(bob);
-    // Far more than is taken while nothing arrives, and less than may wait.
-    numbers(3_000).into_iter().for_each(|number| world.send(ann, key, "chat", number));
-    for _ in 0..20 {
-        world.send(ann, key, "chat", Payload::Binary(vec![7; 100_000].into()));
+    let before = world.transmits(ann);
+    // Of each round one waits for the others of its turn, and one is many chunks.
+    let large = || Payload::Binary(vec![7; 100_000].into());
+    for number in numbers(40) {
+        world.send(ann, key, "chat", number);
+        world.send(ann, key, "chat", large());
         world.run_for(Duration::from_millis(1));
     }
+    assert!(world.transmits(ann) - before < 40 * 7, "it takes no more");
+    assert!(sent(&world, ann) < 80);
     world.reconnect(bob);
     world.run_for(SECOND);
-    let received = received(&world, bob);
-    assert_eq!(received.len(), 3_020);
-    assert_eq!(received[..3_000], numbers(3_000));
-    assert_eq!(sent(&world, ann), 3_020);
+    let expected: Vec<Payload> = numbers(40).into_iter().flat_map(|n| [n, large()]).collect();
+    assert_eq!(received(&world, bob), expected);
+    assert_eq!(sent(&world, ann), 80);
+}
+
+/// A bundle of two messages on `chat`.
+fn bundle() -> Vec<u8> {
+    let token = RoomToken::of_room("app", "room");
+    let mut bundle = vec![4, 0, u8::try_from(token.as_bytes().len()).unwrap()];
+    bundle.extend(token.as_bytes());
+    for nonce in [7, 8] {
+        let mut chunk = [&b"chat"[..], &[0; 28], &[0, nonce, 1, 255], b"forged"].concat();
+        bundle.extend(u16::try_from(chunk.len()).unwrap().to_be_bytes());
+        bundle.append(&mut chunk);
+    }
+    bundle
 }
 
 #[test]
 fn a_bundle_that_is_cut_off_is_an_offence_and_nothing_of_it_is_taken() {
-    let (mut world, ann, bob, key) = met();
-    let dropped = world.node(bob).dropped(key);
-    let mut forged = vec![4, 0, 1, b't', 0, 36];
-    forged.extend([b'a'; 36]);
-    forged.extend([0, 40, 1]);
-    world.forge(ann, bob, &forged);
+    let (mut world, ann, bob, _) = met();
+    let whole = bundle();
+    world.forge(ann, bob, &whole);
     world.run_for(SECOND);
+    assert_eq!(received(&world, bob), ["forged".into(), "forged".into()]);
+    let cut_off = &whole[..whole.len() - 1];
+    for _ in 0..limits::OFFENCES_MAX {
+        world.forge(ann, bob, cut_off);
+    }
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(received(&world, bob).len(), 2);
+    assert!(!world.has_left(bob, ann), "so many are forgiven");
+    for _ in 0..100 {
+        world.forge(ann, bob, cut_off);
+    }
+    world.run_for(SECOND);
+    assert!(world.has_left(bob, ann), "it is cut");
+}
+
+#[test]
+fn what_follows_a_goodbye_in_a_bundle_is_not_heard() {
+    let (mut world, ann, bob, _) = met();
+    let mut bundle = bundle();
+    let at = bundle.windows(4).position(|window| window == b"chat").unwrap();
+    bundle[at..at + 7].copy_from_slice(b"@_leave");
+    world.forge(ann, bob, &bundle);
+    world.run_for(SECOND);
+    assert!(world.has_left(bob, ann));
     assert_eq!(received(&world, bob), []);
-    assert_eq!(world.node(bob).dropped(key), dropped, "it names no room");
-    assert!(!world.has_left(bob, ann), "one is forgiven");
-    world.send(ann, key, "chat", "still here");
-    world.run_for(SECOND);
-    assert_eq!(received(&world, bob), ["still here".into()]);
 }

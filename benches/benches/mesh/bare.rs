@@ -7,14 +7,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use bytes::BytesMut;
 use mio::{Events, Poll, Token};
 use tristero_examples::{Epoch, Sockets};
 use tristero_proto::crypto::RoomToken;
 use tristero_proto::engine::{
     ConnOptions, Engine as _, EngineEvent, EngineInput, EngineOutput, Lane, SendOutcome,
 };
-use tristero_proto::wire::{ActionName, Chunk, Frame, Payload, Transmission};
+use tristero_proto::wire::{ActionName, Frame, Payload, Transmission};
 use tristero_proto::{ConnId, Seed, Time};
 use tristero_str0m::Str0mEngine;
 
@@ -25,8 +24,13 @@ pub(crate) struct Engines {
     poll: Poll,
     events: Events,
     peers: Vec<Peer>,
-    /// What a node would make of a text, as it goes over a connection.
-    message: BytesMut,
+}
+
+/// How long the messages are that a node would make of texts.
+#[derive(Clone, Copy)]
+struct Shape {
+    header_bytes: usize,
+    chunk_bytes: usize,
 }
 
 struct Peer {
@@ -34,13 +38,14 @@ struct Peer {
     sockets: Sockets,
     open: BTreeSet<ConnId>,
     description: Option<String>,
+    shape: Shape,
     arrived: usize,
 }
 
 impl Engines {
     /// So many engines, each connected with each.
     pub(crate) fn connect(count: usize) -> Result<Self> {
-        let (epoch, poll) = (Epoch::begin(), Poll::new()?);
+        let (epoch, poll, shape) = (Epoch::begin(), Poll::new()?, Shape::of_a_text()?);
         let mut peers = Vec::new();
         for number in 0..count {
             let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
@@ -51,10 +56,10 @@ impl Engines {
                 engine.handle_input(EngineInput::AddressAdded(address), epoch.now());
             }
             let open = BTreeSet::new();
-            peers.push(Peer { engine, sockets, open, description: None, arrived: 0 });
+            peers.push(Peer { engine, sockets, open, description: None, shape, arrived: 0 });
         }
         let events = Events::with_capacity(256);
-        let mut engines = Engines { epoch, poll, events, peers, message: message()? };
+        let mut engines = Engines { epoch, poll, events, peers };
         for answerer in 1..count {
             for offerer in 0..answerer {
                 engines.negotiate(offerer, answerer)?;
@@ -91,9 +96,9 @@ impl Mesh for Engines {
     fn tell(&mut self, burst: usize) -> Result<()> {
         let now = self.epoch.now();
         for peer in &mut self.peers {
-            for _ in 0..burst {
+            for length in peer.shape.messages(burst) {
                 for conn in &peer.open {
-                    let sent = peer.engine.send(*conn, Lane::Control, &self.message, now);
+                    let sent = peer.engine.send(*conn, Lane::Control, &vec![7; length], now);
                     ensure!(
                         sent == SendOutcome::Taken,
                         "an engine is full: --burst has to be smaller"
@@ -158,8 +163,7 @@ impl Peer {
                     self.open.insert(conn);
                 }
                 EngineOutput::Event(EngineEvent::Message { bytes, .. }) => {
-                    std::hint::black_box(bytes);
-                    self.arrived += 1;
+                    self.arrived += self.shape.texts(std::hint::black_box(bytes).len());
                 }
                 EngineOutput::Event(EngineEvent::Closed { conn, .. }) => {
                     self.open.remove(&conn);
@@ -175,14 +179,38 @@ impl Peer {
     }
 }
 
-/// The bytes of a message of a room.
-fn message() -> Result<BytesMut> {
-    let mut bytes = BytesMut::with_capacity(Chunk::PAYLOAD_BYTES);
-    Frame::emit_room_header(&RoomToken::of_room("bench", "mesh"), &mut bytes);
-    let text = Payload::Text("x".repeat(TEXT_BYTES));
-    Transmission::new(ActionName::new("tell")?, 0, text, None).emit_next(&mut bytes);
-    Ok(bytes)
+impl Shape {
+    fn of_a_text() -> Result<Self> {
+        let (mut header, mut chunk) = (Vec::new(), Vec::new());
+        Frame::emit_room_header(&RoomToken::of_room("bench", "mesh"), &mut header);
+        let text = Payload::Text("x".repeat(TEXT_BYTES));
+        Transmission::new(ActionName::new("tell")?, 0, text, None).emit_next(&mut chunk);
+        Ok(Shape { header_bytes: header.len(), chunk_bytes: chunk.len() })
+    }
+
+    /// Texts that are sent in one go travel in as few messages as a node puts them into.
+    ///
+    /// spec: docs/protocol.md, section 12
+    fn messages(self, texts: usize) -> impl Iterator<Item = usize> {
+        let each = LENGTH_BYTES + self.chunk_bytes;
+        let most = (BUNDLE_BYTES_MAX - self.header_bytes) / each;
+        let full = std::iter::repeat_n(most, texts / most);
+        let rest = Some(texts % most).filter(|rest| *rest > 0);
+        full.chain(rest).map(move |texts| match texts {
+            1 => self.header_bytes + self.chunk_bytes,
+            texts => self.header_bytes + texts * each,
+        })
+    }
+
+    /// How many texts are in a message of this length.
+    fn texts(self, length: usize) -> usize {
+        ((length - self.header_bytes) / (LENGTH_BYTES + self.chunk_bytes)).max(1)
+    }
 }
+
+/// What a bundle has before each chunk.
+const LENGTH_BYTES: usize = 2;
+const BUNDLE_BYTES_MAX: usize = 16 * 1024;
 
 /// As many as the other loop has.
 const READS_PER_TURN: usize = 64;

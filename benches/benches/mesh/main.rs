@@ -4,7 +4,7 @@
 //!
 //! In rounds: everybody broadcasts some messages of 100 bytes, and when all of them have arrived, again.
 //! The peers are nodes in a room, or, over the same sockets, engines alone with the same number of
-//! connections, which carry messages as long as those that nodes make of theirs. That is the limit: what
+//! connections, which carry as many messages of the same lengths as nodes make of theirs. That is the limit: what
 //! is between the two is what rooms, actions and peers cost. Both are there at once and take turns of a
 //! second, so that what else the machine does falls on both; figures are medians of the turns.
 

@@ -85,7 +85,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// Notes what memory this process has before it is told to do anything.
+/// Notes what memory this process has before anything large is sent.
 fn note_idle(said: &mut Map<String, Value>) {
     let usage = Process::this();
     said.insert("idleKiB".into(), usage.resident_kib().into());

@@ -389,7 +389,13 @@ impl<E: Engine> Node<E> {
             Ok(Frame::Hello(hello)) => self.on_hello(conn, hello),
             Ok(Frame::Room { token, chunk }) => self.on_chunk(conn, token, &chunk, now),
             Ok(Frame::Bundle { token, chunks }) => {
-                chunks.for_each(|chunk| self.on_chunk(conn, token.clone(), &chunk, now));
+                for chunk in chunks {
+                    // Nothing more is heard of one that is cut.
+                    if self.peers.get(&conn).is_none_or(|peer| peer.verdict().is_some()) {
+                        return;
+                    }
+                    self.on_chunk(conn, token.clone(), &chunk, now);
+                }
             }
             Ok(Frame::Unknown(kind)) => debug!(peer = %peer.id, kind, "ignored a frame"),
             Err(error) => {

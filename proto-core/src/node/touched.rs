@@ -5,14 +5,20 @@ use std::collections::BinaryHeap;
 
 use super::Part;
 
-/// A set that keeps its memory when it is empty, as it is after every call. A part may be in it more
-/// than once, and comes out once.
+/// For so many parts memory is kept while none is touched.
+const KEPT_MAX: usize = 1_024;
+
+/// A queue in order that keeps its memory when it is empty, as it is after every call. A part may be in
+/// it more than once, and comes out once.
 #[derive(Debug, Default)]
 pub(super) struct Touched(BinaryHeap<Reverse<Part>>);
 
 impl Touched {
     pub(super) fn insert(&mut self, part: Part) {
-        self.0.push(Reverse(part));
+        // The same one after another is what most calls do.
+        if self.0.peek() != Some(&Reverse(part)) {
+            self.0.push(Reverse(part));
+        }
     }
 
     pub(super) fn extend(&mut self, parts: impl IntoIterator<Item = Part>) {
@@ -21,7 +27,10 @@ impl Touched {
 
     /// Takes the first in order.
     pub(super) fn pop_first(&mut self) -> Option<Part> {
-        let Reverse(first) = self.0.pop()?;
+        let Some(Reverse(first)) = self.0.pop() else {
+            self.0.shrink_to(KEPT_MAX);
+            return None;
+        };
         while self.0.peek() == Some(&Reverse(first)) {
             self.0.pop();
         }

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use tracing::debug;
 
 use crate::crypto::RoomToken;
 use crate::engine::{Engine, Lane, SendOutcome};
@@ -162,7 +163,7 @@ impl Outbox {
     /// Whether chunks of this room wait for others, and for one of this many bytes.
     fn has_room_for(&self, room: RoomKey, length: usize) -> bool {
         let is_open = self.bundled.as_ref().is_some_and(|bundled| bundled.room == room);
-        is_open && self.bundle.has_room_for(length)
+        self.takes_bundles && is_open && self.bundle.has_room_for(length)
     }
 
     /// Adds pieces to a transmission that is fed.
@@ -291,7 +292,11 @@ impl Outbox {
         }
         self.has_offered = true;
         match engine.send(conn, Lane::Control, self.bundle.message(), now) {
-            SendOutcome::Taken | SendOutcome::Refused => self.bundled = None,
+            SendOutcome::Taken => self.bundled = None,
+            SendOutcome::Refused => {
+                debug!(?conn, "a connection that ends took no bundle");
+                self.bundled = None;
+            }
             SendOutcome::Full => self.blocked_since = Some(now),
         }
     }

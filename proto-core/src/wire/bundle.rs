@@ -27,8 +27,8 @@ impl Bundle {
     /// costs is little beside what its bytes do.
     pub(crate) const CHUNK_BYTES_MAX: usize = 4 * 1024;
 
-    /// The longest bundle of ours, in bytes: no longer than the message of a full chunk, which is
-    /// what every peer takes.
+    /// The longest bundle, in bytes: no longer than the message of a full chunk, which is what every
+    /// peer takes.
     pub(crate) const BYTES_MAX: usize = 16 * 1024;
 
     /// Begins the message with the first chunk, of this room.
@@ -80,7 +80,7 @@ impl BundledChunks {
         loop {
             let (length, after) = rest.split_first_chunk().ok_or(FrameError::Truncated)?;
             let length = usize::from(u16::from_be_bytes(*length));
-            if length < Chunk::HEADER_BYTES {
+            if !(Chunk::HEADER_BYTES..=Bundle::CHUNK_BYTES_MAX).contains(&length) {
                 return Err(FrameError::ChunkLength(length));
             }
             rest = after.get(length..).ok_or(FrameError::Truncated)?;
@@ -92,7 +92,7 @@ impl BundledChunks {
 }
 
 /// A copy of what may be a view of a much longer message, for those who keep it. What is longer than
-/// a bundled chunk is most of its message.
+/// a bundled chunk may be came in a message of its own.
 pub(crate) fn detached(bytes: &Bytes) -> Bytes {
     if bytes.len() <= Bundle::CHUNK_BYTES_MAX {
         Bytes::copy_from_slice(bytes)
@@ -181,5 +181,26 @@ mod tests {
         short.extend([0, 35]);
         short.extend([0; 35]);
         assert_eq!(parse(&short), Err(FrameError::ChunkLength(35)));
+    }
+
+    #[test]
+    fn longer_chunks_and_longer_bundles_than_ours_are_refused() {
+        let header = |length: u16| {
+            let mut bundle = vec![4, 0, 1, b'a'];
+            bundle.extend(length.to_be_bytes());
+            bundle
+        };
+        let longest = u16::try_from(Bundle::CHUNK_BYTES_MAX).unwrap();
+        let mut message = header(longest);
+        message.resize(message.len() + usize::from(longest), 1);
+        assert!(parse(&message).is_ok());
+        let mut message = header(longest + 1);
+        message.resize(message.len() + usize::from(longest) + 1, 1);
+        assert_eq!(parse(&message), Err(FrameError::ChunkLength(4_097)));
+        let chunks: Vec<u8> = [&[0, 200][..], &[1; 200]].concat().repeat(81);
+        let long = [&[4, 0, 1, b'a'][..], &chunks].concat();
+        assert!(long.len() <= Bundle::BYTES_MAX && parse(&long).is_ok());
+        let longer = [&long[..], &[0, 200], &[1; 200]].concat();
+        assert_eq!(parse(&longer), Err(FrameError::BundleLength(longer.len())));
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes};
 
-use super::bundle::BundledChunks;
+use super::bundle::{Bundle, BundledChunks};
 use crate::crypto::RoomToken;
 
 const KIND_ROOM: u8 = 1;
@@ -38,7 +38,7 @@ pub enum Frame {
     },
     /// The sender is one of ours. JavaScript ignores it.
     ///
-    /// spec: docs/protocol.md, section 10
+    /// spec: docs/protocol.md, section 12
     Hello(Hello),
     /// Some things for one room, in their order, from one of ours. JavaScript ignores it.
     ///
@@ -108,9 +108,12 @@ pub enum FrameError {
     /// The token is empty, or longer than any room's.
     #[error("the room token has {0} bytes")]
     TokenLength(usize),
-    /// A chunk of a bundle is shorter than its header.
+    /// A chunk of a bundle is shorter than its header, or longer than one may be.
     #[error("a bundled chunk has {0} bytes")]
     ChunkLength(usize),
+    /// A bundle is longer than one may be.
+    #[error("a bundle has {0} bytes")]
+    BundleLength(usize),
 }
 
 impl Frame {
@@ -134,6 +137,9 @@ impl Frame {
                 let secret = rest.first_chunk().filter(|_| capabilities.has(Capabilities::RESTART));
                 let secret = secret.map(|secret| ConnectionSecret(*secret));
                 Ok(Frame::Hello(Hello { capabilities, secret }))
+            }
+            KIND_BUNDLE if bytes.len() > Bundle::BYTES_MAX => {
+                Err(FrameError::BundleLength(bytes.len()))
             }
             KIND_BUNDLE => {
                 let (token, length) = parse_token(rest)?;
