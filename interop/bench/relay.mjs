@@ -1,7 +1,7 @@
 /**
  * A WebSocket relay on npm's `ws`, to be measured beside ours.
  *
- * It stands in for Trystero's own, which is not on every registry, and does for a message what that
+ * It stands in for Trystero's own, which npm did not have then, and does for a message what that
  * one does: it reads JSON, looks that it makes sense, writes JSON once, and sends the text to every
  * subscriber whose socket is open. It says where it listens, and ends with its input.
  */
