@@ -84,8 +84,8 @@ pub enum Event {
         /// How much, from 0 to 1.
         fraction: f64,
     },
-    /// A call of `send` is over: everything was handed over to the connections, but for the
-    /// targets that failed.
+    /// A call of `send` is over: everything was handed over to the connections, or leaves with the
+    /// next `handle_timeout`, but for the targets that failed.
     Sent {
         /// The room.
         room: RoomKey,

@@ -13,6 +13,8 @@ pub(crate) struct Figures {
     pub(crate) messages_per_second: f64,
     pub(crate) message_cpu_micros: Option<f64>,
     pub(crate) ping_ms: Option<f64>,
+    /// From `join` to the other's arrival, at the side that was there last.
+    pub(crate) join_ms: Option<f64>,
     /// Of one process, the larger of the two.
     pub(crate) idle_mib: Option<f64>,
     /// Of that, what is not the program.
@@ -49,6 +51,10 @@ impl Figures {
             messages_per_second: number(sent, "messages")? / number(sent, "messageSeconds")?,
             message_cpu_micros: Some(both("messageCpuSeconds")? * 1e6 / number(sent, "messages")?),
             ping_ms: sent["pingMs"].as_f64(),
+            join_ms: match (sent["joinMs"].as_f64(), received["joinMs"].as_f64()) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            },
             idle_mib: Some(larger("idleKiB")? / 1024.0),
             idle_own_mib: Some(larger("idleOwnKiB")? / 1024.0),
             peak_mib: larger("peakKiB")? * 1024.0 / MIB,
@@ -79,6 +85,7 @@ impl Figures {
             messages_per_second: number("/small/perSecond")?,
             message_cpu_micros: None,
             ping_ms: Some(number("/ping/medianMs")?),
+            join_ms: said.pointer("/join/medianMs").and_then(Value::as_f64),
             idle_mib: Some(number("/memory/idleRssBytes")? / MIB),
             idle_own_mib: None,
             peak_mib: number("/memory/peakRssBytes")? / MIB,
@@ -94,6 +101,7 @@ impl Figures {
             "messagesPerSecond": self.messages_per_second,
             "cpuMicrosPerMessage": self.message_cpu_micros,
             "pingMs": self.ping_ms,
+            "joinMs": self.join_ms,
             "idleMiB": self.idle_mib,
             "idleOwnMiB": self.idle_own_mib,
             "peakMiB": self.peak_mib,
@@ -105,13 +113,14 @@ impl Figures {
 
 pub(crate) fn print(ours: &Figures, others: &[Figures]) {
     println!(
-        "{:24} {:>10} {:>10} {:>12} {:>10} {:>9} {:>9} {:>8} {:>9}",
+        "{:24} {:>10} {:>10} {:>12} {:>10} {:>9} {:>8} {:>9} {:>8} {:>9}",
         "",
         "bulk MB/s",
         "CPU s/GB",
         "messages/s",
         "CPU µs",
         "ping ms",
+        "join ms",
         "idle MiB",
         "its own",
         "peak MiB"
@@ -121,13 +130,14 @@ pub(crate) fn print(ours: &Figures, others: &[Figures]) {
     };
     for figures in [ours].into_iter().chain(others) {
         println!(
-            "{:24} {:>10.1} {:>10.2} {:>12.0} {:>10} {:>9} {:>9} {:>8} {:>9.1}",
+            "{:24} {:>10.1} {:>10.2} {:>12.0} {:>10} {:>9} {:>8} {:>9} {:>8} {:>9.1}",
             figures.name,
             figures.bulk_mb_per_second,
             figures.bulk_cpu_seconds_per_gb,
             figures.messages_per_second,
             optional(figures.message_cpu_micros, 2),
             optional(figures.ping_ms, 3),
+            optional(figures.join_ms, 1),
             optional(figures.idle_mib, 1),
             optional(figures.idle_own_mib, 1),
             figures.peak_mib,

@@ -88,7 +88,8 @@ fn run(
     builder.worker_threads(2).enable_all().build()?.block_on(async {
         let config = Config::new("bench").relay(&arguments.relay).ice(IceConfig::none());
         let options = Options { loopback: true, ..Options::default() };
-        let room = node(options)?.join(&config, "pair")?;
+        let (node, began) = (node(options)?, Instant::now());
+        let room = node.join(&config, "pair")?;
         let (bulk, texts, done) =
             (room.action("bulk")?, room.action("text")?, room.action("done")?);
         let files = room.transfer_action("file")?;
@@ -99,9 +100,11 @@ fn run(
                 break peer;
             }
         };
+        let join = began.elapsed();
         let mut meeting = Meeting { room, peer, bulk, texts, done, files };
         let mut said = act(&mut meeting).await?;
         said.insert("peakKiB".into(), peak_kib().into());
+        said.insert("joinMs".into(), (join.as_secs_f64() * 1e3).into());
         println!("{}", Value::Object(said));
         meeting.room.node().shut_down().await;
         Ok(())

@@ -101,7 +101,7 @@ pub(crate) fn detached(bytes: &Bytes) -> Bytes {
     }
 }
 
-/// Each is a view of the message: what is kept of it is to be [`detached`].
+/// Each is a view of the message, which it keeps in memory.
 impl Iterator for BundledChunks {
     type Item = Bytes;
 
