@@ -89,9 +89,11 @@ const FLIGHT_START_RTO: Duration = Duration::from_millis(400);
 /// before it returns, and would never return.
 const ACK_PAUSE: Duration = Duration::from_millis(100);
 
-/// With the interval above, flights are repeated for 50 s. The clock of the first one starts with
-/// the answer and not when ICE has found a path, so this must outlast every attempt to connect.
-const FLIGHT_RETRIES: usize = 6;
+/// So many flights are sent again, a server's answers to flights of the client that come again among
+/// them: with the interval above more than the 40 s that dimpl gives a handshake. The clock of the first
+/// one starts with the answer and not when ICE has found a path, so this must outlast every attempt to
+/// connect.
+const FLIGHT_RETRIES: usize = 12;
 
 struct Instance {
     dtls: dimpl::Dtls,
