@@ -1,8 +1,9 @@
 //! The randomness of the operating system, replaced by numbers that repeat.
 //!
 //! The SCTP below str0m draws its tags and first sequence numbers from the operating system and
-//! takes no other source. In this program, and in nothing that is linked to the library, what asks
-//! there gets a stream that begins anew with each run, so that runs are equal to the byte.
+//! takes no other source. In this program and in tests that have this file, and in nothing that is linked
+//! to the library, what asks there gets a stream that begins anew with each thread, so that runs are equal
+//! to the byte.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_uint, c_void};
