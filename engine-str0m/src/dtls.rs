@@ -90,10 +90,10 @@ const FLIGHT_START_RTO: Duration = Duration::from_millis(400);
 const ACK_PAUSE: Duration = Duration::from_millis(100);
 
 /// So many flights are sent again, a server's answers to flights of the client that come again among
-/// them: with the interval above more than the 40 s that dimpl gives a handshake. The clock of the first
-/// one starts with the answer and not when ICE has found a path, so this must outlast every attempt to
-/// connect.
-const FLIGHT_RETRIES: usize = 12;
+/// them, and each waits twice as long for the next: with the interval above for 50 s, or for 10 to 30 s
+/// where the client hears nothing of a server. The clock of the first one starts with the answer and not
+/// when ICE has found a path, so this must outlast every attempt to connect.
+const FLIGHT_RETRIES: usize = 6;
 
 struct Instance {
     dtls: dimpl::Dtls,
