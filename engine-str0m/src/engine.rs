@@ -11,7 +11,7 @@ use str0m::RtcConfig;
 use str0m::ice::StunMessage;
 use tristero_proto::engine::{
     ConnOptions, ConnectionInfo, Datagram, DescriptionError, Engine, EngineEvent, EngineInput,
-    EngineOutput, Lane, NetworkEvent, Obstacle, SendOutcome,
+    EngineOutput, Lane, NetworkEvent, Obstacle, Proposal, SendOutcome,
 };
 use tristero_proto::wire::CandidateInit;
 use tristero_proto::{ConnId, Deadline, Rng, Seed, Time};
@@ -80,7 +80,7 @@ impl Str0mEngine {
 
     fn start(&mut self, id: ConnId, options: ConnOptions, now: Time) -> Start {
         assert!(!self.conns.contains_key(&id), "{id:?} was used before");
-        let ConnOptions { trickle, ice } = options;
+        let ConnOptions { trickle, ice, .. } = options;
         let Shared { gatherer, addresses, outputs, .. } = &mut self.shared;
         gatherer.attach(id, &ice, addresses, now, outputs);
         let credentials = Credentials::generate(id, &mut self.rng);
@@ -354,7 +354,8 @@ impl Engine for Str0mEngine {
         accepted.unwrap_or(Err(DescriptionError::Unexpected))
     }
 
-    fn restart(&mut self, conn: ConnId, now: Time) {
+    fn propose(&mut self, conn: ConnId, proposal: &Proposal, now: Time) {
+        let Proposal::Restart = proposal else { return };
         let credentials = Credentials::generate(conn, &mut self.rng);
         self.drive(conn, now, |conn, shared| conn.restart(credentials, now, shared));
         self.heed_servers(now);

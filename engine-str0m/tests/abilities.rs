@@ -10,7 +10,7 @@ use std::time::Duration;
 use harness::foreign::Foreign;
 use harness::{World, conn, trickle};
 use tristero_proto::ConnId;
-use tristero_proto::engine::{DescriptionError, Engine};
+use tristero_proto::engine::{DescriptionError, Engine, Proposal};
 
 type End = (usize, ConnId);
 
@@ -149,7 +149,7 @@ fn a_restart_may_leave_the_beginning_out_but_not_change_it() {
     let mut world = World::new(2);
     world.connect(A, B);
     let now = world.now;
-    world.hosts[0].engine.restart(A.1, now);
+    world.hosts[0].engine.propose(A.1, &Proposal::Restart, now);
     world.drain();
     let offer = world.hosts[0].log(A.1).descriptions.last().unwrap().clone();
     let first = world.hosts[0].log(A.1).descriptions[0].clone();

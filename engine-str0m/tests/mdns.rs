@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use harness::{World, conn, trickle};
 use tristero_proto::engine::{
-    ConnOptions, Engine, EngineInput, NetworkEvent, NetworkRequest, Obstacle,
+    ConnOptions, Engine, EngineInput, NetworkEvent, NetworkRequest, Obstacle, Proposal,
 };
 use tristero_proto::ice::{HostCandidates, IceConfig, IceTransportPolicy};
 use tristero_proto::wire::CandidateInit;
@@ -33,7 +33,7 @@ fn name(number: u64) -> String {
 
 fn hidden(trickle: bool) -> ConnOptions {
     let ice = IceConfig::none().with_host_candidates(HostCandidates::Mdns);
-    ConnOptions { trickle, ice: Arc::new(ice) }
+    ConnOptions::new(trickle, Arc::new(ice))
 }
 
 fn without_candidates(sdp: &str) -> String {
@@ -212,7 +212,7 @@ fn an_answer_after_the_end_of_a_connection_is_nothing() {
 fn over_turn_servers_alone_nobody_is_asked_and_nothing_is_published() {
     let ice = IceConfig { transport_policy: IceTransportPolicy::Relay, ..IceConfig::none() };
     let ice = Arc::new(ice.with_host_candidates(HostCandidates::Mdns));
-    let mut pair = Pair::agreed(ConnOptions { trickle: true, ice });
+    let mut pair = Pair::agreed(ConnOptions::new(true, ice));
     pair.tell(&init(&name(1), 4_000));
     assert!(pair.asked().is_empty());
 }
@@ -287,7 +287,7 @@ fn a_restart_tells_no_address_of_this_machine() {
     world.accept(0, conn(1), &answer);
     world.run_until(|world| world.is_open((0, conn(1))) && world.is_open((1, conn(2))));
     let now = world.now;
-    world.hosts[0].engine.restart(conn(1), now);
+    world.hosts[0].engine.propose(conn(1), &Proposal::Restart, now);
     world.drain();
     let restarted = world.hosts[0].log(conn(1)).descriptions.last().unwrap();
     assert_eq!(candidates(restarted).len(), 1);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use harness::{World, conn, trickle};
 use tristero_proto::ConnId;
-use tristero_proto::engine::{DescriptionError, Engine, EngineInput, SendOutcome};
+use tristero_proto::engine::{DescriptionError, Engine, EngineInput, Proposal, SendOutcome};
 
 type End = (usize, ConnId);
 
@@ -32,7 +32,7 @@ fn description(world: &World, (host, id): End) -> String {
 
 fn offer(world: &mut World, (host, id): End) -> String {
     let now = world.now;
-    world.hosts[host].engine.restart(id, now);
+    world.hosts[host].engine.propose(id, &Proposal::Restart, now);
     world.drain();
     description(world, (host, id))
 }
@@ -199,7 +199,7 @@ fn a_connection_that_is_not_open_is_not_restarted() {
     let mut world = World::new(2);
     let offer = world.offer(0, conn(1), trickle()).unwrap();
     let now = world.now;
-    world.hosts[0].engine.restart(conn(1), now);
+    world.hosts[0].engine.propose(conn(1), &Proposal::Restart, now);
     world.drain();
     assert_eq!(world.hosts[0].log(conn(1)).descriptions.len(), 1);
     let taken = world.hosts[0].engine.renegotiate(conn(1), &offer, now);

@@ -12,9 +12,14 @@
 //! - A connection is made by [`offer`](Engine::offer) or [`answer`](Engine::answer) under an id
 //!   that its owner never uses again, and ends with exactly one [`EngineEvent::Closed`], whoever
 //!   ended it. Nothing is said of a connection after that, and calls that name it do nothing.
-//! - A connection says [`EngineEvent::Description`] exactly once. With trickle off it comes when
-//!   all candidates are known, and none follow; with trickle on it comes at once, and candidates
-//!   that are found later come as [`EngineEvent::Candidate`].
+//! - A connection that begins says [`EngineEvent::Description`] exactly once. With trickle off it
+//!   comes when all candidates are known, and none follow; with trickle on it comes at once, and
+//!   candidates that are found later come as [`EngineEvent::Candidate`].
+//! - An open connection says it once for each [`propose`](Engine::propose) that can be made, unless
+//!   it is rolled back before.
+//! - A track of the other side begins with [`EngineEvent::TrackBegan`], which is said before the
+//!   description that has it is answered, and ends with [`EngineEvent::TrackEnded`], before its
+//!   connection does. Only between the two are there frames and packets of it.
 //! - [`EngineEvent::Open`] comes at most once, before any [`EngineEvent::Message`].
 //! - What an engine wants of the network beside datagrams it asks for by [`EngineOutput::Network`],
 //!   and takes no answer for a failure: servers that can't be reached never keep two peers apart
@@ -31,7 +36,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::ice::{IceConfig, IceCredentials, IceUrl};
-use crate::ids::ConnId;
+use crate::ids::{ConnId, TrackId};
+use crate::media::{
+    Codec, MediaConfig, MediaFrame, MediaKind, Msid, RtpPacket, SentTrack, TrackStats,
+};
 use crate::time::{Deadline, Time};
 use crate::wire::CandidateInit;
 
@@ -226,14 +234,36 @@ pub struct ConnOptions {
     pub trickle: bool,
     /// The servers that help.
     pub ice: Arc<IceConfig>,
+    /// How audio and video are carried, if any is.
+    pub media: Arc<MediaConfig>,
 }
 
 impl ConnOptions {
     /// Without servers.
     pub fn direct(trickle: bool) -> Self {
-        ConnOptions { trickle, ice: Arc::new(IceConfig::none()) }
+        ConnOptions::new(trickle, Arc::new(IceConfig::none()))
+    }
+
+    /// With servers, and with the default for media.
+    pub fn new(trickle: bool, ice: Arc<IceConfig>) -> Self {
+        ConnOptions { trickle, ice, media: Arc::default() }
     }
 }
+
+/// What an open connection is to agree on anew with the other side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proposal {
+    /// ICE restarts: both sides get new credentials, and another path is looked for between the
+    /// addresses that they have now (RFC 8445, section 2.4). What is sent meanwhile arrives later,
+    /// and tracks stay as they are.
+    Restart,
+    /// From now on we send these tracks and no others.
+    Tracks(Vec<SentTrack>),
+}
+
+/// A track that the other side sends, by a number of its connection that is never used twice there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IncomingTrack(pub u64);
 
 /// Which half of an exchange a description is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,8 +289,8 @@ pub enum EngineOutput {
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EngineEvent {
-    /// Our description is ready to be sent to the peer: that of a new connection, or the offer of a
-    /// [restart](Engine::restart).
+    /// Our description is ready to be sent to the peer: that of a new connection, or the offer of
+    /// what we [propose](Engine::propose).
     Description {
         /// The connection.
         conn: ConnId,
@@ -277,7 +307,7 @@ pub enum EngineEvent {
         candidate: CandidateInit,
     },
     /// The path that an open connection used is gone, with an address of ours, and we have others.
-    /// [`Engine::restart`] finds another path, if the other side can be told of it.
+    /// [`Proposal::Restart`] finds another path, if the other side can be told of it.
     Stranded {
         /// The connection.
         conn: ConnId,
@@ -302,6 +332,59 @@ pub enum EngineEvent {
         conn: ConnId,
         /// The channel.
         lane: Lane,
+    },
+    /// The other side sends a track from now on.
+    TrackBegan {
+        /// The connection.
+        conn: ConnId,
+        /// The track.
+        track: IncomingTrack,
+        /// What it is for.
+        kind: MediaKind,
+        /// What the other side calls it, if it says.
+        msid: Option<Msid>,
+    },
+    /// The other side sends a track no longer.
+    TrackEnded {
+        /// The connection.
+        conn: ConnId,
+        /// The track.
+        track: IncomingTrack,
+    },
+    /// A frame arrived, on a connection that receives frames.
+    Frame {
+        /// The connection.
+        conn: ConnId,
+        /// The track.
+        track: IncomingTrack,
+        /// The frame.
+        frame: MediaFrame,
+    },
+    /// A packet arrived, on a connection that receives packets.
+    Packet {
+        /// The connection.
+        conn: ConnId,
+        /// The track.
+        track: IncomingTrack,
+        /// The packet.
+        packet: RtpPacket,
+    },
+    /// The other side answered what we proposed of a track, or changed what it takes of it.
+    TrackAgreed {
+        /// The connection.
+        conn: ConnId,
+        /// The track.
+        track: TrackId,
+        /// How its frames have to be encoded from now on, the codec that is meant first; none if it
+        /// is not taken.
+        codecs: Vec<Codec>,
+    },
+    /// The other side can't go on decoding a track of ours without a key frame.
+    KeyFrameWanted {
+        /// The connection.
+        conn: ConnId,
+        /// The track.
+        track: TrackId,
     },
     /// The connection ended.
     Closed {
@@ -397,6 +480,33 @@ pub enum SendOutcome {
     Refused,
 }
 
+/// What became of a frame or a packet that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaOutcome {
+    /// The engine has it.
+    Taken,
+    /// So much is waiting that it would come too late. It is dropped, and frames of video that need
+    /// it are of no use.
+    Full,
+    /// It was not agreed on: there is no such track on the connection, or it may not be encoded
+    /// like that, or the frame makes no sense. It is dropped.
+    Unwanted,
+}
+
+/// What is known of the media of a connection.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct MediaInfo {
+    /// Whether the other side can send or take media at all: whether it agreed on keys for it.
+    pub is_possible: bool,
+    /// The tracks that we send.
+    pub sent: Vec<(TrackId, TrackStats)>,
+    /// The tracks that the other side sends.
+    pub received: Vec<(IncomingTrack, TrackStats)>,
+    /// What the path bears, in bits per second, if that is estimated.
+    pub bitrate: Option<u64>,
+}
+
 /// A WebRTC implementation: many connections over one set of sockets.
 ///
 /// See the [module](self) for the contract.
@@ -434,25 +544,30 @@ pub trait Engine {
         now: Time,
     ) -> Result<(), DescriptionError>;
 
-    /// Begins an ICE restart of an open connection: it gets new credentials, and another path is
-    /// looked for between the addresses that both sides have now (RFC 8445, section 2.4). The offer
-    /// comes as an event; the answer to it goes to [`accept_answer`](Self::accept_answer). What is
-    /// sent meanwhile arrives later. One that was begun before is given up for it. An engine that
-    /// can't do it does nothing.
-    fn restart(&mut self, conn: ConnId, now: Time);
+    /// Offers something to the other side of an open connection. The offer comes as an event; the
+    /// answer to it goes to [`accept_answer`](Self::accept_answer). One that was made before and is
+    /// not answered is given up for it. An engine that can't do it does nothing.
+    fn propose(&mut self, conn: ConnId, proposal: &Proposal, now: Time) {
+        let _ = (conn, proposal, now);
+    }
 
-    /// Gives up a restart of ours that nobody answers. The connection is as it was.
-    fn roll_back(&mut self, conn: ConnId, now: Time);
+    /// Gives up what we proposed and nobody answers. The connection is as it was.
+    fn roll_back(&mut self, conn: ConnId, now: Time) {
+        let _ = (conn, now);
+    }
 
     /// Takes an offer of the other side for an open connection, and gives our answer: ICE restarts
-    /// if its credentials are new, and audio and video are refused. A restart of ours that is under
-    /// way is given up for it. After an error the connection is as it was.
+    /// if its credentials are new, and tracks of the other side begin and end. What we proposed and
+    /// is not answered is given up for it. After an error the connection is as it was.
     fn renegotiate(
         &mut self,
         conn: ConnId,
         offer: &str,
         now: Time,
-    ) -> Result<String, DescriptionError>;
+    ) -> Result<String, DescriptionError> {
+        let _ = (conn, offer, now);
+        Err(DescriptionError::Unexpected)
+    }
 
     /// Takes the answer to our offer. After an error a new connection is as it was, so close it; one
     /// that is open goes on.
@@ -469,6 +584,44 @@ pub trait Engine {
 
     /// Sends a message of at least one byte.
     fn send(&mut self, conn: ConnId, lane: Lane, message: &[u8], now: Time) -> SendOutcome;
+
+    /// Sends a frame of a track that was agreed on. Only
+    /// [`codec`](MediaFrame::codec), [`time`](MediaFrame::time), [`is_key`](MediaFrame::is_key) and
+    /// the bytes count.
+    fn send_frame(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        frame: &MediaFrame,
+        now: Time,
+    ) -> MediaOutcome {
+        let _ = (conn, track, frame, now);
+        MediaOutcome::Unwanted
+    }
+
+    /// Sends an RTP packet of a track that was agreed on. Its sequence number and its timestamp are
+    /// taken as differences to those before.
+    fn send_packet(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        packet: &RtpPacket,
+        now: Time,
+    ) -> MediaOutcome {
+        let _ = (conn, track, packet, now);
+        MediaOutcome::Unwanted
+    }
+
+    /// Asks the other side for a key frame, at once and as often as this is called.
+    fn request_key_frame(&mut self, conn: ConnId, track: IncomingTrack, now: Time) {
+        let _ = (conn, track, now);
+    }
+
+    /// What is known of the audio and video of an open connection.
+    fn media_info(&self, conn: ConnId) -> MediaInfo {
+        let _ = conn;
+        MediaInfo::default()
+    }
 
     /// Ends a connection so that the other side notices; [`EngineEvent::Closed`] follows.
     fn close(&mut self, conn: ConnId, now: Time);

@@ -158,6 +158,23 @@ number_id! {
     ConnId
 }
 
+number_id! {
+    /// A track of audio or video that this node sends.
+    TrackId
+}
+number_id! {
+    /// A stream of ours: tracks that belong together.
+    StreamKey
+}
+number_id! {
+    /// A track of a peer, while it is sent over one connection; never used twice by a node.
+    PeerTrackId
+}
+number_id! {
+    /// A stream of a peer, on one connection.
+    PeerStreamId
+}
+
 impl RequestId {
     /// What `Sending` events call the sending of the request.
     pub const fn send_id(self) -> SendId {

@@ -25,7 +25,7 @@
 //!
 //! - [`wire`]: bytes to values and back; [`crypto`]: topics, envelopes and proofs
 //! - [`signaling`]: relays, strategies, announcing and negotiating; [`strategies`]: the codecs
-//! - [`engine`]: the trait behind which WebRTC is
+//! - [`engine`]: the trait behind which WebRTC is; [`media`]: audio and video as data
 //! - `peer`: one connection and what waits on it; `room`: members, actions and messages
 //! - `node`: all of them together; [`Event`]: what it tells
 //! - [`limits`]: every bound, and what happens there
@@ -46,6 +46,7 @@ pub mod ice;
 mod ids;
 mod join_failure;
 pub mod limits;
+pub mod media;
 mod node;
 mod peer;
 mod rng;
@@ -61,8 +62,8 @@ pub mod wire;
 pub use conduct::Offence;
 pub use event::Event;
 pub use ids::{
-    CallId, ConnId, HandshakeId, InvalidPeerId, LinkId, PeerId, PingId, RelayId, RequestId,
-    RoomKey, SendId, TransferId,
+    CallId, ConnId, HandshakeId, InvalidPeerId, LinkId, PeerId, PeerStreamId, PeerTrackId, PingId,
+    RelayId, RequestId, RoomKey, SendId, StreamKey, TrackId, TransferId,
 };
 pub use join_failure::JoinFailure;
 pub use node::{

@@ -247,3 +247,12 @@ pub const POOLED_OFFERS_MAX: usize = 36;
 /// STUN and TURN servers of a room that are asked. Each costs datagrams to every address of it, and a
 /// candidate of its own in every description.
 pub const ICE_SERVERS_MAX: usize = 8;
+
+/// The payload of an RTP packet that is to be sent, in bytes, so that it travels whole.
+pub const RTP_PAYLOAD_BYTES_MAX: usize = 1_150;
+
+/// A frame of audio or video that is to be sent, in bytes.
+pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The name of a stream or a track in a session description, in bytes (RFC 8830).
+pub const MSID_BYTES_MAX: usize = 64;

@@ -123,7 +123,7 @@ impl<R: Reactor> IceProbe<R> {
         }
         for (number, server) in (0..).zip(servers) {
             let ice = Arc::new(IceConfig::none().with_servers([server.clone()]));
-            let options = ConnOptions { trickle: true, ice };
+            let options = ConnOptions::new(true, ice);
             self.engine.offer(ConnId::from_number(number), options, now);
         }
     }

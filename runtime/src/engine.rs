@@ -1,11 +1,12 @@
 //! Any engine, so that the types of applications don't name one.
 
 use tristero_proto::engine::{
-    ConnOptions, ConnectionInfo, DescriptionError, Engine, EngineInput, EngineOutput, Lane,
-    Obstacle, SendOutcome,
+    ConnOptions, ConnectionInfo, DescriptionError, Engine, EngineInput, EngineOutput,
+    IncomingTrack, Lane, MediaInfo, MediaOutcome, Obstacle, Proposal, SendOutcome,
 };
+use tristero_proto::media::{MediaFrame, RtpPacket};
 use tristero_proto::wire::CandidateInit;
-use tristero_proto::{ConnId, Deadline, Time};
+use tristero_proto::{ConnId, Deadline, Time, TrackId};
 
 /// See the [module](self).
 pub(crate) struct AnyEngine(Box<dyn Engine + Send>);
@@ -47,8 +48,8 @@ impl Engine for AnyEngine {
         self.0.answer(conn, offer, options, now)
     }
 
-    fn restart(&mut self, conn: ConnId, now: Time) {
-        self.0.restart(conn, now);
+    fn propose(&mut self, conn: ConnId, proposal: &Proposal, now: Time) {
+        self.0.propose(conn, proposal, now);
     }
 
     fn roll_back(&mut self, conn: ConnId, now: Time) {
@@ -79,6 +80,34 @@ impl Engine for AnyEngine {
 
     fn send(&mut self, conn: ConnId, lane: Lane, message: &[u8], now: Time) -> SendOutcome {
         self.0.send(conn, lane, message, now)
+    }
+
+    fn send_frame(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        frame: &MediaFrame,
+        now: Time,
+    ) -> MediaOutcome {
+        self.0.send_frame(conn, track, frame, now)
+    }
+
+    fn send_packet(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        packet: &RtpPacket,
+        now: Time,
+    ) -> MediaOutcome {
+        self.0.send_packet(conn, track, packet, now)
+    }
+
+    fn request_key_frame(&mut self, conn: ConnId, track: IncomingTrack, now: Time) {
+        self.0.request_key_frame(conn, track, now);
+    }
+
+    fn media_info(&self, conn: ConnId) -> MediaInfo {
+        self.0.media_info(conn)
     }
 
     fn close(&mut self, conn: ConnId, now: Time) {

@@ -110,19 +110,6 @@ impl Engine for Wires {
         Ok(())
     }
 
-    fn restart(&mut self, _conn: ConnId, _now: Time) {}
-
-    fn roll_back(&mut self, _conn: ConnId, _now: Time) {}
-
-    fn renegotiate(
-        &mut self,
-        _conn: ConnId,
-        _offer: &str,
-        _now: Time,
-    ) -> Result<String, DescriptionError> {
-        Err(DescriptionError::Unexpected)
-    }
-
     fn accept_answer(
         &mut self,
         conn: ConnId,

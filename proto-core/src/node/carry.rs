@@ -350,6 +350,13 @@ impl<E: Engine> Node<E> {
                     self.touched.insert(Part::Peer(conn));
                 }
             }
+            // Nothing proposes tracks yet.
+            EngineEvent::TrackBegan { .. }
+            | EngineEvent::TrackEnded { .. }
+            | EngineEvent::Frame { .. }
+            | EngineEvent::Packet { .. }
+            | EngineEvent::TrackAgreed { .. }
+            | EngineEvent::KeyFrameWanted { .. } => {}
             EngineEvent::Closed { conn, reason } => self.on_closed(conn, reason, now),
             EngineEvent::ServerFailed { url, failure } => self.on_server_failed(&url, &failure),
         }

@@ -7,6 +7,7 @@ use crate::crypto::Password;
 use crate::ice::IceConfig;
 use crate::ids::PeerId;
 use crate::limits::{self, Limits};
+use crate::media::MediaConfig;
 use crate::peer::IDLE_TTL;
 use crate::room::HANDSHAKE_TIMEOUT;
 use crate::signaling::{RelayUrl, Strategy};
@@ -68,6 +69,9 @@ pub struct RoomConfig {
     /// The STUN and TURN servers that help to connect. A connection that rooms share has those of
     /// the room that made it.
     pub ice: IceConfig,
+    /// How audio and video are carried. A connection that rooms share does it as the room says that
+    /// made it.
+    pub media: MediaConfig,
     /// Whether this peer stays silent until an active one is heard, and two such peers ignore each
     /// other. For those that wait to be of use, such as an archive.
     pub passive: bool,
@@ -126,6 +130,7 @@ impl RoomConfig {
             relays: Vec::new(),
             trickle: None,
             ice: IceConfig::default(),
+            media: MediaConfig::default(),
             passive: false,
             handshake: false,
             handshake_timeout: HANDSHAKE_TIMEOUT,
@@ -163,6 +168,7 @@ impl RoomConfig {
             (self.relays != other.relays, "list of relays"),
             (self.trickle != other.trickle, "choice of trickle ICE"),
             (self.ice != other.ice, "list of ICE servers"),
+            (self.media != other.media, "choice of media"),
             (self.passive != other.passive, "choice of being passive"),
             (self.handshake != other.handshake, "choice of a handshake"),
             (self.handshake_timeout != other.handshake_timeout, "handshake timeout"),

@@ -183,7 +183,11 @@ impl<E: Engine> Node<E> {
         let signaling = Signaling::new(SignalingTerms {
             self_id: self.self_id.clone(),
             names: names.clone(),
-            options: ConnOptions { trickle: config.trickles(), ice: Arc::new(config.ice.clone()) },
+            options: ConnOptions {
+                trickle: config.trickles(),
+                ice: Arc::new(config.ice.clone()),
+                media: Arc::new(config.media.clone()),
+            },
             is_passive: config.passive,
             limits: self.limits.clone(),
             rng: self.seed.rng(&format!("signaling {}", key.0)),

@@ -6,7 +6,7 @@
 use tracing::{debug, info, trace};
 
 use super::{Node, Part};
-use crate::engine::Engine;
+use crate::engine::{Engine, Proposal};
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
 use crate::peer::{Heard, Their, Told, Way};
 use crate::room::RestartError;
@@ -40,7 +40,7 @@ impl<E: Engine> Node<E> {
         };
         if is_new {
             debug!(%peer, "restarts ICE");
-            self.engine.restart(conn, now);
+            self.engine.propose(conn, &Proposal::Restart, now);
             self.touched.insert(Part::Engine);
         }
         self.settle(now);
@@ -57,7 +57,7 @@ impl<E: Engine> Node<E> {
             return;
         }
         if peer.restarts.want(Way::Relays, now) {
-            self.engine.restart(conn, now);
+            self.engine.propose(conn, &Proposal::Restart, now);
         }
         self.touched.extend([Part::Engine, Part::Peer(conn)]);
     }
@@ -152,7 +152,7 @@ impl<E: Engine> Node<E> {
                 let answer = Renegotiation::Answer { number: 0, given_up: 0, sdp };
                 self.say_signal(conn, &answer);
                 if is_due_again {
-                    self.engine.restart(conn, now);
+                    self.engine.propose(conn, &Proposal::Restart, now);
                 }
             }
             Err(error) => debug!(?conn, %error, "ignored an offer"),

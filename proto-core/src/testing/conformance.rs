@@ -370,6 +370,7 @@ impl<E: Engine> Pair<E> {
             EngineEvent::Closed { reason, .. } => half.closed.push(reason),
             EngineEvent::Stranded { conn } => panic!("no address is taken away: {conn:?}"),
             EngineEvent::ServerFailed { url, .. } => panic!("without servers: {url}"),
+            media => panic!("nobody proposed tracks: {media:?}"),
         }
     }
 

@@ -243,20 +243,6 @@ impl Engine for MemoryEngine {
         Ok(())
     }
 
-    /// It has no paths to look for.
-    fn restart(&mut self, _conn: ConnId, _now: Time) {}
-
-    fn roll_back(&mut self, _conn: ConnId, _now: Time) {}
-
-    fn renegotiate(
-        &mut self,
-        _conn: ConnId,
-        _offer: &str,
-        _now: Time,
-    ) -> Result<String, DescriptionError> {
-        Err(DescriptionError::Unexpected)
-    }
-
     fn accept_answer(
         &mut self,
         conn: ConnId,

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use tristero_proto::engine::{
     ConnOptions, ConnectionInfo, DescriptionError, Engine, EngineEvent, EngineInput, EngineOutput,
-    Lane, Obstacle, SendOutcome,
+    IncomingTrack, Lane, MediaInfo, MediaOutcome, Obstacle, Proposal, SendOutcome,
 };
+use tristero_proto::media::{MediaFrame, RtpPacket};
 use tristero_proto::wire::CandidateInit;
-use tristero_proto::{ConnId, Deadline, Rng, Time};
+use tristero_proto::{ConnId, Deadline, Rng, Time, TrackId};
 use tristero_str0m::Str0mEngine;
 
 use super::{Malice, is_drawn, spoil_bytes, spoil_text};
@@ -71,8 +72,8 @@ impl Engine for SimEngine {
         self.inner.answer(conn, offer, options, now)
     }
 
-    fn restart(&mut self, conn: ConnId, now: Time) {
-        self.inner.restart(conn, now);
+    fn propose(&mut self, conn: ConnId, proposal: &Proposal, now: Time) {
+        self.inner.propose(conn, proposal, now);
     }
 
     fn roll_back(&mut self, conn: ConnId, now: Time) {
@@ -116,6 +117,34 @@ impl Engine for SimEngine {
             SendOutcome::Refused => SendOutcome::Taken,
             SendOutcome::Taken | SendOutcome::Full => outcome,
         }
+    }
+
+    fn send_frame(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        frame: &MediaFrame,
+        now: Time,
+    ) -> MediaOutcome {
+        self.inner.send_frame(conn, track, frame, now)
+    }
+
+    fn send_packet(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        packet: &RtpPacket,
+        now: Time,
+    ) -> MediaOutcome {
+        self.inner.send_packet(conn, track, packet, now)
+    }
+
+    fn request_key_frame(&mut self, conn: ConnId, track: IncomingTrack, now: Time) {
+        self.inner.request_key_frame(conn, track, now);
+    }
+
+    fn media_info(&self, conn: ConnId) -> MediaInfo {
+        self.inner.media_info(conn)
     }
 
     fn close(&mut self, conn: ConnId, now: Time) {

@@ -238,7 +238,7 @@ impl JsPeer {
     fn conn_options(&self, key: RoomKey, trickle: bool) -> ConnOptions {
         let room = self.rooms.get(&key);
         let ice = room.map_or_else(|| Arc::new(IceConfig::none()), |room| Arc::clone(&room.ice));
-        ConnOptions { trickle, ice }
+        ConnOptions::new(trickle, ice)
     }
 
     /// Sends an offer over each relay that it was not sent over of late.
