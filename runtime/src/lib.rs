@@ -285,8 +285,8 @@ pub use tristero_proto::limits::Limits;
 pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;
 pub use tristero_proto::{
-    JoinFailure, LeaveReason, Offence, PeerId, RelayConfig, RestartError, SendFailure, Time,
-    TransferFailure,
+    JoinFailure, LeaveReason, Offence, PeerId, PeerIds, RelayConfig, RestartError, SendFailure,
+    Time, TransferFailure,
 };
 pub use tristero_proto::{signaling, strategies};
 pub use unread::Unread;
