@@ -10,11 +10,11 @@ use str0m::rtp::Extension;
 use tristero_proto::media::{MediaConfig, Medium};
 
 use crate::dtls::crypto_provider;
-use crate::media::formats;
 use crate::limits::{
     BUFFERED_BYTES_MAX, CHECK_INTERVAL, CHECKS_MAX, DATAGRAM_BYTES, DATAGRAM_BYTES_MAX,
     MESSAGE_BYTES_MAX, SILENCE_MAX,
 };
+use crate::media::formats;
 
 /// What can be set about an engine. The default is right for the open Internet.
 #[derive(Clone, Debug)]

@@ -413,8 +413,7 @@ impl Engine for Str0mEngine {
         frame: &MediaFrame,
         now: Time,
     ) -> MediaOutcome {
-        let sent =
-            self.drive(conn, now, |conn, shared| conn.send_frame(track, frame, now, shared));
+        let sent = self.drive(conn, now, |conn, shared| conn.send_frame(track, frame, now, shared));
         sent.unwrap_or(MediaOutcome::Unwanted)
     }
 

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use str0m::crypto::Sha1HmacProvider;
-use tristero_proto::{ConnId, Rng};
 use tristero_proto::engine::{EngineEvent, EngineOutput};
+use tristero_proto::{ConnId, Rng};
 
 use crate::candidate::RemoteCandidate;
 use crate::counters::Counters;

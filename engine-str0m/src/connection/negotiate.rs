@@ -22,8 +22,8 @@ use crate::data_channel::{DataChannel, LABEL};
 use crate::driven::Driven;
 use crate::gather::Gathered;
 use crate::limits::{GATHERING_MAX, REMOTE_MESSAGE_BYTES_DEFAULT};
-use crate::media::carriage::Carriage;
 use crate::mdns::{LocalName, one_of_each_family};
+use crate::media::carriage::Carriage;
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::progress::Progress;
 use crate::sctp_init::{SctpInit, sctp_init_of};
@@ -124,8 +124,8 @@ impl Connection {
             self.drive(now, shared, |rtc| rtc.direct_api().start_sctp(true));
         }
         self.drive(now, shared, |rtc| {
-            let answer =
-                SdpAnswer::from_sdp_string(&answer.emit(&[])).map_err(|error| unreadable(&error))?;
+            let answer = SdpAnswer::from_sdp_string(&answer.emit(&[]))
+                .map_err(|error| unreadable(&error))?;
             rtc.sdp_api().accept_answer(pending, answer)
         })
         .map_err(invalid)?;

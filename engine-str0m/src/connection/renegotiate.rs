@@ -209,15 +209,16 @@ impl Connection {
         let composed = format!("{}{sections}", data.emit(&bundled));
         let mut described = None;
         if !is_as_before {
-            let answered = self.driven.step(now, &mut shared.said, |rtc| {
-                hear(rtc, &composed, credentials.as_ref())
-            });
+            let answered = self
+                .driven
+                .step(now, &mut shared.said, |rtc| hear(rtc, &composed, credentials.as_ref()));
             let (answer, drawn) = answered.map_err(invalid)?;
             described = credentials
                 .as_ref()
                 .map(|credentials| credentials.replace_in(&data_alone(&answer), &drawn));
-            self.move_sources(&session, now, shared);
         }
+        // Another track may be sent where nothing else changed.
+        self.move_sources(&session, now, shared);
         for event in self.carriage.take(session, asked, self.id, &mut shared.media_rng) {
             shared.event(event);
         }
@@ -236,8 +237,10 @@ impl Connection {
         let receives = |mid: &str| next.received().any(|(media, _)| media.mid == mid);
         let ends: Vec<Mid> =
             ends.filter(|mid| !receives(mid)).map(|mid| Mid::from(&mid[..])).collect();
-        let old: Vec<(Mid, u32)> =
-            before.sent().map(|(media, sending)| (Mid::from(&media.mid[..]), sending.ssrc)).collect();
+        let old: Vec<(Mid, u32)> = before
+            .sent()
+            .map(|(media, sending)| (Mid::from(&media.mid[..]), sending.ssrc))
+            .collect();
         self.driven.step(now, &mut shared.said, |rtc| {
             for mid in ends {
                 if let Some(stream) = rtc.direct_api().stream_rx_by_mid(mid, None) {

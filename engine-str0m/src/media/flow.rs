@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use tristero_proto::engine::{IncomingTrack, MediaInfo};
-use tristero_proto::media::{MediaFrame, RtpPacket, TrackStats};
+use tristero_proto::media::{MediaFrame, MediaKind, RtpPacket, TrackStats};
 use tristero_proto::{Time, TrackId};
 
 use super::session::Session;
-use super::timeline::Timeline;
+use super::timeline::{Order, Timeline};
 use crate::limits::{MEDIA_WAITING_BYTES_MAX, MEDIA_WAITING_FRAMES_MAX};
 
 /// What passes on one connection.
@@ -34,10 +34,17 @@ struct Outgoing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Numbering {
     /// Nothing was sent.
-    Open { first: u16 },
+    Open {
+        first: u16,
+    },
     OfFrames,
     /// The last packet that was written, and what it was sent as.
-    OfPackets { said: u64, sent: u64, time: u32, sent_time: u32 },
+    OfPackets {
+        said: u64,
+        sent: u64,
+        time: u32,
+        sent_time: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,9 +58,9 @@ impl Flow {
     /// are drawn.
     pub(crate) fn follow(&mut self, session: &Session, draw: &mut dyn FnMut() -> u32) {
         self.sent.retain(|track, outgoing| {
-            session.sent().any(|(_, sending)| {
-                (sending.track, sending.ssrc) == (*track, outgoing.ssrc)
-            })
+            session
+                .sent()
+                .any(|(_, sending)| (sending.track, sending.ssrc) == (*track, outgoing.ssrc))
         });
         for (_, sending) in session.sent() {
             self.sent.entry(sending.track).or_insert_with(|| Outgoing {
@@ -84,19 +91,16 @@ impl Flow {
     }
 
     /// When a frame's packets say that it is to be shown; `None` if the track sends packets.
-    pub(crate) fn place(
-        &mut self,
-        track: TrackId,
-        frame: &MediaFrame,
-        now: Time,
-    ) -> Option<u64> {
+    pub(crate) fn place(&mut self, track: TrackId, frame: &MediaFrame, now: Time) -> Option<u64> {
         let outgoing = self.sent.get_mut(&track)?;
         match outgoing.numbering {
             Numbering::Open { .. } => outgoing.numbering = Numbering::OfFrames,
             Numbering::OfFrames => {}
             Numbering::OfPackets { .. } => return None,
         }
-        Some(outgoing.timeline.place(frame.time, frame.codec.clock_rate(), now))
+        let is_reordered = frame.codec.kind() == MediaKind::Video && !frame.is_key;
+        let order = if is_reordered { Order::Any } else { Order::OfSending };
+        Some(outgoing.timeline.place(frame.time, frame.codec.clock_rate(), order, now))
     }
 
     /// The sequence number and the time that a packet is sent with; `None` if the track sends
@@ -131,7 +135,12 @@ impl Flow {
     }
 
     /// Notes a frame or a packet that str0m took.
-    pub(crate) fn on_sent(&mut self, track: TrackId, bytes: usize, note: impl FnOnce(&mut TrackStats)) {
+    pub(crate) fn on_sent(
+        &mut self,
+        track: TrackId,
+        bytes: usize,
+        note: impl FnOnce(&mut TrackStats),
+    ) {
         self.waiting.frames += 1;
         self.waiting.bytes += bytes;
         self.count_sent(track, |stats| {

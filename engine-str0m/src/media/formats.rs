@@ -58,7 +58,9 @@ impl Format {
         let is_mono = matches!(fields.next(), None | Some("1"));
         let parameter = |name: &str| {
             let mut parameters = fmtp.split(';').filter_map(|field| field.trim().split_once('='));
-            parameters.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+            parameters
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.trim())
         };
         let is_zero = |name| parameter(name).is_none_or(|value| value == "0");
         let is_as_ours = match codec {
@@ -223,7 +225,14 @@ pub(crate) fn configure(config: &mut CodecConfig) {
     for format in Format::ALL {
         let (number, repair) = format.usual_numbers();
         let (codec, clock_rate, channels, params) = format.to_str0m();
-        config.add_config(number.into(), repair.map(Into::into), codec, clock_rate, channels, params);
+        config.add_config(
+            number.into(),
+            repair.map(Into::into),
+            codec,
+            clock_rate,
+            channels,
+            params,
+        );
     }
 }
 
@@ -276,7 +285,10 @@ impl PayloadTypes {
     /// The same of a format that has to be known already.
     pub(crate) fn confirm(&self, said: Numbered) -> Option<Numbered> {
         let known = self.numbered(said.format).filter(|known| known.number == said.number)?;
-        Some(Numbered { repair: known.repair.filter(|number| said.repair == Some(*number)), ..known })
+        Some(Numbered {
+            repair: known.repair.filter(|number| said.repair == Some(*number)),
+            ..known
+        })
     }
 
     /// What a format is called in an offer of ours: as it is known, or else as nothing else is.

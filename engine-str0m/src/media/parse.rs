@@ -268,9 +268,10 @@ impl<'a> Attributes<'a> {
         let number = number.to_string();
         let is_rtx = self.rtpmap(&number).is_some_and(|map| map.eq_ignore_ascii_case("rtx/90000"));
         let mut fmtps = self.fmtps.iter().filter(|(fmtp, _)| *fmtp == number);
-        is_rtx && fmtps.any(|(_, fmtp)| {
-            fmtp.split(';').any(|field| field.trim().strip_prefix("apt=") == Some(of))
-        })
+        is_rtx
+            && fmtps.any(|(_, fmtp)| {
+                fmtp.split(';').any(|field| field.trim().strip_prefix("apt=") == Some(of))
+            })
     }
 }
 
@@ -278,7 +279,13 @@ impl Feedback {
     /// All that we can give and take of this kind.
     pub(crate) fn of_kind(kind: MediaKind) -> Self {
         let is_video = kind == MediaKind::Video;
-        Feedback { nack: is_video, pli: is_video, fir: is_video, remb: is_video, transport_cc: true }
+        Feedback {
+            nack: is_video,
+            pli: is_video,
+            fir: is_video,
+            remb: is_video,
+            transport_cc: true,
+        }
     }
 
     /// What both can.

@@ -127,9 +127,7 @@ impl Sending {
         let is_wished = |numbered: &&Numbered| {
             self.wished.is_empty() || self.wished.contains(&numbered.format.codec())
         };
-        let is_known = |numbered: &&Numbered| {
-            formats.iter().any(|known| known.is_same(numbered))
-        };
+        let is_known = |numbered: &&Numbered| formats.iter().any(|known| known.is_same(numbered));
         let mut taken: Vec<Numbered> =
             theirs.iter().filter(is_wished).filter(is_known).copied().collect();
         // What was meant first stays so: later descriptions of browsers have an order of their own.

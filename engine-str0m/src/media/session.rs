@@ -109,9 +109,9 @@ impl Session {
         let mut missing: Vec<&SentTrack> = tracks.iter().take(TRACKS_SENT_MAX).collect();
         for section in next.sections.iter_mut().filter_map(Section::media_mut) {
             section.sending.take_if(|sending| {
-                let place = missing.iter().position(|track| {
-                    track.track == sending.track && track.msid == sending.msid
-                });
+                let place = missing
+                    .iter()
+                    .position(|track| track.track == sending.track && track.msid == sending.msid);
                 if let Some(place) = place {
                     sending.wished.clone_from(&missing.remove(place).codecs);
                 }

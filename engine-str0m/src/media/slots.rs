@@ -39,7 +39,8 @@ impl Slots {
                 Standing::Ending | Standing::Ended => Standing::Ended,
             };
         }
-        for (mid, kind) in carrying.iter().filter(|(mid, _)| !self.is_known(mid)).collect::<Vec<_>>()
+        for (mid, kind) in
+            carrying.iter().filter(|(mid, _)| !self.is_known(mid)).collect::<Vec<_>>()
         {
             let slot = Slot { mid: (*mid).to_owned(), kind: *kind, standing: Standing::Live };
             match self.0.iter_mut().find(|slot| slot.standing == Standing::Ended) {
@@ -86,8 +87,7 @@ mod tests {
         assert_eq!(names(&slots), [("1", Standing::Live), ("2", Standing::Live)]);
         // It ends, and its place can't be taken at once.
         slots.settle(&["2", "3"], &[b, c]);
-        let expected =
-            [("1", Standing::Ending), ("2", Standing::Live), ("3", Standing::Live)];
+        let expected = [("1", Standing::Ending), ("2", Standing::Live), ("3", Standing::Live)];
         assert_eq!(names(&slots), expected);
         assert!(slots.is_spent("1") && slots.is_live("2"));
         slots.settle(&["2", "3", "4"], &[b, c, ("4", MediaKind::Video)]);

@@ -28,6 +28,15 @@ struct Moment {
     at: Time,
 }
 
+/// In which order frames are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Each after those that were sent before it.
+    OfSending,
+    /// A little before some of them, maybe.
+    Any,
+}
+
 impl Timeline {
     /// Times that begin with a number that was drawn.
     pub(crate) fn new(drawn: u32) -> Self {
@@ -35,12 +44,13 @@ impl Timeline {
         Timeline { first: u64::from(drawn).max(1 << 24), last: None }
     }
 
-    /// What a frame's time is in packets, in ticks of the given rate that never wrap around.
-    pub(crate) fn place(&mut self, time: MediaTime, rate: u32, now: Time) -> u64 {
+    /// What a frame's time is in packets, in ticks of the given rate that never wrap around. Only
+    /// pictures that need others may be shown before one that was sent before.
+    pub(crate) fn place(&mut self, time: MediaTime, rate: u32, order: Order, now: Time) -> u64 {
         let said = time.rescaled(rate).ticks();
         let sent = match self.last {
             None => self.first,
-            Some(last) => last.follow(said, rate, now),
+            Some(last) => last.follow(said, rate, order, now),
         };
         self.last = Some(Moment { said, sent, rate, at: now });
         sent
@@ -48,13 +58,17 @@ impl Timeline {
 }
 
 impl Moment {
-    fn follow(self, said: u64, rate: u32, now: Time) -> u64 {
+    fn follow(self, said: u64, rate: u32, order: Order, now: Time) -> u64 {
         let passed = MediaTime::new(now.since(self.at).as_nanos() as u64, 1_000_000_000);
         let passed = passed.rescaled(rate).ticks();
         let ticks = |time: Duration| u64::from(rate) * time.as_millis() as u64 / 1_000;
-        let is_leap = rate != self.rate
-            || said > self.said.saturating_add(passed + ticks(FORWARD_MAX))
-            || said < self.said.saturating_sub(ticks(BACK_MAX));
+        let is_back = match order {
+            Order::OfSending => said <= self.said,
+            Order::Any => said < self.said.saturating_sub(ticks(BACK_MAX)),
+        };
+        let is_leap = is_back
+            || rate != self.rate
+            || said > self.said.saturating_add(passed + ticks(FORWARD_MAX));
         if is_leap {
             return self.sent + passed.clamp(ticks(LEAP_MIN).max(1), ticks(FORWARD_MAX));
         }
@@ -78,7 +92,7 @@ mod tests {
     const RATE: u32 = 90_000;
 
     fn place(timeline: &mut Timeline, millis: u64, now: u64) -> u64 {
-        timeline.place(MediaTime::new(millis, 1_000), RATE, Time::from_millis(now))
+        timeline.place(MediaTime::new(millis, 1_000), RATE, Order::Any, Time::from_millis(now))
     }
 
     #[test]
@@ -99,8 +113,12 @@ mod tests {
         assert_eq!(second, first + 3_600);
         assert_eq!(place(&mut timeline, 33, 73), second + 2_970);
         assert_eq!(place(&mut timeline, 90_000_000, 106), second + 2_970 * 2);
-        let again = timeline.place(MediaTime::new(0, 8_000), 8_000, Time::from_millis(106));
+        let again =
+            timeline.place(MediaTime::new(0, 8_000), 8_000, Order::Any, Time::from_millis(106));
         assert_eq!(again, second + 2_970 * 2 + 80, "another clock");
+        let time = MediaTime::new(0, 8_000);
+        let key = timeline.place(time, 8_000, Order::OfSending, Time::from_millis(116));
+        assert_eq!(key, again + 80, "nothing that needs no other is shown before others");
         assert!(place(&mut timeline, u64::MAX, u64::MAX / 2_000_000) > again);
     }
 }
