@@ -132,6 +132,7 @@ impl TheirMedia {
         else {
             return Err(unusable());
         };
+        port.parse::<u16>().map_err(|_| unusable())?;
         let numbers = [format].into_iter().chain(fields).take(FORMATS_READ_MAX);
         let numbers: Vec<u8> = numbers.filter_map(|number| number.parse().ok()).collect();
         let mut read = Attributes::default();
