@@ -67,7 +67,8 @@ pub use ids::{
 };
 pub use join_failure::JoinFailure;
 pub use node::{
-    Command, Input, JoinError, Load, Node, NodeConfig, Output, RelayConfig, Reply, RoomConfig,
+    Command, Input, JoinError, Load, MediaCommand, Node, NodeConfig, Output, RelayConfig, Reply,
+    RoomConfig,
 };
 pub use peer::IDLE_TTL;
 pub use rng::{Rng, Seed};

@@ -2,6 +2,8 @@
 //!
 //! Nothing here encodes or decodes: frames are what an encoder made and what a decoder takes.
 
+mod terms;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::ids::TrackId;
+pub use terms::{
+    AddedStream, AddedTrack, MediaError, MediaFailure, MediaOptions, PeerMedia, StreamTrack,
+    TrackSpec, Written,
+};
 
 /// What a track is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

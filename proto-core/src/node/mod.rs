@@ -12,6 +12,7 @@ mod config;
 mod connections;
 mod input;
 mod load;
+mod media;
 mod output;
 mod renegotiate;
 mod routes;
@@ -27,6 +28,7 @@ pub use command::{Command, Reply};
 pub use config::{JoinError, NodeConfig, RelayConfig, RoomConfig};
 pub use input::Input;
 pub use load::Load;
+pub use media::MediaCommand;
 pub use output::Output;
 
 use crate::crypto::RoomToken;

@@ -89,9 +89,12 @@ impl Capabilities {
     pub const RESTART: u32 = 4;
     /// It takes many chunks of a room as one message.
     pub const BUNDLES: u32 = 8;
+    /// It takes what is said of audio and video by names, whatever comes in between.
+    pub const MEDIA: u32 = 16;
     /// All that this version has.
-    pub const OURS: Capabilities =
-        Capabilities(Self::MUTUAL_PROOF | Self::EXACT_PRESENCE | Self::RESTART | Self::BUNDLES);
+    pub const OURS: Capabilities = Capabilities(
+        Self::MUTUAL_PROOF | Self::EXACT_PRESENCE | Self::RESTART | Self::BUNDLES | Self::MEDIA,
+    );
 
     /// Whether this bit is set.
     pub const fn has(self, bit: u32) -> bool {
