@@ -169,7 +169,8 @@ impl<W: Write + Seek> IvfWriter<W> {
 }
 
 pub(crate) const MAGIC: &[u8; 4] = b"DKIF";
-const HEADER_BYTES: usize = 32;
+const HEADER_LENGTH: u16 = 32;
+const HEADER_BYTES: usize = HEADER_LENGTH as usize;
 const FRAME_HEADER_BYTES: usize = 12;
 const CODECS: [(&[u8; 4], Codec); 4] =
     [(b"VP80", Codec::Vp8), (b"VP90", Codec::Vp9), (b"H264", Codec::H264), (b"AV01", Codec::Av1)];
@@ -178,7 +179,8 @@ fn header(codec: Codec, frames: u32, (width, height): (u16, u16)) -> Vec<u8> {
     let code = CODECS.iter().find(|(_, of)| *of == codec).map_or(b"    ", |(code, _)| *code);
     let mut header = Vec::with_capacity(HEADER_BYTES);
     header.extend_from_slice(MAGIC);
-    header.extend_from_slice(&[0, 0, HEADER_BYTES as u8, 0]);
+    header.extend_from_slice(&0_u16.to_le_bytes());
+    header.extend_from_slice(&HEADER_LENGTH.to_le_bytes());
     header.extend_from_slice(code);
     header.extend_from_slice(&width.to_le_bytes());
     header.extend_from_slice(&height.to_le_bytes());

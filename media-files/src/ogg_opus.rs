@@ -283,10 +283,10 @@ const _: () = assert!(limits::FRAME_BYTES_MAX > HEADER_BYTES_MAX);
 
 /// RFC 7845, section 5.2: who wrote it, and no comments.
 fn tags() -> Vec<u8> {
-    let vendor = b"tristero";
+    const VENDOR: &[u8; 8] = b"tristero";
     let mut tags = TAGS_MAGIC.to_vec();
-    tags.extend_from_slice(&[vendor.len() as u8, 0, 0, 0]);
-    tags.extend_from_slice(vendor);
+    tags.extend_from_slice(&[8, 0, 0, 0]);
+    tags.extend_from_slice(VENDOR);
     tags.extend_from_slice(&[0; 4]);
     tags
 }
