@@ -2,6 +2,9 @@
 //!
 //! Nothing here encodes or decodes: frames are what an encoder made and what a decoder takes.
 
+mod local;
+mod received;
+mod sent;
 mod terms;
 
 use std::fmt;
@@ -11,6 +14,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::ids::TrackId;
+pub(crate) use local::LocalMedia;
+pub(crate) use received::{Arrived, KEY_FRAME_PAUSE, Received, ReceivedIds};
+pub(crate) use sent::{Passed, Round, Sent, Subject};
 pub use terms::{
     AddedStream, AddedTrack, MediaError, MediaFailure, MediaOptions, PeerMedia, StreamTrack,
     TrackSpec, Written,

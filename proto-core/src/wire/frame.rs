@@ -247,7 +247,7 @@ mod tests {
         let secret = Some(ConnectionSecret([7; 16]));
         let hello = Hello { capabilities: Capabilities::OURS, secret };
         Frame::emit_hello(hello, &mut bytes);
-        assert_eq!(bytes[..6], [3, 0, 0, 0, 15, 7]);
+        assert_eq!(bytes[..6], [3, 0, 0, 0, 31, 7]);
         bytes.push(9);
         assert_eq!(Frame::parse(&bytes.into()), Ok(Frame::Hello(hello)));
     }
