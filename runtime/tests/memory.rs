@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
+#[path = "memory/media.rs"]
+mod media;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::io;
