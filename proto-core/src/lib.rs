@@ -68,7 +68,8 @@ pub use ids::{
 };
 pub use join_failure::JoinFailure;
 pub use node::{
-    Command, Input, JoinError, Load, Node, NodeConfig, Output, RelayConfig, Reply, RoomConfig,
+    Command, Input, JoinError, Load, MediaCommand, Node, NodeConfig, Output, RelayConfig, Reply,
+    RoomConfig,
 };
 pub use peer::IDLE_TTL;
 pub use peer_ids::PeerIds;

@@ -88,10 +88,15 @@ impl World {
             if !in_a.peers().is_empty() && !in_b.peers().is_empty() {
                 return (in_a, in_b);
             }
-            let mut state = self.state();
-            state.now = state.now + Duration::from_millis(100);
+            self.pass(Duration::from_millis(100));
         }
         panic!("they did not meet");
+    }
+
+    /// Lets time go by.
+    pub(crate) fn pass(&self, time: Duration) {
+        let mut state = self.state();
+        state.now = state.now + time;
     }
 
     fn deliver(&self, to: SocketAddr, arrival: Arrival) {
