@@ -1,6 +1,6 @@
 //! Media that somebody forged, and peers that send what no browser does.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
 mod harness;
 
