@@ -14,7 +14,7 @@ pub(crate) enum Section {
     /// That of the data channel.
     Data,
     /// One that may carry a track each way.
-    Media(MediaSection),
+    Media(Box<MediaSection>),
     /// One that is not wanted, or no more. Its place may be taken by another.
     Refused { label: Label, mid: String },
 }

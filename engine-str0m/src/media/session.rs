@@ -103,7 +103,7 @@ impl Session {
         let mut next = self.next();
         for (mid, kind) in std::mem::take(&mut next.unconfirmed) {
             let vacant = next.vacant(mid, kind, &[]);
-            next.sections.push(Section::Media(vacant));
+            next.sections.push(Section::Media(Box::new(vacant)));
         }
         let Some(tracks) = tracks else { return next };
         let mut missing: Vec<&SentTrack> = tracks.iter().take(TRACKS_SENT_MAX).collect();
@@ -218,7 +218,7 @@ impl Session {
         let is_used = section.receiving.is_some() || section.sends(Half::Answer);
         let is_first = self.media().all(|media| media.kind != kind);
         if is_used || is_first || section.maker == Maker::Us {
-            Section::Media(section)
+            Section::Media(Box::new(section))
         } else {
             section.refused()
         }
@@ -245,7 +245,7 @@ impl Session {
         if section.formats.is_empty() {
             section.formats.clone_from(&ours.formats);
         }
-        Section::Media(section)
+        Section::Media(Box::new(section))
     }
 
     /// A section with what they say of it, and who sent in it before.
@@ -319,7 +319,7 @@ impl Session {
                 if !vacant.has_codec_of(&track.codecs) {
                     return;
                 }
-                self.sections.push(Section::Media(vacant));
+                self.sections.push(Section::Media(Box::new(vacant)));
                 mid
             }
         };
