@@ -17,7 +17,6 @@ use tristero::{
 };
 use world::{Inhabitant, World, now, poll};
 
-
 fn frame(codec: Codec, ticks: u64, is_key: bool) -> MediaFrame {
     MediaFrame {
         codec,

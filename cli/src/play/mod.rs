@@ -64,10 +64,7 @@ async fn is_taken(room: &Room, stream: &LocalStream, peer: PeerId) -> Result<boo
 }
 
 /// Waits for the next one who joins, and says what else is to be known.
-async fn next_peer(
-    events: &mut RoomEvents,
-    notes: &mut Notes,
-) -> Result<PeerId, Failure> {
+async fn next_peer(events: &mut RoomEvents, notes: &mut Notes) -> Result<PeerId, Failure> {
     loop {
         let event = events.recv().await.ok_or_else(|| Failure::running(NODE_ENDED))?;
         notes.note(&event);
