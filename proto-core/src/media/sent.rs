@@ -480,6 +480,3 @@ impl Subject {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
