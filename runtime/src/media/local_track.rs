@@ -146,6 +146,11 @@ impl LocalTrack {
         Relaying::begin(from, self)
     }
 
+    /// What the node calls it that it was added to last; `None` before it is added to a room.
+    pub fn id(&self) -> Option<TrackId> {
+        self.0.lock_home().as_ref().map(|home| home.track)
+    }
+
     /// What it is for.
     pub fn kind(&self) -> MediaKind {
         self.0.spec.kind
@@ -275,7 +280,7 @@ impl Wants {
 
 impl fmt::Debug for LocalTrack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.0.lock_home().as_ref().map(|home| home.track);
+        let id = self.id();
         f.debug_struct("LocalTrack").field("spec", self.spec()).field("id", &id).finish()
     }
 }
