@@ -81,6 +81,15 @@ impl Section {
         }
     }
 
+    /// What it is called, if it is not that of the data channel.
+    pub(crate) fn mid(&self) -> Option<&str> {
+        match self {
+            Section::Data => None,
+            Section::Media(media) => Some(&media.mid),
+            Section::Refused { mid, .. } => Some(mid),
+        }
+    }
+
     pub(crate) fn media_mut(&mut self) -> Option<&mut MediaSection> {
         match self {
             Section::Media(media) => Some(media),
