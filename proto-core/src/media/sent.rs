@@ -61,6 +61,8 @@ struct Announcement {
     subject: Subject,
     metadata: Option<Value>,
     tracks: Vec<(TrackId, TrackSpec)>,
+    /// Those among them that go once they are agreed on, because JavaScript was told of them.
+    leaving: Vec<TrackId>,
     phase: Phase,
 }
 
@@ -125,7 +127,8 @@ impl Sent {
             return;
         }
         let phase = Phase::Waiting;
-        self.announcements.push(Announcement { room, subject, metadata, tracks, phase });
+        let leaving = Vec::new();
+        self.announcements.push(Announcement { room, subject, metadata, tracks, leaving, phase });
     }
 
     /// A room does not send a stream any more, nor the tracks that were added to it.
@@ -137,14 +140,17 @@ impl Sent {
     /// A room does not send a track any more, however it was announced.
     pub(crate) fn withdraw_track(&mut self, room: RoomKey, track: TrackId, is_ours: bool) {
         let mut empty = Vec::new();
-        for known in self.announcements.iter_mut().filter(|known| known.room == room) {
-            if known.tracks.iter().any(|(other, _)| *other == track) {
-                // What JavaScript was told of and did not get yet is only removed as a whole.
-                if known.tracks.len() == 1 || (known.phase == Phase::Said && !is_ours) {
-                    empty.push(known.subject);
-                } else {
-                    known.tracks.retain(|(other, _)| *other != track);
-                }
+        let has_it = |known: &&mut Announcement| {
+            known.room == room && known.tracks.iter().any(|(other, _)| *other == track)
+        };
+        for known in self.announcements.iter_mut().filter(has_it) {
+            if !known.leaving.contains(&track) {
+                known.leaving.push(track);
+            }
+            if known.leaving.len() == known.tracks.len() {
+                empty.push(known.subject);
+            } else if known.phase != Phase::Said || is_ours {
+                known.let_go();
             }
         }
         for subject in empty {
@@ -263,6 +269,7 @@ impl Sent {
                 (*other, *their) = (track, spec.clone());
                 is_in_room |= known.room == room;
             }
+            known.leaving.iter_mut().filter(|other| **other == old).for_each(|id| *id = track);
             if let Subject::Track(stream, other) = known.subject
                 && other == old
             {
@@ -401,6 +408,7 @@ impl Sent {
                     let result = if is_taken { Ok(()) } else { Err(MediaFailure::Refused) };
                     self.events.push_back(known.answer(&self.peer, result));
                     known.phase = Phase::Standing;
+                    known.let_go();
                 }
                 Phase::Unwanted => known.tracks.clear(),
                 Phase::Waiting | Phase::Standing => {}
@@ -452,6 +460,12 @@ impl Sent {
 impl Announcement {
     fn is(&self, room: RoomKey, subject: Subject) -> bool {
         self.room == room && self.subject == subject
+    }
+
+    /// Has no part any more in the tracks that are to go.
+    fn let_go(&mut self) {
+        let leaving = std::mem::take(&mut self.leaving);
+        self.tracks.retain(|(track, _)| !leaving.contains(track));
     }
 
     fn answer(&self, peer: &PeerId, result: Result<(), MediaFailure>) -> Event {
