@@ -181,7 +181,8 @@ impl Scene {
                 self.rooms[at][place] = None;
                 self.witnesses[at].leave(key);
             }
-            1 => self.world.network_is_cut = self.draw(6) == 0,
+            1 if self.draw(3) == 0 => self.world.isolate(self.nodes[at]),
+            1 => self.world.reconnect(self.nodes[at]),
             2..=4 => self.write(at),
             5..=9 => self.add(at, key),
             _ => self.change(at, key),
@@ -285,7 +286,9 @@ impl Scene {
 
     /// In the end everything is answered, and what one sends is what the others know.
     fn end(&mut self) {
-        self.world.network_is_cut = false;
+        for who in self.nodes.clone() {
+            self.world.reconnect(who);
+        }
         self.run(Duration::from_secs(200));
         for witness in &self.witnesses {
             let owed: Vec<_> = witness.owed.iter().filter(|(_, owed)| **owed > 0).collect();

@@ -64,6 +64,8 @@ struct Announcement {
     /// Those among them that go once they are agreed on, because JavaScript was told of them.
     leaving: Vec<TrackId>,
     phase: Phase,
+    /// How many calls it answers.
+    calls: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,12 +125,14 @@ impl Sent {
             known.is(room, subject) && matches!(known.phase, Phase::Waiting | Phase::Standing)
         };
         if let Some(known) = self.announcements.iter_mut().find(is_it) {
+            known.calls = if known.phase == Phase::Waiting { known.calls + 1 } else { 1 };
             (known.metadata, known.phase) = (metadata, Phase::Waiting);
             return;
         }
         let phase = Phase::Waiting;
-        let leaving = Vec::new();
-        self.announcements.push(Announcement { room, subject, metadata, tracks, leaving, phase });
+        let (leaving, calls) = (Vec::new(), 1);
+        let known = Announcement { room, subject, metadata, tracks, leaving, phase, calls };
+        self.announcements.push(known);
     }
 
     /// A room does not send a stream any more, nor the tracks that were added to it.
@@ -212,8 +216,8 @@ impl Sent {
         let is_open = |known: &Announcement| matches!(known.phase, Phase::Said | Phase::Unwanted);
         for known in &mut self.announcements {
             if known.phase == Phase::Said {
-                let answer = known.answer(&self.peer, Err(MediaFailure::NotAnswered));
-                self.events.push_back(answer);
+                let answers = known.answers(&self.peer, Err(MediaFailure::NotAnswered));
+                self.events.extend(answers);
             }
             if is_open(known) {
                 known.tracks.clear();
@@ -358,8 +362,9 @@ impl Sent {
         let is_new = |(track, _): &&(TrackId, TrackSpec)| !self.attachments.contains_key(track);
         let new = tracks.iter().filter(is_new).count();
         if self.attachments.len() + new > limits::SENT_TRACKS_MAX {
-            self.answer(room, subject, Err(MediaFailure::TooMany));
-            self.announcements[index].tracks.clear();
+            let known = &mut self.announcements[index];
+            self.events.extend(known.answers(&self.peer, Err(MediaFailure::TooMany)));
+            known.tracks.clear();
             return false;
         }
         let (stream, is_alone) = (subject.stream(), matches!(subject, Subject::Track(..)));
@@ -406,7 +411,7 @@ impl Sent {
                 Phase::Said => {
                     let is_taken = attached().flatten().any(Attachment::is_agreed);
                     let result = if is_taken { Ok(()) } else { Err(MediaFailure::Refused) };
-                    self.events.push_back(known.answer(&self.peer, result));
+                    self.events.extend(known.answers(&self.peer, result));
                     known.phase = Phase::Standing;
                     known.let_go();
                 }
@@ -427,7 +432,7 @@ impl Sent {
         for known in self.announcements.iter_mut().filter(|known| is_it(known)) {
             match known.phase {
                 Phase::Waiting | Phase::Said => {
-                    self.events.push_back(known.answer(&self.peer, Err(failure)));
+                    self.events.extend(known.answers(&self.peer, Err(failure)));
                 }
                 Phase::Unwanted | Phase::Standing => {}
             }
@@ -468,8 +473,13 @@ impl Announcement {
         self.tracks.retain(|(track, _)| !leaving.contains(track));
     }
 
-    fn answer(&self, peer: &PeerId, result: Result<(), MediaFailure>) -> Event {
-        self.subject.answer(self.room, peer, result)
+    fn answers(
+        &self,
+        peer: &PeerId,
+        result: Result<(), MediaFailure>,
+    ) -> impl Iterator<Item = Event> + use<> {
+        let answer = self.subject.answer(self.room, peer, result);
+        std::iter::repeat_n(answer, self.calls)
     }
 }
 
