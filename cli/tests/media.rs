@@ -97,6 +97,11 @@ fn agents_send_replace_and_remove() {
     let replaced = a.must("replaceTrack", other);
     assert_eq!(replaced["oldTrackId"], added["tracks"][0]["id"]);
     b.wait_for("videoFrames", &json!({"codec": "VP9"}));
+    let heard = b.past("audioPackets", &json!({})).last().unwrap()["packets"].clone();
+    let goes_on = |event: &Value| event["packets"].as_u64() > heard.as_u64();
+    while !b.past("audioPackets", &json!({})).iter().any(goes_on) {
+        b.wait_for_next("audioPackets");
+    }
 
     a.must("removeStream", json!({}));
     b.wait_for("trackEnded", &json!({"kind": "video"}));

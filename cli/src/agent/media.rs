@@ -4,6 +4,7 @@ mod watching;
 
 use std::collections::BTreeMap;
 use std::future::IntoFuture;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
@@ -35,11 +36,11 @@ pub(crate) struct AgentMedia {
 /// A stream that is sent.
 struct Sent {
     stream: LocalStream,
-    /// What plays each track.
-    playing: Vec<(LocalTrack, Playing)>,
+    /// What plays each track. Files that were added together end together.
+    playing: Vec<(LocalTrack, Arc<Playing>)>,
 }
 
-/// Ends what plays with this.
+/// Ends what plays when this is dropped.
 struct Playing(AbortHandle);
 
 impl AgentMedia {
@@ -193,8 +194,8 @@ impl AgentMedia {
         }))
     }
 
-    /// Plays files until their end, or until the track of one is replaced or removed.
-    fn play(&self, name: &str, program: Program) -> Vec<(LocalTrack, Playing)> {
+    /// Plays files until their end, or until all their tracks are replaced or removed.
+    fn play(&self, name: &str, program: Program) -> Vec<(LocalTrack, Arc<Playing>)> {
         let tracks = program.tracks();
         let (teller, name) = (self.teller.clone(), name.to_owned());
         let mut playing = program.play();
@@ -206,8 +207,8 @@ impl AgentMedia {
             };
             teller.tell("streamPlayed", fields).await;
         });
-        let playing = Playing(task.abort_handle());
-        tracks.into_iter().map(|track| (track, Playing(playing.0.clone()))).collect()
+        let playing = Arc::new(Playing(task.abort_handle()));
+        tracks.into_iter().map(|track| (track, playing.clone())).collect()
     }
 }
 
