@@ -372,7 +372,7 @@ pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;
 pub use tristero_proto::{
     JoinFailure, LeaveReason, Offence, PeerId, PeerIds, PeerStreamId, PeerTrackId, RelayConfig,
-    RestartError, SendFailure, Time, TransferFailure,
+    RestartError, SendFailure, StreamKey, Time, TrackId, TransferFailure,
 };
 pub use tristero_proto::{signaling, strategies};
 pub use unread::Unread;
