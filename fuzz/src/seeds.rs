@@ -53,6 +53,7 @@ fn all_of(target: &str, wire: &Path) -> Vec<Vec<u8>> {
             signals(wire).iter().map(Signal::emit).chain(candidates()).map(Vec::from).collect()
         }
         "envelope" => envelopes(wire),
+        "descriptions" => tristero_str0m::trial::seeds(),
         "nodes" => nodes_of(wire),
         "histories" => HISTORIES.map(history).into(),
         strategy => {
