@@ -54,6 +54,7 @@ fn all_of(target: &str, wire: &Path) -> Vec<Vec<u8>> {
         }
         "envelope" => envelopes(wire),
         "media_files" => media_files(),
+        "descriptions" => tristero_str0m::trial::seeds(),
         "nodes" => nodes_of(wire),
         "histories" => HISTORIES.map(history).into(),
         strategy => {
