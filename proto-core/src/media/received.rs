@@ -55,7 +55,7 @@ struct Track {
     names: VecDeque<String>,
     /// Whether it was replaced before.
     is_replaced: bool,
-    /// The rooms that were told of it, and what was said of it there while it was known already.
+    /// The rooms that were told of it, and what was said of it there while it was there.
     rooms: BTreeMap<RoomKey, Option<Pending>>,
     relays: BTreeSet<TrackId>,
     is_ignored: bool,
@@ -67,7 +67,7 @@ struct Track {
 struct Stream {
     /// What session descriptions call it, if they do.
     name: Option<String>,
-    /// The rooms that were told of it, and what was said of it there while it was known already.
+    /// The rooms that were told of it, and what was said of it there while it was there.
     rooms: BTreeMap<RoomKey, Option<Pending>>,
 }
 
@@ -96,16 +96,22 @@ impl Received {
 
     /// The peer says something of what it sends, in a room that it is a member of.
     pub(crate) fn on_said(&mut self, room: RoomKey, said: MediaSaid, size: usize, now: Time) {
-        let pending = Pending { room, said, size, since: now, is_late: false };
+        let pending = Pending::new(room, said, size, now);
         match &pending.said {
             MediaSaid::Stream { stream, .. } => match self.stream_named(stream) {
-                Some(stream) => self.tell_stream(stream, pending),
+                Some(stream) => {
+                    self.tell_stream(stream, pending.clone());
+                    self.keep_for_stream(stream, pending);
+                }
                 None => self.pending.push(pending),
             },
             MediaSaid::Track { key, stream, track, .. } => {
                 let stream = self.stream_named(stream);
                 match stream.and_then(|stream| self.track_named(stream, &[key, track])) {
-                    Some(track) => self.tell_track(track, pending),
+                    Some(track) => {
+                        self.tell_track(track, pending.clone());
+                        self.keep_for_track(track, pending);
+                    }
                     None => self.pending.push(pending),
                 }
             }
@@ -139,16 +145,16 @@ impl Received {
             return self.fresh.remove(index).map(|(_, id, ..)| id);
         }
         let track = self.tracks.remove(&incoming)?;
-        for (room, again) in track.rooms {
-            self.pending.restore(again, now);
+        for (room, kept) in track.rooms {
+            self.pending.restore(kept, now);
             let (peer, track) = (self.peer.clone(), track.id);
             self.events.push_back(Event::PeerTrackEnded { room, peer, track });
         }
         if !self.tracks.values().any(|other| other.stream == track.stream)
             && let Some(stream) = self.streams.remove(&track.stream)
         {
-            for (room, again) in stream.rooms {
-                self.pending.restore(again, now);
+            for (room, kept) in stream.rooms {
+                self.pending.restore(kept, now);
                 let (peer, stream) = (self.peer.clone(), track.stream);
                 self.events.push_back(Event::PeerStreamEnded { room, peer, stream });
             }
@@ -357,7 +363,7 @@ impl Received {
     fn match_in_order(&mut self, now: Time) {
         let named = self.pending.streams();
         for mut pending in self.pending.take_all() {
-            if !pending.is_late(now) {
+            if !pending.is_late(now) || pending.is_kept {
                 self.pending.push(pending);
                 continue;
             }
@@ -382,9 +388,7 @@ impl Received {
         let Pending { room, size, .. } = said;
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let metadata = said.metadata().cloned();
-        // Where it is known already it may be about to end and to begin again.
-        let again = stream.rooms.contains_key(&room).then_some(said);
-        stream.rooms.insert(room, again);
+        stream.rooms.insert(room, None);
         let mut tracks = Vec::new();
         for track in self.tracks.values_mut().filter(|track| track.stream == id) {
             track.rooms.entry(room).or_default();
@@ -401,10 +405,24 @@ impl Received {
             track.add_name(key);
         }
         let metadata = said.metadata().cloned();
-        let again = track.rooms.contains_key(&room).then_some(said);
+        track.rooms.insert(room, None);
         self.say_track(incoming, room, metadata, size);
-        if let Some(track) = self.tracks.get_mut(&incoming) {
-            track.rooms.insert(room, again);
+    }
+
+    /// Keeps what was said of a stream that is there: it may be about to end, and to begin again under
+    /// the same name.
+    fn keep_for_stream(&mut self, stream: PeerStreamId, said: Pending) {
+        let room = self.streams.get_mut(&stream).and_then(|known| known.rooms.get_mut(&said.room));
+        if let Some(kept) = room {
+            *kept = said.as_kept();
+        }
+    }
+
+    /// The same for a track.
+    fn keep_for_track(&mut self, track: IncomingTrack, said: Pending) {
+        let room = self.tracks.get_mut(&track).and_then(|known| known.rooms.get_mut(&said.room));
+        if let Some(kept) = room {
+            *kept = said.as_kept();
         }
     }
 
