@@ -53,6 +53,9 @@ struct Track {
     stream: PeerStreamId,
     /// What session descriptions call it, if they do, and what it was called since.
     names: VecDeque<String>,
+    began: Time,
+    /// Whether any room was ever told of it.
+    was_told: bool,
     /// Whether it was replaced before.
     is_replaced: bool,
     /// The rooms that were told of it, and what was said of it there while it was there.
@@ -186,6 +189,8 @@ impl Received {
                 kind,
                 stream,
                 names: track.into_iter().collect(),
+                began: now,
+                was_told: false,
                 is_replaced: false,
                 rooms: BTreeMap::new(),
                 relays: BTreeSet::new(),
@@ -369,13 +374,13 @@ impl Received {
             }
             let is_free = |(id, stream): &(&PeerStreamId, &Stream)| {
                 let is_named = stream.name.as_ref().is_some_and(|name| named.contains(name));
-                !is_named && self.untold_track(**id).is_some()
+                !is_named && self.unknown_track(**id, pending.since).is_some()
             };
             let stream = self.streams.iter().find(is_free).map(|(id, _)| *id);
             match (&pending.said, stream) {
                 (MediaSaid::Stream { .. }, Some(stream)) => self.tell_stream(stream, pending),
                 (MediaSaid::Track { .. }, Some(stream)) => {
-                    if let Some(track) = self.untold_track(stream) {
+                    if let Some(track) = self.unknown_track(stream, pending.since) {
                         self.tell_track(track, pending);
                     }
                 }
@@ -392,6 +397,7 @@ impl Received {
         let mut tracks = Vec::new();
         for track in self.tracks.values_mut().filter(|track| track.stream == id) {
             track.rooms.entry(room).or_default();
+            track.was_told = true;
             tracks.push(StreamTrack { track: track.id, kind: track.kind });
         }
         let (peer, stream) = (self.peer.clone(), id);
@@ -435,6 +441,7 @@ impl Received {
     ) {
         let Some(known) = self.tracks.get_mut(&incoming) else { return };
         known.rooms.entry(room).or_default();
+        known.was_told = true;
         let (track, stream, kind) = (known.id, known.stream, known.kind);
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.rooms.entry(room).or_default();
@@ -473,6 +480,13 @@ impl Received {
     /// The first track of a stream that no room was told of.
     fn untold_track(&self, stream: PeerStreamId) -> Option<IncomingTrack> {
         let is_it = |track: &Track| track.stream == stream && track.rooms.is_empty();
+        self.tracks.iter().find(|(_, track)| is_it(track)).map(|(incoming, _)| *incoming)
+    }
+
+    /// The first track of a stream that began after this, and that no room was ever told of.
+    fn unknown_track(&self, stream: PeerStreamId, since: Time) -> Option<IncomingTrack> {
+        let is_it =
+            |track: &Track| track.stream == stream && !track.was_told && track.began >= since;
         self.tracks.iter().find(|(_, track)| is_it(track)).map(|(incoming, _)| *incoming)
     }
 
