@@ -307,7 +307,13 @@ impl Scene {
         let all = [0, 1, 2].map(sent);
         let sent: usize = all.iter().map(|(sent, _)| sent).sum();
         let received: usize = all.iter().map(|(_, received)| received).sum();
-        assert_eq!(sent, received, "everything that is sent was announced");
+        // Who is let in only at the second try has missed what was said before, and JavaScript does not
+        // know that.
+        let is_late = |event: &Event| matches!(event, Event::JoinFailed { .. });
+        let has_missed = self.nodes.iter().any(|who| self.world.events(*who).iter().any(is_late));
+        if !(self.world.is_plain && has_missed) {
+            assert_eq!(sent, received, "everything that is sent was announced");
+        }
     }
 }
 
