@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use str0m::RtcConfig;
+use str0m::bwe::Bitrate;
 use str0m::config::{CryptoProvider, DtlsVersion};
+use str0m::rtp::Extension;
+use tristero_proto::media::{MediaConfig, Medium};
 
 use crate::dtls::crypto_provider;
 use crate::limits::{
     BUFFERED_BYTES_MAX, CHECK_INTERVAL, CHECKS_MAX, DATAGRAM_BYTES, DATAGRAM_BYTES_MAX,
     MESSAGE_BYTES_MAX, SILENCE_MAX,
 };
+use crate::media::formats;
 
 /// What can be set about an engine. The default is right for the open Internet.
 #[derive(Clone, Debug)]
@@ -31,7 +35,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What every connection of an engine begins with: one certificate, data only.
+    /// What every connection of an engine begins with: one certificate, and all formats that can be
+    /// agreed on later.
     ///
     /// # Panics
     ///
@@ -50,8 +55,29 @@ impl Config {
             .set_sctp_max_buffered_amount(BUFFERED_BYTES_MAX)
             .set_snap_enabled(true)
             .set_dtls_version(DtlsVersion::Auto);
+        formats::configure(config.codec_config());
+        for (extension, id) in [
+            (Extension::AbsoluteSendTime, 2),
+            (Extension::TransportSequenceNumber, 3),
+            (Extension::RtpMid, 4),
+        ] {
+            config.extension_map().set(id, extension);
+        }
         config.set_max_stun_rto(CHECK_INTERVAL);
         config.set_max_stun_retransmits(CHECKS_MAX);
         config
     }
 }
+
+/// The same for a connection that carries media like this.
+pub(crate) fn with_media(config: RtcConfig, media: &MediaConfig) -> RtcConfig {
+    let config = config.set_rtp_mode(media.medium == Medium::Packets);
+    if media.estimates_bandwidth {
+        config.enable_bwe(Some(Bitrate::kbps(BITRATE_AT_FIRST_KBPS)))
+    } else {
+        config
+    }
+}
+
+/// What a path is taken to bear before anything is known of it; as in browsers.
+const BITRATE_AT_FIRST_KBPS: u64 = 300;

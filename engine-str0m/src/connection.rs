@@ -4,8 +4,9 @@
 //! to the engine which datagrams it gets and when it is woken. Every method that touches str0m goes
 //! through [`Driven`] and then heeds what it said, so nothing is ever left behind.
 
+mod media;
 mod negotiate;
-mod restart;
+mod renegotiate;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,17 +30,16 @@ use crate::data_channel::{Arrival, DataChannel, Opening};
 use crate::datagram::Sender;
 use crate::driven::{Driven, Said};
 use crate::limits::{MAPPED_ADDRESSES_MAX, SURPLUS_CHANNELS_MAX};
+use crate::media::carriage::Carriage;
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::progress::{Going, Progress};
 use crate::sdp::Setup;
-use crate::sections::Sections;
 use crate::shared::Shared;
 use crate::silence::Silence;
 use crate::traffic::Traffic;
 use crate::window::Window;
 
 pub(crate) use negotiate::Start;
-use restart::Restart;
 
 /// One connection.
 #[derive(Debug)]
@@ -58,8 +58,7 @@ pub(crate) struct Connection {
     channel: DataChannel,
     /// Who described it first.
     began: Began,
-    sections: Sections,
-    restart: Option<Restart>,
+    carriage: Carriage,
     /// How often ICE was restarted.
     restarts: u32,
     /// Whether its path is gone with an address of ours, and nobody was told.
@@ -336,6 +335,9 @@ impl Connection {
                 self.end(CloseReason::Remote, now, shared);
             }
         }
+        if self.driven.is_settled(now) {
+            self.carriage.flow.settle();
+        }
         self.note_acknowledged(now, shared);
     }
 
@@ -350,6 +352,14 @@ impl Connection {
             Said::ChannelClosed(id) if !self.channel.is(id) => {}
             Said::ChannelClosed(_) | Said::ClosedByRemote => {
                 self.end(CloseReason::Remote, now, shared);
+            }
+            Said::Frame(data) => self.on_frame(&data, shared),
+            Said::Packet { mid, packet } => self.on_packet(mid, *packet, shared),
+            Said::KeyFrameWanted(mid) => self.on_key_frame_wanted(mid, shared),
+            Said::Bitrate(bitrate) => self.carriage.flow.bitrate = Some(bitrate),
+            Said::Unusable(error) => {
+                tracing::trace!(conn = ?self.id, %error, "media makes no sense");
+                shared.counters.unusable_media += 1;
             }
             Said::Gone => self.end(CloseReason::Failed, now, shared),
             Said::Failed(error) => {
@@ -423,6 +433,7 @@ impl Connection {
         self.silence.start(now);
         self.driven.settle(now);
         self.dtls_version = self.driven.dtls_version();
+        self.carriage.is_possible = self.driven.has_srtp();
         shared.gatherer.on_open(self.id, now);
         shared.event(EngineEvent::Open { conn: self.id });
     }
@@ -435,6 +446,9 @@ impl Connection {
     fn end(&mut self, reason: CloseReason, now: Time, shared: &mut Shared) {
         if self.ended.is_none() {
             self.ended = Some(reason);
+            for event in self.carriage.end(self.id) {
+                shared.event(event);
+            }
             let closed = self.driven.step(now, &mut shared.said, Rtc::close);
             tracing::debug!(conn = ?self.id, %reason, ?closed, "a connection ended");
         }

@@ -25,6 +25,10 @@ pub struct Counters {
     pub surplus_candidates: u64,
     /// Text messages on the data channel; Trystero sends binary ones only.
     pub text_messages: u64,
+    /// Packets of audio and video, and frames made of them, that nobody had announced.
+    pub surplus_media: u64,
+    /// Frames that could not be put together, or not taken apart.
+    pub unusable_media: u64,
     /// Data channels that a peer opened beside the one that counts, and that were closed.
     pub surplus_channels: u64,
 }

@@ -23,6 +23,23 @@ pub(crate) fn is_dtls(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| (20..64).contains(first))
 }
 
+/// Whether a datagram is RTP or RTCP.
+pub(crate) fn is_media(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| (128..192).contains(first))
+}
+
+/// The source of a packet of RTP; `None` for RTCP. What is too short to say it has source 0.
+///
+/// spec: RFC 3550 section 5.1; RFC 5761 section 4
+pub(crate) fn source_of(media: &[u8]) -> Option<u32> {
+    let payload_type = media.get(1)? & 0x7F;
+    if (64..96).contains(&payload_type) {
+        return None;
+    }
+    let source = media.get(8..12).and_then(|bytes| bytes.try_into().ok());
+    Some(source.map_or(0, u32::from_be_bytes))
+}
+
 /// Which end of a handshake sends a DTLS datagram that begins like this.
 ///
 /// A certificate is sent by both ends, but a server's follows its hello; and only a server's flight
@@ -83,8 +100,20 @@ mod tests {
     fn stun_and_dtls_are_told_from_the_rest() {
         assert!(is_stun(&[0, 1]) && !is_dtls(&[0, 1]));
         assert!(is_dtls(&[22]) && !is_stun(&[22]));
+        assert!(is_media(&[128]) && is_media(&[191]) && !is_media(&[192]));
         for bytes in [&[][..], &[4], &[19], &[64], &[128]] {
             assert!(!is_stun(bytes) && !is_dtls(bytes), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn packets_of_media_say_their_source_and_reports_do_not() {
+        let packet = [128, 96, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4, 9];
+        assert_eq!(source_of(&packet), Some(0x0102_0304));
+        assert_eq!(source_of(&[128, 0x80 | 96, 0, 1]), Some(0), "it is too short");
+        for report in [200, 201, 205, 206, 207] {
+            assert_eq!(source_of(&[128, report, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4]), None);
+        }
+        assert_eq!(source_of(&[128]), None);
     }
 }

@@ -15,13 +15,18 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use str0m::bwe::BweKind;
 use str0m::channel::{ChannelData, ChannelId};
+use str0m::media::{MediaData, Mid};
 use str0m::net::{Receive, Transmit};
+use str0m::rtp::RtpPacket;
 use str0m::{Event, IceConnectionState, Input, Output, Reason, Rtc, RtcConfig, RtcError};
 use tristero_proto::{Deadline, Time};
 
 use crate::epoch::Epoch;
-use crate::limits::{BACKLOG_MAX, CHECK_GRID, HURRY_ON, ROUNDS_MAX, STUN_PACE, STUN_PACE_MIN};
+use crate::limits::{
+    BACKLOG_MAX, CHECK_GRID, HURRY_ON, MEDIA_ERRORS_MAX, ROUNDS_MAX, STUN_PACE, STUN_PACE_MIN,
+};
 
 /// What str0m said in a step, as far as it matters here.
 #[derive(Debug)]
@@ -34,6 +39,18 @@ pub(crate) enum Said {
     Message(ChannelData),
     ChannelClosed(ChannelId),
     PathFound,
+    /// A frame of theirs.
+    Frame(Box<MediaData>),
+    /// A packet of theirs, where they are not put together.
+    Packet {
+        mid: Mid,
+        packet: Box<RtpPacket>,
+    },
+    KeyFrameWanted(Mid),
+    /// What the path bears, in bits per second.
+    Bitrate(u64),
+    /// Some media makes no sense. The connection goes on.
+    Unusable(RtcError),
     /// The other side closed DTLS, or SCTP is lost.
     ClosedByRemote,
     /// It has nothing left to do.
@@ -49,6 +66,11 @@ impl Said {
             Event::ChannelData(data) => Some(Said::Message(data)),
             Event::ChannelClose(id) => Some(Said::ChannelClosed(id)),
             Event::Closed => Some(Said::ClosedByRemote),
+            Event::MediaData(data) => Some(Said::Frame(Box::new(data))),
+            Event::KeyframeRequest(request) => Some(Said::KeyFrameWanted(request.mid)),
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                Some(Said::Bitrate(estimate.as_u64()))
+            }
             Event::IceConnectionStateChange(
                 IceConnectionState::Connected | IceConnectionState::Completed,
             ) => Some(Said::PathFound),
@@ -165,10 +187,26 @@ impl Driven {
     /// Lets it do what is due.
     pub(crate) fn wake(&mut self, now: Time, said: &mut VecDeque<Said>) {
         self.told = now;
-        match self.rtc.handle_input(Input::Timeout(self.epoch.instant(now))) {
-            Ok(()) => self.drain(now, said),
-            Err(error) => said.push_back(Said::Failed(error)),
+        if self.tell_time(now, said) {
+            self.drain(now, said);
         }
+    }
+
+    /// Tells it the time; false if it can't go on. A frame of ours that can't be taken apart stops
+    /// it halfway, so it is told again.
+    fn tell_time(&mut self, now: Time, said: &mut VecDeque<Said>) -> bool {
+        for _ in 0..MEDIA_ERRORS_MAX {
+            match self.rtc.handle_input(Input::Timeout(self.epoch.instant(now))) {
+                Ok(()) => return true,
+                Err(error) if is_about_media(&error) => said.push_back(Said::Unusable(error)),
+                Err(error) => {
+                    said.push_back(Said::Failed(error));
+                    return false;
+                }
+            }
+        }
+        said.push_back(Said::Failed(RtcError::WriteWithoutPoll));
+        false
     }
 
     /// How many bytes of a channel are not acknowledged.
@@ -184,6 +222,16 @@ impl Driven {
             0xFEFC => Some("DTLS 1.3"),
             _ => None,
         }
+    }
+
+    /// Whether both sides have keys for media, while there is a path.
+    pub(crate) fn has_srtp(&self) -> bool {
+        self.rtc.is_connected()
+    }
+
+    /// Whether all that was written is on its way.
+    pub(crate) fn is_settled(&self, now: Time) -> bool {
+        self.backlog.is_none() && self.due.is_none_or(|due| due.at > now)
     }
 
     /// The fingerprint of our certificate, as descriptions have it.
@@ -221,9 +269,7 @@ impl Driven {
             if self.due.is_none_or(|due| due.at > now) {
                 return;
             }
-            let woken = self.rtc.handle_input(Input::Timeout(self.epoch.instant(now)));
-            if let Err(error) = woken {
-                said.push_back(Said::Failed(error));
+            if !self.tell_time(now, said) {
                 return;
             }
         }
@@ -231,14 +277,20 @@ impl Driven {
 
     /// Polls until the next timeout; `None` if there will be none.
     fn poll(&mut self, said: &mut VecDeque<Said>) -> Option<Instant> {
+        let mut errors = 0;
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => said.push_back(Said::Transmit(transmit)),
+                Ok(Output::Event(Event::RtpPacket(packet))) => said.extend(self.packet(packet)),
                 Ok(Output::Event(event)) => said.extend(Said::from_event(event)),
                 Ok(Output::Timeout(at)) if self.rtc.is_alive() => return Some(at),
                 Ok(Output::Timeout(_)) => {
                     said.push_back(Said::Gone);
                     return None;
+                }
+                Err(error) if is_about_media(&error) && errors < MEDIA_ERRORS_MAX => {
+                    errors += 1;
+                    said.push_back(Said::Unusable(error));
                 }
                 Err(error) => {
                     said.push_back(Said::Failed(error));
@@ -246,6 +298,12 @@ impl Driven {
                 }
             }
         }
+    }
+
+    /// A packet with the section that it belongs to, which its source knows.
+    fn packet(&mut self, packet: RtpPacket) -> Option<Said> {
+        let mid = self.rtc.direct_api().stream_rx(&packet.header.ssrc)?.mid();
+        Some(Said::Packet { mid, packet: Box::new(packet) })
     }
 }
 
@@ -279,6 +337,23 @@ fn next_multiple(at: Time, of: Duration) -> Time {
     at + Duration::from_nanos(u64::try_from(missing).unwrap_or_default())
 }
 
+/// Whether an error is about some frame, and says nothing of the connection.
+fn is_about_media(error: &RtcError) -> bool {
+    matches!(
+        error,
+        RtcError::Packet(..)
+            | RtcError::NoSenderSource
+            | RtcError::NoReceiverSource(_)
+            | RtcError::UnknownPt(_)
+            | RtcError::UnknownRid(_)
+            | RtcError::WriteWithoutPoll
+            | RtcError::NotSendingDirection(_)
+            | RtcError::NotReceivingDirection
+            | RtcError::FeedbackNotEnabled(_)
+            | RtcError::ResendRequiresRtxPt
+    )
+}
+
 /// What str0m's timer is for, for logs and simulators.
 fn why(reason: Reason) -> &'static str {
     match reason {
@@ -286,6 +361,10 @@ fn why(reason: Reason) -> &'static str {
         Reason::Ice => "ice check",
         Reason::Sctp => "sctp timer",
         Reason::Channel => "data channel",
+        Reason::Feedback => "rtcp",
+        Reason::Nack => "lost packets",
+        Reason::SendStream | Reason::Packetize | Reason::ReceiveReorder => "media",
+        Reason::Twcc | Reason::Pacer(_) => "bandwidth",
         // str0m's list may grow.
         _ => "str0m",
     }

@@ -11,17 +11,19 @@ use str0m::RtcConfig;
 use str0m::ice::StunMessage;
 use tristero_proto::engine::{
     ConnOptions, ConnectionInfo, Datagram, DescriptionError, Engine, EngineEvent, EngineInput,
-    EngineOutput, Lane, NetworkEvent, Obstacle, Proposal, SendOutcome,
+    EngineOutput, IncomingTrack, Lane, MediaInfo, MediaOutcome, NetworkEvent, Obstacle, Proposal,
+    SendOutcome,
 };
+use tristero_proto::media::{MediaFrame, RtpPacket};
 use tristero_proto::wire::CandidateInit;
-use tristero_proto::{ConnId, Deadline, Rng, Seed, Time};
+use tristero_proto::{ConnId, Deadline, Rng, Seed, Time, TrackId};
 
 use crate::candidate::host_candidate;
-use crate::config::Config;
+use crate::config::{Config, with_media};
 use crate::connection::{Connection, Start};
 use crate::counters::Counters;
 use crate::credentials::{Credentials, conn_of};
-use crate::datagram::{handshake_sender, is_dtls, is_stun};
+use crate::datagram::{handshake_sender, is_dtls, is_media, is_stun};
 use crate::epoch::Epoch;
 use crate::gather::{Found, Gatherer};
 use crate::limits::{DATAGRAM_BYTES_MAX, LOCAL_ADDRESSES_MAX};
@@ -66,6 +68,7 @@ impl Str0mEngine {
                 gatherer: Gatherer::default(),
                 asked_names: AskedNames::default(),
                 own_names: OwnNames::new(seed.rng("str0m engine: names of addresses")),
+                media_rng: seed.rng("str0m engine: media"),
                 counters: Counters::default(),
                 outputs: VecDeque::new(),
                 said: VecDeque::new(),
@@ -80,12 +83,12 @@ impl Str0mEngine {
 
     fn start(&mut self, id: ConnId, options: ConnOptions, now: Time) -> Start {
         assert!(!self.conns.contains_key(&id), "{id:?} was used before");
-        let ConnOptions { trickle, ice, .. } = options;
+        let ConnOptions { trickle, ice, media } = options;
         let Shared { gatherer, addresses, outputs, .. } = &mut self.shared;
         gatherer.attach(id, &ice, addresses, now, outputs);
         let credentials = Credentials::generate(id, &mut self.rng);
-        let config = self.rtc_config.clone();
-        Start { id, config, credentials, trickle, ice }
+        let config = with_media(self.rtc_config.clone(), &media);
+        Start { id, config, credentials, trickle, ice, media }
     }
 
     fn insert(&mut self, id: ConnId, connection: Connection, now: Time) {
@@ -187,6 +190,8 @@ impl Str0mEngine {
         let is_known = datagram.bytes.len() <= DATAGRAM_BYTES_MAX
             && if is_stun(datagram.bytes) {
                 self.on_stun(datagram, now)
+            } else if is_media(datagram.bytes) {
+                self.on_media(datagram, now)
             } else {
                 is_dtls(datagram.bytes) && self.on_dtls(datagram, now)
             };
@@ -233,6 +238,15 @@ impl Str0mEngine {
                     conn.on_dtls(datagram, now, shared);
                 }
             });
+        }
+        conns[0].is_some()
+    }
+
+    /// Media names nobody either. Whose it is not does not know its source, or can't decrypt it.
+    fn on_media(&mut self, datagram: Datagram<'_>, now: Time) -> bool {
+        let conns = self.shared.paths.conns_on(datagram.path, Standing::Heard);
+        for id in conns.into_iter().flatten() {
+            self.drive(id, now, |conn, shared| conn.on_media(datagram, now, shared));
         }
         conns[0].is_some()
     }
@@ -355,9 +369,8 @@ impl Engine for Str0mEngine {
     }
 
     fn propose(&mut self, conn: ConnId, proposal: &Proposal, now: Time) {
-        let Proposal::Restart = proposal else { return };
         let credentials = Credentials::generate(conn, &mut self.rng);
-        self.drive(conn, now, |conn, shared| conn.restart(credentials, now, shared));
+        self.drive(conn, now, |conn, shared| conn.propose(proposal, credentials, now, shared));
         self.heed_servers(now);
     }
 
@@ -391,6 +404,38 @@ impl Engine for Str0mEngine {
         };
         self.heed_servers(now);
         sent.unwrap_or(SendOutcome::Refused)
+    }
+
+    fn send_frame(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        frame: &MediaFrame,
+        now: Time,
+    ) -> MediaOutcome {
+        let sent = self.drive(conn, now, |conn, shared| conn.send_frame(track, frame, now, shared));
+        sent.unwrap_or(MediaOutcome::Unwanted)
+    }
+
+    fn send_packet(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        packet: &RtpPacket,
+        now: Time,
+    ) -> MediaOutcome {
+        let sent =
+            self.drive(conn, now, |conn, shared| conn.send_packet(track, packet, now, shared));
+        sent.unwrap_or(MediaOutcome::Unwanted)
+    }
+
+    fn request_key_frame(&mut self, conn: ConnId, track: IncomingTrack, now: Time) {
+        self.drive(conn, now, |conn, shared| conn.request_key_frame(track, now, shared));
+        self.heed_servers(now);
+    }
+
+    fn media_info(&self, conn: ConnId) -> MediaInfo {
+        self.conns.get(&conn).map(|conn| conn.media_info()).unwrap_or_default()
     }
 
     fn close(&mut self, conn: ConnId, now: Time) {

@@ -153,3 +153,38 @@ pub(crate) const PERMISSIONS_MAX: usize = 512;
 /// Datagrams that wait for a TURN server to let a peer through. Of more, the oldest is lost, as on
 /// any path.
 pub(crate) const AWAITING_PERMISSION_MAX: usize = 64;
+
+/// A description of a connection that stands, in bytes. Browsers never take sections back, so that of
+/// a page which often adds and removes tracks grows far beyond a first one.
+pub(crate) const RENEGOTIATION_BYTES_MAX: usize = 512 * 1024;
+
+/// Sections of a description. Nobody who is honest has more, and a description that does is not
+/// answered.
+pub(crate) const SECTIONS_READ_MAX: usize = 512;
+
+/// Formats of a section that are read, and header extensions. Later ones are left out.
+pub(crate) const FORMATS_READ_MAX: usize = 64;
+
+/// Sources of a section that are read. Each track has two, for itself and for what is repeated.
+pub(crate) const SSRCS_READ_MAX: usize = 16;
+
+/// Sources of a connection that pass though no description named them. Packets of others are
+/// dropped.
+pub(crate) const UNNAMED_SSRCS_MAX: usize = 16;
+
+/// Tracks that one connection receives. More are answered as if they were not wanted.
+pub(crate) const TRACKS_RECEIVED_MAX: usize = 32;
+
+/// Tracks that one connection sends. More are not offered.
+pub(crate) const TRACKS_SENT_MAX: usize = 32;
+
+/// Media that one connection may hold before it is in packets, in bytes, beyond a frame that is
+/// alone. More is `Full`: what is not on its way at once comes too late.
+pub(crate) const MEDIA_WAITING_BYTES_MAX: usize = 512 * 1024;
+
+/// The same in frames. str0m takes 512 of each track.
+pub(crate) const MEDIA_WAITING_FRAMES_MAX: usize = 256;
+
+/// Frames that can't be put together or taken apart, for each time that a connection is served.
+/// str0m reports each as an error; with more it is taken to be stuck.
+pub(crate) const MEDIA_ERRORS_MAX: usize = 64;

@@ -6,7 +6,8 @@
 //! description that is made of those. Candidates are taken out, because each has to pass the
 //! rules of [`RemoteCandidate`](crate::candidate::RemoteCandidate) wherever it comes from.
 //!
-//! Descriptions with audio or video are refused for now.
+//! A connection begins with a data channel alone; descriptions that add others to it are read by
+//! [`media::parse`](crate::media::parse).
 
 use std::fmt::Write;
 use std::ops::RangeInclusive;
@@ -110,19 +111,21 @@ impl RemoteDescription {
         media.ok_or(SdpError::NoDataChannel)?.or(session).read(family)
     }
 
-    /// Writes the description for str0m, without candidates.
-    pub(crate) fn emit(&self) -> String {
+    /// Writes the description for str0m, without candidates, where these other sections share its
+    /// transport.
+    pub(crate) fn emit(&self, bundled: &[&str]) -> String {
         let mut fingerprint = String::with_capacity(95);
         for (index, byte) in self.fingerprint.iter().enumerate() {
             let colon = if index == 0 { "" } else { ":" };
             write!(fingerprint, "{colon}{byte:02X}").expect("strings take all that is written");
         }
+        let bundle = [&[&self.mid[..]], bundled].concat();
         let lines = [
             "v=0",
             &format!("o=- 1 1 IN IP4 {}", self.family.origin()),
             "s=-",
             "t=0 0",
-            &format!("a=group:BUNDLE {}", self.mid),
+            &format!("a=group:BUNDLE {}", bundle.join(" ")),
             "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
             "c=IN IP4 0.0.0.0",
             &format!("a=ice-ufrag:{}", self.ufrag),
@@ -299,7 +302,7 @@ fn is_ice_chars(value: &str, length: RangeInclusive<usize>) -> bool {
 
 /// str0m keeps 16 characters of a name and replaces unusual ones; a peer would not know its own
 /// name again.
-fn is_mid(value: &str) -> bool {
+pub(crate) fn is_mid(value: &str) -> bool {
     (1..=16).contains(&value.len())
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
@@ -410,7 +413,7 @@ mod tests {
     #[test]
     fn what_str0m_gets_is_read_back_the_same_but_for_candidates() {
         let read = RemoteDescription::parse(&chromium()).unwrap();
-        let again = RemoteDescription::parse(&read.emit()).unwrap();
+        let again = RemoteDescription::parse(&read.emit(&[])).unwrap();
         assert_eq!(again, RemoteDescription { candidates: Vec::new(), ..read });
     }
 

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use str0m::crypto::Sha1HmacProvider;
-use tristero_proto::ConnId;
 use tristero_proto::engine::{EngineEvent, EngineOutput};
+use tristero_proto::{ConnId, Rng};
 
 use crate::candidate::RemoteCandidate;
 use crate::counters::Counters;
@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) asked_names: AskedNames,
     /// What our addresses are called where they are not to be seen.
     pub(crate) own_names: OwnNames,
+    /// Where the numbers come from that tell sources of media apart.
+    pub(crate) media_rng: Rng,
     pub(crate) counters: Counters,
     pub(crate) outputs: VecDeque<EngineOutput>,
     /// What the connection at work said and did not heed yet; empty between two calls.

@@ -49,6 +49,7 @@ pub mod limits;
 pub mod media;
 mod node;
 mod peer;
+mod peer_ids;
 mod rng;
 mod room;
 pub mod signaling;
@@ -71,6 +72,7 @@ pub use node::{
     RoomConfig,
 };
 pub use peer::IDLE_TTL;
+pub use peer_ids::PeerIds;
 pub use rng::{Rng, Seed};
 pub use room::{
     ActionKind, ActionOptions, HANDSHAKE_TIMEOUT, HandshakeError, LeaveReason, Message, PingError,

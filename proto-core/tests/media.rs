@@ -111,6 +111,30 @@ fn what_is_removed_before_it_was_agreed_on_is_not_taken_for_the_next() {
 }
 
 #[test]
+fn a_track_may_be_removed_while_its_stream_is_being_agreed_on() {
+    for (mut world, a, b, key) in pairs() {
+        let added = world.add_stream(a, key, &camera(), with("camera"));
+        let next = world.add_stream(a, key, &camera(), with("next"));
+        for track in [added.tracks[0], next.tracks[0]] {
+            let now = world.now;
+            world.with(a, |node| node.remove_track(key, track, None, now)).unwrap();
+        }
+        world.run_for(5 * SECOND);
+        assert_eq!(world.sent_streams(a).len(), 2);
+        assert!(world.sent_streams(a).iter().all(|(.., result)| result.is_ok()));
+        let ended = world.ended_tracks(b);
+        for (stream, name) in [(added, "camera"), (next, "next")] {
+            let told = world.streams(b);
+            let told = told.iter().find(|told| told.metadata == Some(name.into())).unwrap();
+            let is_live = |(track, _): &&(PeerTrackId, MediaKind)| !ended.contains(&(key, *track));
+            let live: Vec<_> = told.tracks.iter().filter(is_live).collect();
+            assert_eq!(live.len(), 1);
+            flows(&mut world, a, stream.tracks[1], b, live[0].0);
+        }
+    }
+}
+
+#[test]
 fn a_track_is_added_to_a_stream_and_removed_alone() {
     for (mut world, a, b, key) in pairs() {
         let added = world.add_stream(a, key, &camera(), with("camera"));

@@ -294,15 +294,20 @@ impl Scene {
         }
     }
 
-    /// How much of what `a` sends was agreed on.
+    /// How many things that `a` sends were agreed on, in each room.
     fn agreed(&self) -> usize {
-        let is_ok = |event: &&Event| {
-            matches!(
-                event,
-                Event::StreamSent { result: Ok(()), .. } | Event::TrackSent { result: Ok(()), .. }
-            )
+        let subject = |event: &Event| match event {
+            Event::StreamSent { room, stream, result: Ok(()), .. } => {
+                Some((*room, stream.number()))
+            }
+            // Streams and tracks are counted apart.
+            Event::TrackSent { room, track, result: Ok(()), .. } => {
+                Some((*room, 1_000_000 + track.number()))
+            }
+            _ => None,
         };
-        self.world.events(self.a).iter().filter(is_ok).count()
+        let agreed: BTreeSet<_> = self.world.events(self.a).iter().filter_map(subject).collect();
+        agreed.len()
     }
 }
 

@@ -5,7 +5,8 @@
 //! connecting costs, and draws its keys from the operating system, so that no run could be repeated.
 //! This provider keeps what the rest of a connection depends on: who begins, a certificate that
 //! matches the fingerprint of the description, that a lost flight is sent again, that a record of
-//! another connection is ignored, and the size of a record. It keeps no secret and proves nothing:
+//! another connection is ignored, the size of a record, and keys for media that both ends have alike.
+//! It keeps no secret and proves nothing:
 //! it is for simulators alone.
 //!
 //! The nonces of a connection come from [`fastrand`], which the world sets before a peer's turn.
@@ -16,9 +17,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
+use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion, KeyingMaterial};
 use str0m::crypto::CryptoError;
-use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion};
+use str0m::crypto::dtls::{
+    DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion, SrtpProfile,
+};
 
 /// The cryptography of a simulated engine: the usual one, but for DTLS.
 pub(crate) fn crypto_provider() -> Arc<CryptoProvider> {
@@ -84,6 +87,8 @@ enum Phase {
 enum Said {
     Packet(Vec<u8>),
     PeerCertificate(Vec<u8>),
+    /// What both know, for the keys of media.
+    Keys(u64),
     Connected,
     Received(Vec<u8>),
     CloseNotify,
@@ -142,6 +147,7 @@ impl Instance {
     fn connect(&mut self, key: u64) {
         self.phase = Phase::Connected(key);
         self.repeat = None;
+        self.said.push_back(Said::Keys(key));
         self.said.push_back(Said::Connected);
     }
 
@@ -229,6 +235,13 @@ impl DtlsInstance for Instance {
                 let length = copy(&certificate);
                 DtlsOutput::PeerCert(&buffer[..length])
             }
+            Some(Said::Keys(key)) => {
+                let material = key.to_be_bytes().repeat(KEY_BYTES / 8);
+                DtlsOutput::KeyingMaterial(
+                    KeyingMaterial::new(&material),
+                    SrtpProfile::AEAD_AES_128_GCM,
+                )
+            }
             Some(Said::Connected) => DtlsOutput::Connected,
             Some(Said::Received(bytes)) => {
                 let length = copy(&bytes);
@@ -296,6 +309,9 @@ const RECORD_HEADER_BYTES: usize = 13;
 /// With the key in front, as long as the nonce and the tag of AES-GCM.
 const TAG_BYTES: usize = 16;
 
+/// A key of 16 bytes and a salt of 12 for each side (RFC 7714, section 12).
+const KEY_BYTES: usize = 56;
+
 /// As in the real engine.
 const FLIGHT_START_RTO: Duration = Duration::from_millis(400);
 
@@ -354,6 +370,8 @@ mod tests {
         let mut ends = two_ends(Instant::now());
         let said = exchange(&mut ends, &[]);
         assert!(has_connected(&said, 0) && has_connected(&said, 1), "{said:?}");
+        let keys = said.iter().filter(|(_, what)| what.starts_with("KeyingMaterial"));
+        assert_eq!(keys.count(), 2, "{said:?}");
         assert_eq!(ends[0].send_application_data(&[7; 3]).unwrap(), 3);
         assert_eq!(exchange(&mut ends, &[]), [(1, "[7, 7, 7]".to_owned())]);
         ends[1].close().unwrap();

@@ -11,6 +11,7 @@ use str0m::{Candidate, RtcConfig, RtcError};
 use tristero_proto::engine::{DescriptionError, DescriptionKind, EngineEvent};
 use tristero_proto::ice::{HostCandidates, IceConfig, IceTransportPolicy};
 use tristero_proto::limits::REMOTE_CANDIDATES_MAX;
+use tristero_proto::media::MediaConfig;
 use tristero_proto::wire::CandidateInit;
 use tristero_proto::{ConnId, Deadline, Time};
 
@@ -22,11 +23,11 @@ use crate::driven::Driven;
 use crate::gather::Gathered;
 use crate::limits::{GATHERING_MAX, REMOTE_MESSAGE_BYTES_DEFAULT};
 use crate::mdns::{LocalName, one_of_each_family};
+use crate::media::carriage::Carriage;
 use crate::negotiation::{Ours, Remote, Theirs};
 use crate::progress::Progress;
 use crate::sctp_init::{SctpInit, sctp_init_of};
 use crate::sdp::{Family, RemoteDescription, SdpError, Setup, mid_of, with_dtls_13};
-use crate::sections::Sections;
 use crate::shared::Shared;
 use crate::silence::Silence;
 use crate::traffic::Traffic;
@@ -40,6 +41,7 @@ pub(crate) struct Start {
     pub(crate) credentials: Credentials,
     pub(crate) trickle: bool,
     pub(crate) ice: Arc<IceConfig>,
+    pub(crate) media: Arc<MediaConfig>,
 }
 
 impl Connection {
@@ -73,7 +75,7 @@ impl Connection {
         let mut driven = begin(&start, now, shared);
         let answered = driven.step(now, &mut shared.said, |rtc| {
             let offer =
-                SdpOffer::from_sdp_string(&offer.emit()).map_err(|error| unreadable(&error))?;
+                SdpOffer::from_sdp_string(&offer.emit(&[])).map_err(|error| unreadable(&error))?;
             rtc.sdp_api().accept_offer(offer)
         });
         let answer = match answered {
@@ -101,7 +103,7 @@ impl Connection {
     ) -> Result<(), DescriptionError> {
         match &self.theirs {
             Theirs::Awaited { .. } => {}
-            Theirs::Here(_) => return self.accept_restart(answer, now, shared),
+            Theirs::Here(_) => return self.accept_proposed(answer, now, shared),
             Theirs::Broken => return Err(DescriptionError::Unexpected),
         }
         let mut answer = RemoteDescription::parse(answer).map_err(invalid)?;
@@ -122,8 +124,8 @@ impl Connection {
             self.drive(now, shared, |rtc| rtc.direct_api().start_sctp(true));
         }
         self.drive(now, shared, |rtc| {
-            let answer =
-                SdpAnswer::from_sdp_string(&answer.emit()).map_err(|error| unreadable(&error))?;
+            let answer = SdpAnswer::from_sdp_string(&answer.emit(&[]))
+                .map_err(|error| unreadable(&error))?;
             rtc.sdp_api().accept_answer(pending, answer)
         })
         .map_err(invalid)?;
@@ -296,8 +298,7 @@ impl Connection {
             theirs,
             channel,
             began,
-            sections: Sections::of_data_alone(),
-            restart: None,
+            carriage: Carriage::new(start.media, began == Began::Here),
             restarts: 0,
             is_stranded: false,
             silence: Silence::new(shared.silence_max),

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::disallowed_methods, clippy::unwrap_used)]
 
 pub(crate) mod foreign;
+pub(crate) mod media;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -10,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tristero_proto::engine::{
-    CloseReason, ConnOptions, Datagram, Engine, EngineEvent, EngineInput, EngineOutput, Lane,
-    NetworkRequest, Path, SendOutcome, Transmit,
+    CloseReason, ConnOptions, Datagram, Engine, EngineEvent, EngineInput, EngineOutput,
+    IncomingTrack, Lane, NetworkRequest, Path, SendOutcome, Transmit,
 };
+use tristero_proto::media::{Codec, MediaFrame, MediaKind, Msid, RtpPacket};
 use tristero_proto::wire::CandidateInit;
-use tristero_proto::{ConnId, Seed, Time};
+use tristero_proto::{ConnId, Seed, Time, TrackId};
 use tristero_str0m::{Config, Str0mEngine};
 
 pub(crate) const LATENCY: Duration = Duration::from_millis(5);
@@ -46,7 +48,26 @@ pub(crate) struct Log {
     pub(crate) messages: VecDeque<Bytes>,
     pub(crate) drained: usize,
     pub(crate) stranded: usize,
+    /// Tracks of the other side that began, with what it calls them.
+    pub(crate) began: Vec<(IncomingTrack, MediaKind, Option<Msid>)>,
+    pub(crate) ended: Vec<IncomingTrack>,
+    pub(crate) frames: Vec<(IncomingTrack, MediaFrame)>,
+    pub(crate) packets: Vec<(IncomingTrack, RtpPacket)>,
+    pub(crate) agreed: Vec<(TrackId, Vec<Codec>)>,
+    pub(crate) key_frames_wanted: Vec<TrackId>,
     pub(crate) closed: Vec<CloseReason>,
+}
+
+impl Log {
+    /// The tracks of the other side that live.
+    pub(crate) fn receiving(&self) -> impl Iterator<Item = IncomingTrack> {
+        let began = self.began.iter().map(|(track, ..)| *track);
+        began.filter(|track| !self.ended.contains(track))
+    }
+
+    fn is_receiving(&self, track: IncomingTrack) -> bool {
+        self.receiving().any(|living| living == track)
+    }
 }
 
 impl Host {
@@ -58,6 +79,12 @@ impl Host {
             messages: VecDeque::new(),
             drained: 0,
             stranded: 0,
+            began: Vec::new(),
+            ended: Vec::new(),
+            frames: Vec::new(),
+            packets: Vec::new(),
+            agreed: Vec::new(),
+            key_frames_wanted: Vec::new(),
             closed: Vec::new(),
         };
         self.conns.get(&id).unwrap_or(&NOTHING)
@@ -79,6 +106,32 @@ impl Host {
             }
             EngineEvent::Stranded { conn } => self.conns.entry(conn).or_default().stranded += 1,
             EngineEvent::Drained { conn, .. } => self.living(conn).drained += 1,
+            EngineEvent::TrackBegan { conn, track, kind, msid } => {
+                let log = self.living(conn);
+                assert!(log.began.iter().all(|(known, ..)| *known != track), "its number is new");
+                log.began.push((track, kind, msid));
+            }
+            EngineEvent::TrackEnded { conn, track } => {
+                assert!(self.log(conn).is_receiving(track), "what ends has begun");
+                self.living(conn).ended.push(track);
+            }
+            EngineEvent::Frame { conn, track, frame } => {
+                assert!(self.log(conn).is_receiving(track), "frames are of a track that lives");
+                self.living(conn).frames.push((track, frame));
+            }
+            EngineEvent::Packet { conn, track, packet } => {
+                assert!(self.log(conn).is_receiving(track), "packets are of a track that lives");
+                self.living(conn).packets.push((track, packet));
+            }
+            EngineEvent::TrackAgreed { conn, track, codecs } => {
+                self.living(conn).agreed.push((track, codecs));
+            }
+            EngineEvent::KeyFrameWanted { conn, track } => {
+                self.living(conn).key_frames_wanted.push(track);
+            }
+            EngineEvent::Closed { conn, .. } if self.log(conn).receiving().next().is_some() => {
+                panic!("tracks end before their connection does");
+            }
             EngineEvent::Closed { conn, reason } => self.living(conn).closed.push(reason),
             other => panic!("an event that no test knows: {other:?}"),
         }
@@ -106,6 +159,9 @@ pub(crate) struct World {
     pub(crate) sent: Vec<Transmit>,
     /// How long a datagram is on its way.
     pub(crate) latency: Duration,
+    /// Of so many datagrams of media one is lost; none if this is 0.
+    pub(crate) loses_one_of: usize,
+    passed: usize,
 }
 
 impl World {
@@ -140,6 +196,8 @@ impl World {
             hears_stun_only: None,
             sent: Vec::new(),
             latency: LATENCY,
+            loses_one_of: 0,
+            passed: 0,
         }
     }
 
@@ -269,6 +327,12 @@ impl World {
     }
 
     fn deliver(&mut self, transmit: &Transmit) {
+        if self.loses_one_of > 0 && transmit.bytes[0] >= 128 {
+            self.passed += 1;
+            if self.passed.is_multiple_of(self.loses_one_of) {
+                return;
+            }
+        }
         let to = self.hosts.iter().position(|host| host.address == transmit.path.remote);
         let passes = |to: &usize| {
             let is_stun = transmit.bytes.first().is_some_and(|first| *first < 4);

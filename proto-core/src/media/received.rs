@@ -53,9 +53,12 @@ struct Track {
     stream: PeerStreamId,
     /// What session descriptions call it, if they do, and what it was called since.
     names: VecDeque<String>,
+    began: Time,
+    /// Whether any room was ever told of it.
+    was_told: bool,
     /// Whether it was replaced before.
     is_replaced: bool,
-    /// The rooms that were told of it, and what was said of it there while it was known already.
+    /// The rooms that were told of it, and what was said of it there while it was there.
     rooms: BTreeMap<RoomKey, Option<Pending>>,
     relays: BTreeSet<TrackId>,
     is_ignored: bool,
@@ -67,7 +70,7 @@ struct Track {
 struct Stream {
     /// What session descriptions call it, if they do.
     name: Option<String>,
-    /// The rooms that were told of it, and what was said of it there while it was known already.
+    /// The rooms that were told of it, and what was said of it there while it was there.
     rooms: BTreeMap<RoomKey, Option<Pending>>,
 }
 
@@ -96,16 +99,22 @@ impl Received {
 
     /// The peer says something of what it sends, in a room that it is a member of.
     pub(crate) fn on_said(&mut self, room: RoomKey, said: MediaSaid, size: usize, now: Time) {
-        let pending = Pending { room, said, size, since: now, is_late: false };
+        let pending = Pending::new(room, said, size, now);
         match &pending.said {
             MediaSaid::Stream { stream, .. } => match self.stream_named(stream) {
-                Some(stream) => self.tell_stream(stream, pending),
+                Some(stream) => {
+                    self.tell_stream(stream, pending.clone());
+                    self.keep_for_stream(stream, pending);
+                }
                 None => self.pending.push(pending),
             },
             MediaSaid::Track { key, stream, track, .. } => {
                 let stream = self.stream_named(stream);
                 match stream.and_then(|stream| self.track_named(stream, &[key, track])) {
-                    Some(track) => self.tell_track(track, pending),
+                    Some(track) => {
+                        self.tell_track(track, pending.clone());
+                        self.keep_for_track(track, pending);
+                    }
                     None => self.pending.push(pending),
                 }
             }
@@ -139,16 +148,16 @@ impl Received {
             return self.fresh.remove(index).map(|(_, id, ..)| id);
         }
         let track = self.tracks.remove(&incoming)?;
-        for (room, again) in track.rooms {
-            self.pending.restore(again, now);
+        for (room, kept) in track.rooms {
+            self.pending.restore(kept, now);
             let (peer, track) = (self.peer.clone(), track.id);
             self.events.push_back(Event::PeerTrackEnded { room, peer, track });
         }
         if !self.tracks.values().any(|other| other.stream == track.stream)
             && let Some(stream) = self.streams.remove(&track.stream)
         {
-            for (room, again) in stream.rooms {
-                self.pending.restore(again, now);
+            for (room, kept) in stream.rooms {
+                self.pending.restore(kept, now);
                 let (peer, stream) = (self.peer.clone(), track.stream);
                 self.events.push_back(Event::PeerStreamEnded { room, peer, stream });
             }
@@ -180,6 +189,8 @@ impl Received {
                 kind,
                 stream,
                 names: track.into_iter().collect(),
+                began: now,
+                was_told: false,
                 is_replaced: false,
                 rooms: BTreeMap::new(),
                 relays: BTreeSet::new(),
@@ -357,19 +368,19 @@ impl Received {
     fn match_in_order(&mut self, now: Time) {
         let named = self.pending.streams();
         for mut pending in self.pending.take_all() {
-            if !pending.is_late(now) {
+            if !pending.is_late(now) || pending.is_kept {
                 self.pending.push(pending);
                 continue;
             }
             let is_free = |(id, stream): &(&PeerStreamId, &Stream)| {
                 let is_named = stream.name.as_ref().is_some_and(|name| named.contains(name));
-                !is_named && self.untold_track(**id).is_some()
+                !is_named && self.unknown_track(**id, pending.since).is_some()
             };
             let stream = self.streams.iter().find(is_free).map(|(id, _)| *id);
             match (&pending.said, stream) {
                 (MediaSaid::Stream { .. }, Some(stream)) => self.tell_stream(stream, pending),
                 (MediaSaid::Track { .. }, Some(stream)) => {
-                    if let Some(track) = self.untold_track(stream) {
+                    if let Some(track) = self.unknown_track(stream, pending.since) {
                         self.tell_track(track, pending);
                     }
                 }
@@ -382,12 +393,11 @@ impl Received {
         let Pending { room, size, .. } = said;
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let metadata = said.metadata().cloned();
-        // Where it is known already it may be about to end and to begin again.
-        let again = stream.rooms.contains_key(&room).then_some(said);
-        stream.rooms.insert(room, again);
+        stream.rooms.insert(room, None);
         let mut tracks = Vec::new();
         for track in self.tracks.values_mut().filter(|track| track.stream == id) {
             track.rooms.entry(room).or_default();
+            track.was_told = true;
             tracks.push(StreamTrack { track: track.id, kind: track.kind });
         }
         let (peer, stream) = (self.peer.clone(), id);
@@ -401,10 +411,24 @@ impl Received {
             track.add_name(key);
         }
         let metadata = said.metadata().cloned();
-        let again = track.rooms.contains_key(&room).then_some(said);
+        track.rooms.insert(room, None);
         self.say_track(incoming, room, metadata, size);
-        if let Some(track) = self.tracks.get_mut(&incoming) {
-            track.rooms.insert(room, again);
+    }
+
+    /// Keeps what was said of a stream that is there: it may be about to end, and to begin again under
+    /// the same name.
+    fn keep_for_stream(&mut self, stream: PeerStreamId, said: Pending) {
+        let room = self.streams.get_mut(&stream).and_then(|known| known.rooms.get_mut(&said.room));
+        if let Some(kept) = room {
+            *kept = said.as_kept();
+        }
+    }
+
+    /// The same for a track.
+    fn keep_for_track(&mut self, track: IncomingTrack, said: Pending) {
+        let room = self.tracks.get_mut(&track).and_then(|known| known.rooms.get_mut(&said.room));
+        if let Some(kept) = room {
+            *kept = said.as_kept();
         }
     }
 
@@ -417,6 +441,7 @@ impl Received {
     ) {
         let Some(known) = self.tracks.get_mut(&incoming) else { return };
         known.rooms.entry(room).or_default();
+        known.was_told = true;
         let (track, stream, kind) = (known.id, known.stream, known.kind);
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.rooms.entry(room).or_default();
@@ -455,6 +480,13 @@ impl Received {
     /// The first track of a stream that no room was told of.
     fn untold_track(&self, stream: PeerStreamId) -> Option<IncomingTrack> {
         let is_it = |track: &Track| track.stream == stream && track.rooms.is_empty();
+        self.tracks.iter().find(|(_, track)| is_it(track)).map(|(incoming, _)| *incoming)
+    }
+
+    /// The first track of a stream that began after this, and that no room was ever told of.
+    fn unknown_track(&self, stream: PeerStreamId, since: Time) -> Option<IncomingTrack> {
+        let is_it =
+            |track: &Track| track.stream == stream && !track.was_told && track.began >= since;
         self.tracks.iter().find(|(_, track)| is_it(track)).map(|(incoming, _)| *incoming)
     }
 

@@ -61,7 +61,11 @@ struct Announcement {
     subject: Subject,
     metadata: Option<Value>,
     tracks: Vec<(TrackId, TrackSpec)>,
+    /// Those among them that go once they are agreed on, because JavaScript was told of them.
+    leaving: Vec<TrackId>,
     phase: Phase,
+    /// How many calls it answers.
+    calls: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,11 +125,14 @@ impl Sent {
             known.is(room, subject) && matches!(known.phase, Phase::Waiting | Phase::Standing)
         };
         if let Some(known) = self.announcements.iter_mut().find(is_it) {
+            known.calls = if known.phase == Phase::Waiting { known.calls + 1 } else { 1 };
             (known.metadata, known.phase) = (metadata, Phase::Waiting);
             return;
         }
         let phase = Phase::Waiting;
-        self.announcements.push(Announcement { room, subject, metadata, tracks, phase });
+        let (leaving, calls) = (Vec::new(), 1);
+        let known = Announcement { room, subject, metadata, tracks, leaving, phase, calls };
+        self.announcements.push(known);
     }
 
     /// A room does not send a stream any more, nor the tracks that were added to it.
@@ -137,14 +144,17 @@ impl Sent {
     /// A room does not send a track any more, however it was announced.
     pub(crate) fn withdraw_track(&mut self, room: RoomKey, track: TrackId, is_ours: bool) {
         let mut empty = Vec::new();
-        for known in self.announcements.iter_mut().filter(|known| known.room == room) {
-            if known.tracks.iter().any(|(other, _)| *other == track) {
-                // What JavaScript was told of and did not get yet is only removed as a whole.
-                if known.tracks.len() == 1 || (known.phase == Phase::Said && !is_ours) {
-                    empty.push(known.subject);
-                } else {
-                    known.tracks.retain(|(other, _)| *other != track);
-                }
+        let has_it = |known: &&mut Announcement| {
+            known.room == room && known.tracks.iter().any(|(other, _)| *other == track)
+        };
+        for known in self.announcements.iter_mut().filter(has_it) {
+            if !known.leaving.contains(&track) {
+                known.leaving.push(track);
+            }
+            if known.leaving.len() == known.tracks.len() {
+                empty.push(known.subject);
+            } else if known.phase != Phase::Said || is_ours {
+                known.let_go();
             }
         }
         for subject in empty {
@@ -206,8 +216,8 @@ impl Sent {
         let is_open = |known: &Announcement| matches!(known.phase, Phase::Said | Phase::Unwanted);
         for known in &mut self.announcements {
             if known.phase == Phase::Said {
-                let answer = known.answer(&self.peer, Err(MediaFailure::NotAnswered));
-                self.events.push_back(answer);
+                let answers = known.answers(&self.peer, Err(MediaFailure::NotAnswered));
+                self.events.extend(answers);
             }
             if is_open(known) {
                 known.tracks.clear();
@@ -263,6 +273,7 @@ impl Sent {
                 (*other, *their) = (track, spec.clone());
                 is_in_room |= known.room == room;
             }
+            known.leaving.iter_mut().filter(|other| **other == old).for_each(|id| *id = track);
             if let Subject::Track(stream, other) = known.subject
                 && other == old
             {
@@ -351,8 +362,9 @@ impl Sent {
         let is_new = |(track, _): &&(TrackId, TrackSpec)| !self.attachments.contains_key(track);
         let new = tracks.iter().filter(is_new).count();
         if self.attachments.len() + new > limits::SENT_TRACKS_MAX {
-            self.answer(room, subject, Err(MediaFailure::TooMany));
-            self.announcements[index].tracks.clear();
+            let known = &mut self.announcements[index];
+            self.events.extend(known.answers(&self.peer, Err(MediaFailure::TooMany)));
+            known.tracks.clear();
             return false;
         }
         let (stream, is_alone) = (subject.stream(), matches!(subject, Subject::Track(..)));
@@ -399,8 +411,9 @@ impl Sent {
                 Phase::Said => {
                     let is_taken = attached().flatten().any(Attachment::is_agreed);
                     let result = if is_taken { Ok(()) } else { Err(MediaFailure::Refused) };
-                    self.events.push_back(known.answer(&self.peer, result));
+                    self.events.extend(known.answers(&self.peer, result));
                     known.phase = Phase::Standing;
+                    known.let_go();
                 }
                 Phase::Unwanted => known.tracks.clear(),
                 Phase::Waiting | Phase::Standing => {}
@@ -419,7 +432,7 @@ impl Sent {
         for known in self.announcements.iter_mut().filter(|known| is_it(known)) {
             match known.phase {
                 Phase::Waiting | Phase::Said => {
-                    self.events.push_back(known.answer(&self.peer, Err(failure)));
+                    self.events.extend(known.answers(&self.peer, Err(failure)));
                 }
                 Phase::Unwanted | Phase::Standing => {}
             }
@@ -454,8 +467,19 @@ impl Announcement {
         self.room == room && self.subject == subject
     }
 
-    fn answer(&self, peer: &PeerId, result: Result<(), MediaFailure>) -> Event {
-        self.subject.answer(self.room, peer, result)
+    /// Has no part any more in the tracks that are to go.
+    fn let_go(&mut self) {
+        let leaving = std::mem::take(&mut self.leaving);
+        self.tracks.retain(|(track, _)| !leaving.contains(track));
+    }
+
+    fn answers(
+        &self,
+        peer: &PeerId,
+        result: Result<(), MediaFailure>,
+    ) -> impl Iterator<Item = Event> + use<> {
+        let answer = self.subject.answer(self.room, peer, result);
+        std::iter::repeat_n(answer, self.calls)
     }
 }
 
@@ -480,6 +504,3 @@ impl Subject {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

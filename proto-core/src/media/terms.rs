@@ -119,9 +119,6 @@ pub enum MediaError {
     /// A stream without tracks.
     #[error("a stream has at least one track")]
     NoTracks,
-    /// The room has the stream already.
-    #[error("this room has the stream already; remove it first, or add to its targets by another")]
-    AddedAlready,
     /// There are too many streams.
     #[error("a node sends {} streams at most", limits::STREAMS_MAX)]
     TooManyStreams,

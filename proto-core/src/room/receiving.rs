@@ -39,7 +39,7 @@ impl Room {
     /// Takes a chunk that an attached peer sent to this room.
     pub(crate) fn on_chunk(&mut self, peer: &PeerId, bytes: &Bytes, now: Time) {
         let Some(member) = self.members.get_mut(peer) else { return };
-        let chunk = match Chunk::parse(bytes) {
+        let chunk = match Chunk::parse_named(bytes, |name| self.actions.name(name)) {
             Ok(chunk) if member.takes(&chunk.action) => chunk,
             Ok(_) => return,
             Err(error) => {

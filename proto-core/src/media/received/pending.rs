@@ -18,17 +18,29 @@ const PENDING_TTL: Duration = Duration::from_secs(30);
 const ORDER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Something that was said.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pending {
     pub(super) room: RoomKey,
     pub(super) said: MediaSaid,
     pub(super) size: usize,
     pub(super) since: Time,
+    /// Whether it was told of once already.
+    pub(super) is_kept: bool,
     /// Whether it is known to name nothing that comes.
-    pub(super) is_late: bool,
+    is_late: bool,
 }
 
 impl Pending {
+    pub(super) fn new(room: RoomKey, said: MediaSaid, size: usize, since: Time) -> Self {
+        Pending { room, said, size, since, is_kept: false, is_late: false }
+    }
+
+    /// To be kept though it was told of, if it is not too large for that.
+    pub(super) fn as_kept(self) -> Option<Self> {
+        let is_small = self.size <= limits::METADATA_BYTES_MAX;
+        is_small.then_some(Pending { is_kept: true, ..self })
+    }
+
     /// Whether it waited long enough to know that it names nothing.
     pub(super) fn is_late(&mut self, now: Time) -> bool {
         self.is_late |= now.since(self.since) >= ORDER_PATIENCE;

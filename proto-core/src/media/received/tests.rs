@@ -191,6 +191,25 @@ fn a_stream_that_is_removed_and_added_at_once_has_its_metadata() {
 }
 
 #[test]
+fn a_room_that_is_told_just_before_a_stream_begins_anew_is_told_of_that() {
+    let mut bench = bench();
+    bench.say(ROOM, stream("s", "one"));
+    let tracks = bench.begin(&[("s", "a")]);
+    bench.say(OTHER, stream("s", "two"));
+    bench.told();
+    bench.received.on_ended(tracks[0], bench.now);
+    bench.begin(&[("s", "b"), ("", "")]);
+    let told = bench.told();
+    assert_eq!(told.last().unwrap(), "2: stream 2 [2] two");
+    // What was told once is never taken for something else.
+    bench.say(OTHER, stream("s", "three"));
+    bench.received.on_ended(IncomingTrack(2), bench.now);
+    bench.told();
+    bench.wait(40);
+    assert!(bench.told().is_empty());
+}
+
+#[test]
 fn replacements_are_told_by_the_track_they_replace_and_never_wait() {
     let mut bench = bench();
     bench.say(ROOM, replacement("k0", "nobody"));
