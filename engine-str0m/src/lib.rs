@@ -78,5 +78,9 @@ mod window;
 pub use config::Config;
 pub use counters::Counters;
 pub use engine::Str0mEngine;
+/// Descriptions from anywhere, for fuzzing.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use media::trial;
 /// The cryptography that a [`Config`] names.
 pub use str0m::config::CryptoProvider;

@@ -14,6 +14,7 @@ use tristero_proto::{Time, TrackId};
 
 use super::Connection;
 use crate::datagram::source_of;
+use crate::limits::{MEDIA_WAITING_BYTES_MAX, MEDIA_WAITING_MAX};
 use crate::media::frame::is_frame;
 use crate::shared::Shared;
 
@@ -50,7 +51,8 @@ impl Connection {
             return MediaOutcome::Unwanted;
         }
         let (mid, number) = (Mid::from(outlet.mid), outlet.numbered.number);
-        if !self.carriage.flow.has_room(frame.bytes.len()) {
+        let is_late = self.carriage.is_paced && self.is_late(mid, now, shared);
+        if is_late || !self.carriage.flow.has_room(frame.bytes.len()) {
             self.carriage.flow.count_sent(track, |stats| stats.dropped += 1);
             return MediaOutcome::Full;
         }
@@ -90,7 +92,8 @@ impl Connection {
             return MediaOutcome::Unwanted;
         };
         let (mid, numbered) = (Mid::from(outlet.mid), outlet.numbered);
-        if !self.carriage.flow.has_room(packet.payload.len()) {
+        let is_late = self.carriage.is_paced && self.is_late(mid, now, shared);
+        if is_late || !self.carriage.flow.has_room(packet.payload.len()) {
             self.carriage.flow.count_sent(track, |stats| stats.dropped += 1);
             return MediaOutcome::Full;
         }
@@ -103,7 +106,6 @@ impl Connection {
                 .marker(packet.is_marked)
                 .nackable(numbered.repair.is_some());
         let written = self.driven.write(now, |rtc| {
-            // The door hands out what it has only if it is told that something is done to it.
             let mut api = rtc.direct_api();
             api.stream_tx_by_mid(mid, None).map(|stream| stream.write_rtp(write))
         });
@@ -147,11 +149,27 @@ impl Connection {
         self.carriage.info()
     }
 
+    /// Whether more of a section waits for its turn than the path bears. Only where the rate is
+    /// estimated anything does.
+    fn is_late(&mut self, mid: Mid, now: Time, shared: &Shared) -> bool {
+        let at = shared.epoch.instant(now);
+        self.driven.write(now, |rtc| {
+            let mut api = rtc.direct_api();
+            let waiting = api.stream_tx_by_mid(mid, None).and_then(|stream| stream.queue_info());
+            waiting.is_some_and(|waiting| {
+                let since = waiting.first_unsent().map(|since| at.saturating_duration_since(since));
+                waiting.byte_size() > MEDIA_WAITING_BYTES_MAX
+                    || since.is_some_and(|since| since > MEDIA_WAITING_MAX)
+            })
+        })
+    }
+
     pub(super) fn on_frame(&mut self, data: &MediaData, shared: &mut Shared) {
         let Some((track, codec)) = self.carriage.received_in(&data.mid, *data.pt) else {
             shared.counters.surplus_media += 1;
             return;
         };
+        self.carriage.gate.on_frame(track);
         let is_key = codec.kind() == MediaKind::Audio || data.is_keyframe();
         let packets = data.seq_range.end().saturating_sub(**data.seq_range.start()) + 1;
         self.carriage.flow.count_received(track, |stats| {
@@ -178,6 +196,7 @@ impl Connection {
             shared.counters.surplus_media += 1;
             return;
         };
+        self.carriage.gate.on_frame(track);
         if packet.payload.is_empty() {
             return;
         }

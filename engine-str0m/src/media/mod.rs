@@ -16,3 +16,6 @@ pub(crate) mod section;
 pub(crate) mod session;
 pub(crate) mod slots;
 pub(crate) mod timeline;
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(feature = "fuzzing"), allow(unreachable_pub))]
+pub mod trial;
