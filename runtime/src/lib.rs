@@ -160,7 +160,7 @@
 //!
 //! let mut arrived = room.peer_streams().recv().await.ok_or("the room was left")?;
 //! let camera = arrived.stream.take(MediaKind::Video).ok_or("it has no picture")?;
-//! let (track, others) = (LocalTrack::video([]), room.peers().into_keys());
+//! let (track, others) = (LocalTrack::any(MediaKind::Video), room.peers().into_keys());
 //! let others: Vec<_> = others.filter(|peer| *peer != arrived.peer).collect();
 //! room.add_stream(&LocalStream::new([track.clone()])).to_all(&others).await?;
 //! track.relay(&camera)?.await; // until the camera's track ends

@@ -77,6 +77,11 @@ impl LocalTrack {
         Self::new(codec.kind(), [codec])
     }
 
+    /// A track for this, in any codec that the room has.
+    pub fn any(kind: MediaKind) -> Self {
+        Self::new(kind, [])
+    }
+
     /// Sends a frame to everyone whom the track goes to, now or not at all: media is dropped and does
     /// not wait, so this never does. Says to how many it goes; to nobody, without an error, while
     /// the track is in no room, or was removed from it.
