@@ -206,6 +206,11 @@ impl Received {
         }
     }
 
+    /// Whether it sends anything.
+    pub(crate) fn has_tracks(&self) -> bool {
+        !self.tracks.is_empty() || !self.fresh.is_empty()
+    }
+
     /// The peer is a member of a room no longer.
     pub(crate) fn on_left(&mut self, room: RoomKey) {
         self.pending.forget(room);
