@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use tristero_tokio::PeerId;
+use tristero_tokio::{Codec, PeerId};
 
 use self::help::{
-    AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, DOCTOR_EXAMPLES, EXAMPLES, RELAY_EXAMPLES,
-    RELAYS_EXAMPLES,
+    AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, DOCTOR_EXAMPLES, EXAMPLES, PLAY_EXAMPLES,
+    RECORD_EXAMPLES, RELAY_EXAMPLES, RELAYS_EXAMPLES,
 };
 pub(crate) use self::meeting::{IceArguments, IceServerArguments, MeetingArguments};
-use self::values::{at_least_one, parse_listen, parse_patience, parse_seconds};
+use self::values::{at_least_one, parse_codec, parse_listen, parse_patience, parse_seconds};
 
 /// Trystero rooms on the command line: peers meet, connect directly by WebRTC, and talk
 #[derive(Debug, Parser)]
@@ -38,6 +38,12 @@ pub(crate) enum Command {
     /// Talks with whoever is in a room: lines in, lines out
     #[command(after_help = CHAT_EXAMPLES)]
     Chat(ChatArguments),
+    /// Writes the audio and video that peers send to files
+    #[command(after_help = RECORD_EXAMPLES)]
+    Record(RecordArguments),
+    /// Sends audio and video of files to whoever is in a room
+    #[command(after_help = PLAY_EXAMPLES)]
+    Play(PlayArguments),
     /// Drives a peer by JSON lines, from any language
     #[command(after_help = AGENT_EXAMPLES)]
     Agent(AgentArguments),
@@ -67,18 +73,15 @@ pub(crate) struct DemoArguments {
     pub(crate) web_dir: PathBuf,
 }
 
+/// Which room, and how its peers are met.
 #[derive(Debug, Args)]
-pub(crate) struct ChatArguments {
+pub(crate) struct RoomArguments {
     /// The room's name
     pub(crate) room: String,
 
     /// The application's name; only peers with the same one meet
     #[arg(long, value_name = "ID")]
     pub(crate) app: String,
-
-    /// What others see you called, instead of your id
-    #[arg(long)]
-    pub(crate) name: Option<String>,
 
     #[command(flatten)]
     pub(crate) meeting: MeetingArguments,
@@ -94,10 +97,6 @@ pub(crate) struct ChatArguments {
     #[command(flatten)]
     pub(crate) ice: IceArguments,
 
-    /// Where accepted files are saved
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(crate) files: PathBuf,
-
     /// How long to wait for the first relay before giving up with status 3
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = parse_seconds)]
     pub(crate) wait: Duration,
@@ -105,6 +104,57 @@ pub(crate) struct ChatArguments {
     /// Lets peers on this machine connect over its loopback addresses
     #[arg(long)]
     pub(crate) loopback: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChatArguments {
+    #[command(flatten)]
+    pub(crate) room: RoomArguments,
+
+    /// What others see you called, instead of your id
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Where accepted files are saved
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) files: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArguments {
+    #[command(flatten)]
+    pub(crate) room: RoomArguments,
+
+    /// Where the files are written
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// Takes these codecs alone, the best first, such as vp8,opus: what a browser sends is the first of
+    /// each kind that it has
+    #[arg(long, value_name = "CODEC,...", value_delimiter = ',', value_parser = parse_codec)]
+    pub(crate) codecs: Vec<Codec>,
+
+    /// Writes each stream to one WebM file, instead of a file for each track
+    #[arg(long)]
+    pub(crate) webm: bool,
+
+    /// Ends after so long, instead of at Ctrl-C
+    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) duration: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlayArguments {
+    #[command(flatten)]
+    pub(crate) room: RoomArguments,
+
+    /// Files of one stream: IVF, Ogg Opus, WebM, .g722, .ul or .al
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Begins anew at the end, until Ctrl-C
+    #[arg(long = "loop")]
+    pub(crate) repeats: bool,
 }
 
 #[derive(Debug, Args)]

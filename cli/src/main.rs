@@ -17,9 +17,13 @@ mod doctor;
 mod exit;
 mod files;
 mod ice;
+mod joining;
 mod lines;
 mod logging;
+mod media;
 mod node;
+mod play;
+mod record;
 mod relay;
 mod relays;
 mod signals;
@@ -68,6 +72,8 @@ fn runtime(command: &Command) -> io::Result<Runtime> {
         Command::Demo(_)
         | Command::Chat(_)
         | Command::Agent(_)
+        | Command::Record(_)
+        | Command::Play(_)
         | Command::Relays(_)
         | Command::Doctor(_) => Builder::new_multi_thread(),
     };
@@ -79,6 +85,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Chat(arguments) => chat::run(arguments).await,
         Command::Agent(arguments) => agent::run(arguments).await,
+        Command::Record(arguments) => record::run(arguments).await,
+        Command::Play(arguments) => play::run(arguments).await,
         Command::Relay(arguments) => relay::run(arguments).await,
         Command::Relays(arguments) => relays::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,

@@ -154,10 +154,6 @@ pub(crate) const PERMISSIONS_MAX: usize = 512;
 /// any path.
 pub(crate) const AWAITING_PERMISSION_MAX: usize = 64;
 
-/// A description of a connection that stands, in bytes. Browsers never take sections back, so that of
-/// a page which often adds and removes tracks grows far beyond a first one.
-pub(crate) const RENEGOTIATION_BYTES_MAX: usize = 512 * 1024;
-
 /// Sections of a description. Nobody who is honest has more, and a description that does is not
 /// answered.
 pub(crate) const SECTIONS_READ_MAX: usize = 512;

@@ -61,3 +61,18 @@ fn ignores_ids_that_name_nothing() {
 fn survives_datagrams_from_strangers() {
     conformance::survives_datagrams_from_strangers(make);
 }
+
+#[test]
+fn sends_tracks_and_ends_them() {
+    conformance::sends_tracks_and_ends_them(make);
+}
+
+#[test]
+fn gives_up_what_it_proposed() {
+    conformance::gives_up_what_it_proposed(make);
+}
+
+#[test]
+fn ends_all_tracks_before_the_connection() {
+    conformance::ends_all_tracks_before_the_connection(make);
+}

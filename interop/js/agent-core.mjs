@@ -101,7 +101,12 @@ export class Agent {
       case 'peers':
         return this.#room(command).peers();
       case 'addStream':
-        return this.#room(command).addStream(command);
+      case 'removeStream':
+      case 'replaceTrack':
+      case 'mediaStats':
+      case 'look':
+      case 'listen':
+        return this.#room(command).media[command.cmd](command);
       case 'restartIce':
         return this.#room(command).restartIce(command);
       case 'pairs':

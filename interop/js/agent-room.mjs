@@ -4,6 +4,7 @@
  * Commands come checked for their room only; what they lack beyond that fails in Trystero, whose
  * error is the answer.
  */
+import { AgentMedia, nextAnswer } from './agent-media.mjs';
 import { describePair } from './pairs.mjs';
 import { describePayload, isBinary, payloadBytes, readPayload } from './payload.mjs';
 import { makeResponder } from './responders.mjs';
@@ -12,16 +13,6 @@ import { makeResponder } from './responders.mjs';
 const MANY_OVERHEAD = 24;
 const MANY_SIZE = 100;
 const MANY_FIRST = 1_000_000;
-
-/** Resolves once an offer of `connection` that is about to be made was answered. */
-const answered = (connection) =>
-  new Promise((resolve) => {
-    connection.addEventListener('signalingstatechange', () => {
-      if (connection.signalingState === 'stable') {
-        resolve();
-      }
-    });
-  });
 
 export class AgentRoom {
   #room;
@@ -36,17 +27,22 @@ export class AgentRoom {
     this.#room = room;
     this.#host = host;
     this.#emit = emit;
+    this.media = new AgentMedia({ room, emit });
   }
 
   /** Tells of peers, those who are here already included. */
   watchPeers() {
     this.#room.onPeerJoin = (peer) => this.#emit('peerJoin', { peer });
     this.#room.onPeerLeave = (peer) => this.#emit('peerLeave', { peer });
+    this.media.watch();
   }
 
   /** Leaves, once for all who ask. */
   leave() {
-    this.#leaving ??= this.#room.leave().then(() => this.#emit('left'));
+    this.#leaving ??= this.#room.leave().then(() => {
+      this.media.end();
+      this.#emit('left');
+    });
     return this.#leaving;
   }
 
@@ -63,19 +59,10 @@ export class AgentRoom {
     return { pairs: Object.fromEntries(await Promise.all(described)) };
   }
 
-  /** Adds a stream of these kinds, and waits until every peer has answered the offer of it. */
-  async addStream({ kinds = ['video'] }) {
-    const connections = Object.values(this.#room.getPeers());
-    const answers = connections.map(answered);
-    this.#room.addStream(new MediaStream(kinds.map((kind) => makeTrack[kind]())));
-    await Promise.all(answers);
-    return { peers: connections.length };
-  }
-
   /** Restarts ICE as an application of a browser would, and waits until the peer has answered. */
   async restartIce({ target }) {
     const connection = this.#room.getPeers()[target];
-    const answer = answered(connection);
+    const answer = nextAnswer(connection);
     connection.restartIce();
     await answer;
     return {};
@@ -255,13 +242,3 @@ export class AgentRoom {
 }
 
 const newTally = () => ({ count: 0, bytes: 0, tFirst: undefined, tLast: undefined });
-
-/** Tracks that need no device. */
-const makeTrack = {
-  audio: () => new AudioContext().createMediaStreamDestination().stream.getAudioTracks()[0],
-  video: () => {
-    const canvas = document.createElement('canvas');
-    canvas.getContext('2d');
-    return canvas.captureStream().getVideoTracks()[0];
-  },
-};

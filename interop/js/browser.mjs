@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
-import { ARGS, EXECUTABLE, EXPOSE_GC, REAL_ADDRESSES } from './chromium.mjs';
+import { ARGS, EXECUTABLE, EXPOSE_GC, NOT_ARGS, REAL_ADDRESSES } from './chromium.mjs';
 import { agentVersion, emitLine, feedLines, parseOptions } from './stdio.mjs';
 import { STRATEGIES_OPTION, strategiesSource } from './strategies.mjs';
 
@@ -53,6 +53,7 @@ const launch = ({ mdns }) =>
   chromium.launch({
     executablePath: EXECUTABLE,
     headless: true,
+    ignoreDefaultArgs: NOT_ARGS,
     args: [...ARGS, EXPOSE_GC, ...(mdns ? [] : [REAL_ADDRESSES])],
   });
 

@@ -12,7 +12,14 @@ export const ARGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // Cameras and microphones that need no hardware and no permission.
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream=fps=30',
+  '--autoplay-policy=no-user-gesture-required',
 ];
+
+/** What playwright adds and is not wanted: a muted browser hears nothing. */
+export const NOT_ARGS = ['--mute-audio'];
 
 /** Shows peers real addresses instead of mDNS names. */
 export const REAL_ADDRESSES = '--disable-features=WebRtcHideLocalIpsWithMdns';

@@ -493,6 +493,13 @@ pub enum MediaOutcome {
     Unwanted,
 }
 
+impl MediaOutcome {
+    /// Whether it is on its way.
+    pub fn is_taken(self) -> bool {
+        self == MediaOutcome::Taken
+    }
+}
+
 /// What is known of the media of a connection.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]

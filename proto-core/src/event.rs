@@ -8,8 +8,12 @@ use serde_json::Value;
 
 use crate::engine::ServerFailure;
 use crate::ice::IceUrl;
-use crate::ids::{CallId, HandshakeId, PeerId, PingId, RequestId, RoomKey, SendId, TransferId};
+use crate::ids::{
+    CallId, HandshakeId, PeerId, PeerStreamId, PeerTrackId, PingId, RequestId, RoomKey, SendId,
+    StreamKey, TrackId, TransferId,
+};
 use crate::join_failure::JoinFailure;
+use crate::media::{Codec, MediaFailure, MediaFrame, MediaKind, RtpPacket, StreamTrack};
 use crate::room::{
     LeaveReason, Message, Request, RequestFailure, Response, SendReport, TransferFailure,
 };
@@ -230,12 +234,133 @@ pub enum Event {
         /// What it said, in its words: up to 1,024 bytes.
         text: String,
     },
+    /// A member sends a stream from now on, as `addStream` does in JavaScript.
+    PeerStream {
+        /// The room.
+        room: RoomKey,
+        /// Who sends it.
+        peer: PeerId,
+        /// How to name it. It is the same in all rooms.
+        stream: PeerStreamId,
+        /// Its tracks. Others may be [added](Event::PeerTrack) later.
+        tracks: Vec<StreamTrack>,
+        /// What was sent along.
+        metadata: Option<Value>,
+        /// About what that takes in memory, in bytes.
+        size: usize,
+    },
+    /// A member sends a track from now on that it added alone, as `addTrack` does in JavaScript.
+    PeerTrack {
+        /// The room.
+        room: RoomKey,
+        /// Who sends it.
+        peer: PeerId,
+        /// The stream that it belongs to.
+        stream: PeerStreamId,
+        /// How to name it. It is the same in all rooms.
+        track: PeerTrackId,
+        /// What it is for.
+        kind: MediaKind,
+        /// What was sent along.
+        metadata: Option<Value>,
+        /// About what that takes in memory, in bytes.
+        size: usize,
+    },
+    /// A member sends something else as a track from now on, as `replaceTrack` does in JavaScript.
+    TrackReplaced {
+        /// The room.
+        room: RoomKey,
+        /// Who sends it.
+        peer: PeerId,
+        /// The track, which is the same one as before.
+        track: PeerTrackId,
+        /// What was sent along.
+        metadata: Option<Value>,
+        /// About what that takes in memory, in bytes.
+        size: usize,
+    },
+    /// A member sends a track no longer. It is said in each room that was told of it, also when the
+    /// peer leaves, and then before [`Event::PeerLeft`].
+    PeerTrackEnded {
+        /// The room.
+        room: RoomKey,
+        /// Who sent it.
+        peer: PeerId,
+        /// The track.
+        track: PeerTrackId,
+    },
+    /// A member sends none of the tracks of a stream any more.
+    PeerStreamEnded {
+        /// The room.
+        room: RoomKey,
+        /// Who sent it.
+        peer: PeerId,
+        /// The stream.
+        stream: PeerStreamId,
+    },
+    /// A frame of a track arrived that some room was told of. It is said once, however many rooms.
+    Frame {
+        /// The track.
+        track: PeerTrackId,
+        /// The frame.
+        frame: MediaFrame,
+    },
+    /// A packet of a track arrived that some room was told of. It is said once, however many rooms.
+    Packet {
+        /// The track.
+        track: PeerTrackId,
+        /// The packet.
+        packet: RtpPacket,
+    },
+    /// A stream goes to a peer from now on, or does not. It answers `add_stream` and
+    /// `share_stream` for each peer, and comes for those too that become members later.
+    StreamSent {
+        /// The room.
+        room: RoomKey,
+        /// The stream.
+        stream: StreamKey,
+        /// To whom.
+        peer: PeerId,
+        /// What came of it.
+        result: Result<(), MediaFailure>,
+    },
+    /// A track goes to a peer from now on, or does not. It answers `add_track` and `replace_track`
+    /// for each peer, and comes for those too that become members later.
+    TrackSent {
+        /// The room.
+        room: RoomKey,
+        /// The track.
+        track: TrackId,
+        /// To whom.
+        peer: PeerId,
+        /// What came of it.
+        result: Result<(), MediaFailure>,
+    },
+    /// A peer said how it takes a track of ours, or changed it.
+    TrackAgreed {
+        /// The track.
+        track: TrackId,
+        /// Who.
+        peer: PeerId,
+        /// How its frames have to be encoded from now on, the best first; none if the peer does not
+        /// take it.
+        codecs: Vec<Codec>,
+    },
+    /// A peer can't go on with a track of ours without a key frame. It is said at most every
+    /// 500 ms.
+    KeyFrameWanted {
+        /// The track.
+        track: TrackId,
+        /// Who.
+        peer: PeerId,
+    },
     /// The node is shut down: every goodbye was sent, nothing follows.
     ShutDown,
 }
 
 impl Event {
-    /// The room that this is about; none when the node was shut down.
+    /// The room that this is about; none when the node was shut down, and for what is said of a
+    /// track in all rooms together.
     pub fn room(&self) -> Option<RoomKey> {
         match self {
             Event::PeerJoined { room, .. }
@@ -258,8 +383,19 @@ impl Event {
             | Event::TransferEnded { room, .. }
             | Event::Relay { room, .. }
             | Event::IceServerFailed { room, .. }
-            | Event::RelayNotice { room, .. } => Some(*room),
-            Event::ShutDown => None,
+            | Event::RelayNotice { room, .. }
+            | Event::PeerStream { room, .. }
+            | Event::PeerTrack { room, .. }
+            | Event::TrackReplaced { room, .. }
+            | Event::PeerTrackEnded { room, .. }
+            | Event::PeerStreamEnded { room, .. }
+            | Event::StreamSent { room, .. }
+            | Event::TrackSent { room, .. } => Some(*room),
+            Event::Frame { .. }
+            | Event::Packet { .. }
+            | Event::TrackAgreed { .. }
+            | Event::KeyFrameWanted { .. }
+            | Event::ShutDown => None,
         }
     }
 }

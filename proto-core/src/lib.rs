@@ -49,6 +49,7 @@ pub mod limits;
 pub mod media;
 mod node;
 mod peer;
+mod peer_ids;
 mod rng;
 mod room;
 pub mod signaling;
@@ -67,9 +68,11 @@ pub use ids::{
 };
 pub use join_failure::JoinFailure;
 pub use node::{
-    Command, Input, JoinError, Load, Node, NodeConfig, Output, RelayConfig, Reply, RoomConfig,
+    Command, Input, JoinError, Load, MediaCommand, Node, NodeConfig, Output, RelayConfig, Reply,
+    RoomConfig,
 };
 pub use peer::IDLE_TTL;
+pub use peer_ids::PeerIds;
 pub use rng::{Rng, Seed};
 pub use room::{
     ActionKind, ActionOptions, HANDSHAKE_TIMEOUT, HandshakeError, LeaveReason, Message, PingError,

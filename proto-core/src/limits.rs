@@ -256,3 +256,33 @@ pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The name of a stream or a track in a session description, in bytes (RFC 8830).
 pub const MSID_BYTES_MAX: usize = 64;
+
+/// A session description that comes over a connection which stands, in bytes. It has all that was ever
+/// sent over the connection, at about 5 KiB for a track of video in a browser. One that is longer
+/// is not read.
+pub const RENEGOTIATION_BYTES_MAX: usize = 512 * 1024;
+
+/// Streams that a node sends at once. One more is an error.
+pub const STREAMS_MAX: usize = 256;
+
+/// Tracks that a node sends at once. One more is an error.
+pub const TRACKS_MAX: usize = 1_024;
+
+/// Tracks that are sent over one connection at once. One more fails for that peer.
+pub const SENT_TRACKS_MAX: usize = 32;
+
+/// Tracks of one peer that are known at once. More are ignored.
+pub const RECEIVED_TRACKS_MAX: usize = 32;
+
+/// The longest name of a key, a stream or a track in what a peer says of its media, in bytes
+/// (Trystero's have 20 and 36). What has a longer one is malformed.
+pub const MEDIA_NAME_BYTES_MAX: usize = 128;
+
+/// What a peer said in one room of media that did not come yet. The oldest is dropped.
+pub const PENDING_MEDIA_MAX: usize = 64;
+
+/// What that takes in memory, in bytes, for all rooms of a peer. The oldest is dropped.
+pub const PENDING_MEDIA_BYTES_MAX: usize = 1024 * 1024;
+
+/// Keys that are remembered of one track, from when it was replaced. The oldest is forgotten.
+pub const TRACK_KEYS_MAX: usize = 8;

@@ -2,6 +2,11 @@
 //!
 //! Nothing here encodes or decodes: frames are what an encoder made and what a decoder takes.
 
+mod local;
+mod received;
+mod sent;
+mod terms;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +14,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::ids::TrackId;
+pub(crate) use local::LocalMedia;
+pub(crate) use received::{Arrived, KEY_FRAME_PAUSE, Received, ReceivedIds};
+pub(crate) use sent::{Passed, Round, Sent, Subject};
+pub use terms::{
+    AddedStream, AddedTrack, MediaError, MediaFailure, MediaOptions, PeerMedia, StreamTrack,
+    TrackSpec, Written,
+};
 
 /// What a track is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

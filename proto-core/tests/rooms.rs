@@ -17,8 +17,8 @@ use tristero_proto::crypto::RoomToken;
 use tristero_proto::crypto::Topic;
 use tristero_proto::wire::{Frame, Payload};
 use tristero_proto::{
-    Event, JoinError, JoinFailure, LeaveReason, RoomConfig, SendFailure, SendOptions, SendReport,
-    Time,
+    Event, JoinError, JoinFailure, LeaveReason, PeerIds, RoomConfig, SendFailure, SendOptions,
+    SendReport, Time,
 };
 
 #[test]
@@ -110,7 +110,7 @@ fn a_message_waits_until_its_action_is_registered() {
 fn what_is_sent_is_answered_once_with_who_did_not_get_it() {
     let (mut world, a, b, key) = World::met(&room("app", "room"));
     let stranger = tristero_proto::PeerId::new("stranger").unwrap();
-    let targets = Some(vec![world.id(b), stranger.clone()]);
+    let targets = Some(PeerIds::from_iter([world.id(b), stranger.clone()]));
     let options = SendOptions { targets, ..SendOptions::default() };
     world.take_events(a);
     world.send_with(a, key, "x", vec![0; 1_000_000], &options);
@@ -125,7 +125,7 @@ fn what_is_sent_is_answered_once_with_who_did_not_get_it() {
         })
         .collect();
     let failed = vec![(stranger, SendFailure::NotInRoom)];
-    assert_eq!(sent, [SendReport { delivered: vec![world.id(b)], failed }]);
+    assert_eq!(sent, [SendReport { delivered: world.id(b).into(), failed }]);
 }
 
 #[test]
@@ -218,11 +218,14 @@ fn a_target_that_is_named_twice_gets_one_message() {
     let (mut world, a, b, key) = World::met(&room("app", "room"));
     world.register(b, key, "x");
     let id = world.id(b);
-    let options = SendOptions { targets: Some(vec![id.clone(), id]), ..SendOptions::default() };
+    let options = SendOptions {
+        targets: Some(PeerIds::from_iter([id.clone(), id])),
+        ..SendOptions::default()
+    };
     world.send_with(a, key, "x", "once", &options);
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.messages(b).len(), 1);
-    let report = SendReport { delivered: vec![world.id(b)], failed: vec![] };
+    let report = SendReport { delivered: world.id(b).into(), failed: vec![] };
     let is_sent = |e: &Event| matches!(e, Event::Sent { report: r, .. } if *r == report);
     assert!(world.events(a).iter().any(is_sent));
 }

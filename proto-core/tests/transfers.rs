@@ -14,8 +14,8 @@ use common::{Who, World, action, room};
 use serde_json::json;
 use tristero_proto::wire::{Chunk, Payload};
 use tristero_proto::{
-    ActionKind, ActionOptions, Event, NodeConfig, RoomKey, SendFailure, SendId, SendOptions,
-    SendReport, TransferFailure, limits,
+    ActionKind, ActionOptions, Event, NodeConfig, PeerIds, RoomKey, SendFailure, SendId,
+    SendOptions, SendReport, TransferFailure, limits,
 };
 
 const CHUNK: usize = Chunk::PAYLOAD_BYTES;
@@ -150,7 +150,7 @@ fn an_abort_ends_the_sending_and_the_next_message_comes_through() {
     let now = world.now;
     world.with(a, |node| node.abort(key, send, now));
     let failed = vec![(world.id(b), SendFailure::Aborted)];
-    assert_eq!(report(&world, a, send), Some(SendReport { delivered: vec![], failed }));
+    assert_eq!(report(&world, a, send), Some(SendReport { delivered: PeerIds::new(), failed }));
     world.send(a, key, "file", "next");
     world.run_until(|world| !world.messages(b).is_empty());
     assert_eq!(world.messages(b)[0].payload, Payload::from("next"));
@@ -202,7 +202,7 @@ fn a_stalled_target_fails_after_a_while_and_does_not_hold_up_the_others() {
     assert!(world.now.since(now) < limits::SEND_STALL_MAX);
     world.run_until(|world| report(world, a, send).is_some());
     let failed = vec![(world.id(c), SendFailure::Stalled)];
-    assert_eq!(report(&world, a, send), Some(SendReport { delivered: vec![world.id(b)], failed }));
+    assert_eq!(report(&world, a, send), Some(SendReport { delivered: world.id(b).into(), failed }));
     assert!(!world.has_left(a, c), "it is slow, and not gone");
 }
 

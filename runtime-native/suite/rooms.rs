@@ -63,7 +63,7 @@ fn a_large_payload_arrives_whole_and_its_progress_is_told() {
         let Payload::Binary(bytes) = recv(&mut at_b).await else { panic!("bytes were sent") };
         assert!(bytes == file);
         let sent = soon(sending).await.unwrap().unwrap();
-        assert_eq!((sent.delivered, sent.failed), (vec![b.self_id().clone()], vec![]));
+        assert_eq!((sent.delivered, sent.failed), (b.self_id().clone().into(), vec![]));
         assert!(soon(receiving.recv()).await.unwrap().fraction < 0.1);
         let mut last = 0.0;
         while let Ok(fraction) = progress.try_recv() {

@@ -70,7 +70,7 @@ fn a_large_transfer_arrives_whole_while_it_is_read() {
         assert_eq!(<[u8; 32]>::from(digest.finalize()), expected);
         assert!((incoming.progress() - 1.0).abs() < f64::EPSILON);
         let sent = soon(sending).await.unwrap().unwrap();
-        assert_eq!((sent.delivered, sent.failed), (vec![b.self_id().clone()], vec![]));
+        assert_eq!((sent.delivered, sent.failed), (b.self_id().clone().into(), vec![]));
         let mut last = 0.0;
         while let Ok(fraction) = progress.try_recv() {
             assert!(fraction >= last);

@@ -170,7 +170,7 @@ impl<T, F: Format<T>> Sender<T, F> {
     /// handed over to the connections; how fast that goes is how fast the slowest target takes
     /// it. What is sent by one action to one peer arrives in that order.
     pub fn send(&self, value: impl Into<T>) -> SendBuilder {
-        SendBuilder::new(self.room.clone(), self.name.clone(), F::encode(&value.into()))
+        SendBuilder::new(self.room.clone(), self.name.clone(), F::into_payload(value.into()))
     }
 }
 
@@ -188,8 +188,11 @@ impl<T, F> fmt::Debug for Sender<T, F> {
 }
 
 fn decode<T, F: Format<T>>(received: Received<Payload>) -> Result<Received<T>, WrongType> {
-    match F::decode(&received.value) {
-        Ok(value) => Ok(Received { peer: received.peer, value, metadata: received.metadata }),
-        Err(why) => Err(WrongType { received: Box::new(received), why }),
+    let Received { peer, value, metadata } = received;
+    match F::from_payload(value) {
+        Ok(value) => Ok(Received { peer, value, metadata }),
+        Err((value, why)) => {
+            Err(WrongType { received: Box::new(Received { peer, value, metadata }), why })
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tristero_proto::crypto::Password;
 use tristero_proto::ice::IceConfig;
+use tristero_proto::media::MediaConfig;
 use tristero_proto::signaling::{InvalidRelayUrl, RelayUrl, Strategy};
 use tristero_proto::strategies::WsRelay;
 use tristero_proto::{HANDSHAKE_TIMEOUT, RelayConfig, RoomConfig};
@@ -24,6 +25,7 @@ pub struct Config {
     redundancy: Option<usize>,
     trickle: Option<bool>,
     ice: IceConfig,
+    media: MediaConfig,
     passive: bool,
     handshake: bool,
     handshake_timeout: Duration,
@@ -68,6 +70,7 @@ impl Config {
             redundancy: None,
             trickle: None,
             ice: IceConfig::default(),
+            media: MediaConfig::default(),
             passive: false,
             handshake: false,
             handshake_timeout: HANDSHAKE_TIMEOUT,
@@ -144,6 +147,21 @@ impl Config {
         self
     }
 
+    /// How audio and video are carried: the codecs, the best first, and whether frames or packets are
+    /// received, or nothing. It is that of the connections that this room makes; those that another
+    /// room of the node has made stay as they are.
+    ///
+    /// ```
+    /// use tristero::{Codec, Config, MediaConfig};
+    ///
+    /// let codecs = vec![Codec::Opus, Codec::Vp8];
+    /// let config = Config::new("chess").media(MediaConfig { codecs, ..MediaConfig::default() });
+    /// ```
+    pub fn media(mut self, media: MediaConfig) -> Self {
+        self.media = media;
+        self
+    }
+
     /// Stays silent until an active peer is heard; two passive peers never meet. It is for those
     /// that are always there, such as an archive, and need not tell relays so. False by default.
     pub fn passive(mut self, passive: bool) -> Self {
@@ -170,6 +188,7 @@ impl Config {
         config.password.clone_from(&self.password);
         config.trickle = self.trickle;
         config.ice = self.ice.clone();
+        config.media = self.media.clone();
         config.passive = self.passive;
         config.handshake = self.handshake;
         config.handshake_timeout = self.handshake_timeout;

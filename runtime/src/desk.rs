@@ -143,8 +143,31 @@ impl Desk {
             Event::TransferEnded { transfer, result, .. } => {
                 self.transfers.on_ended(transfer, result, wakes);
             }
-            _ => {}
+            event => self.on_media_event(event, wakes),
         }
+    }
+
+    /// Tells readers of events of audio and video. Who reads those is not known here.
+    fn on_media_event(&mut self, event: Event, wakes: &mut Wakes) {
+        let (told, size) = match event {
+            Event::PeerStream { peer, stream, metadata, size, .. } => {
+                (RoomEvent::PeerStream { peer, stream, metadata }, size)
+            }
+            Event::PeerTrack { peer, stream, track, kind, metadata, size, .. } => {
+                (RoomEvent::PeerTrack { peer, stream, track, kind, metadata }, size)
+            }
+            Event::TrackReplaced { peer, track, metadata, size, .. } => {
+                (RoomEvent::TrackReplaced { peer, track, metadata }, size)
+            }
+            Event::PeerTrackEnded { peer, track, .. } => {
+                (RoomEvent::PeerTrackEnded { peer, track }, 0)
+            }
+            Event::PeerStreamEnded { peer, stream, .. } => {
+                (RoomEvent::PeerStreamEnded { peer, stream }, 0)
+            }
+            _ => return,
+        };
+        self.events.tell(told, size, wakes);
     }
 
     /// Nobody waits for this call yet.

@@ -4,10 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use serde_json::Value;
 use tristero_proto::engine::ServerFailure;
 use tristero_proto::ice::IceUrl;
+use tristero_proto::media::MediaKind;
 use tristero_proto::signaling::{RelayStatus, RelayUrl};
-use tristero_proto::{JoinFailure, LeaveReason, PeerId};
+use tristero_proto::{JoinFailure, LeaveReason, PeerId, PeerStreamId, PeerTrackId};
 
 use crate::inbox::Inbox;
 
@@ -51,6 +53,54 @@ pub enum RoomEvent {
         url: RelayUrl,
         /// What it said, in its words, which are a stranger's: up to 1,024 bytes.
         text: String,
+    },
+    /// A peer began to send a stream. [`Room::peer_streams`](crate::Room::peer_streams) has it to be
+    /// read.
+    PeerStream {
+        /// The peer.
+        peer: PeerId,
+        /// The stream's name.
+        stream: PeerStreamId,
+        /// What was sent along.
+        metadata: Option<Value>,
+    },
+    /// A peer began to send a track that it added alone.
+    /// [`Room::peer_tracks`](crate::Room::peer_tracks) has it to be read.
+    PeerTrack {
+        /// The peer.
+        peer: PeerId,
+        /// The name of the stream that it belongs to.
+        stream: PeerStreamId,
+        /// The track's name.
+        track: PeerTrackId,
+        /// What it is for.
+        kind: MediaKind,
+        /// What was sent along.
+        metadata: Option<Value>,
+    },
+    /// A peer sends something else as a track from now on. Its frames come where those before came.
+    TrackReplaced {
+        /// The peer.
+        peer: PeerId,
+        /// The track's name, which is the same as before.
+        track: PeerTrackId,
+        /// What was sent along.
+        metadata: Option<Value>,
+    },
+    /// A peer sends a track no longer. It comes for all tracks of a peer that leaves too, before it
+    /// has left.
+    PeerTrackEnded {
+        /// The peer.
+        peer: PeerId,
+        /// The track's name.
+        track: PeerTrackId,
+    },
+    /// A peer sends none of the tracks of a stream any more.
+    PeerStreamEnded {
+        /// The peer.
+        peer: PeerId,
+        /// The stream's name.
+        stream: PeerStreamId,
     },
 }
 

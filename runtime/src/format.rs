@@ -1,5 +1,6 @@
 //! How typed values travel.
 
+use std::any::Any;
 use std::fmt::Display;
 
 use bytes::Bytes;
@@ -48,6 +49,26 @@ pub trait Format<T> {
     ///
     /// Fails if it is of another type.
     fn decode(payload: &Payload) -> Result<T, FormatError>;
+
+    /// Like [`encode`](Self::encode), of a value that nobody needs any more. A format that can move
+    /// it spares a copy.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this format has no form for it.
+    fn into_payload(value: T) -> Result<Payload, FormatError> {
+        Self::encode(&value)
+    }
+
+    /// Like [`decode`](Self::decode), of a payload that nobody needs any more. A format that can
+    /// move it spares a copy.
+    ///
+    /// # Errors
+    ///
+    /// Fails, and gives the payload back, if it is of another type.
+    fn from_payload(payload: Payload) -> Result<T, (Payload, FormatError)> {
+        Self::decode(&payload).map_err(|why| (payload, why))
+    }
 }
 
 /// Values that serde knows, as JSON: what a browser sees as plain objects. A string travels as
@@ -88,13 +109,42 @@ impl FormatError {
     }
 }
 
-impl<T: Serialize + DeserializeOwned> Format<T> for Json {
+impl<T: Serialize + DeserializeOwned + 'static> Format<T> for Json {
     fn encode(value: &T) -> Result<Payload, FormatError> {
         Payload::json(value).map_err(FormatError::new)
     }
 
     fn decode(payload: &Payload) -> Result<T, FormatError> {
         payload.decode().map_err(FormatError::new)
+    }
+
+    fn into_payload(value: T) -> Result<Payload, FormatError> {
+        // serde would copy a string, which is a payload already.
+        match as_same(value) {
+            Ok(text) => Ok(Payload::Text(text)),
+            Err(value) => Self::encode(&value),
+        }
+    }
+
+    fn from_payload(payload: Payload) -> Result<T, (Payload, FormatError)> {
+        let text = match payload {
+            Payload::Text(text) => text,
+            other => return Self::decode(&other).map_err(|why| (other, why)),
+        };
+        as_same(text).or_else(|text| {
+            let payload = Payload::Text(text);
+            Self::decode(&payload).map_err(|why| (payload, why))
+        })
+    }
+}
+
+/// The value itself, if both types are one.
+fn as_same<A: 'static, B: 'static>(value: A) -> Result<B, A> {
+    let mut value = Some(value);
+    let same = (&mut value as &mut dyn Any).downcast_mut::<Option<B>>();
+    match same.and_then(Option::take) {
+        Some(same) => Ok(same),
+        None => Err(value.expect("it was not taken")),
     }
 }
 
@@ -119,6 +169,14 @@ impl Format<Payload> for Raw {
 
     fn decode(payload: &Payload) -> Result<Payload, FormatError> {
         Ok(payload.clone())
+    }
+
+    fn into_payload(value: Payload) -> Result<Payload, FormatError> {
+        Ok(value)
+    }
+
+    fn from_payload(payload: Payload) -> Result<Payload, (Payload, FormatError)> {
+        Ok(payload)
     }
 }
 
@@ -157,7 +215,10 @@ mod tests {
     }
 
     fn comes_back<T: PartialEq + Debug, F: Format<T>>(value: &T) {
-        assert_eq!(&F::decode(&F::encode(value).unwrap()).unwrap(), value);
+        let payload = F::encode(value).unwrap();
+        assert_eq!(&F::decode(&payload).unwrap(), value);
+        assert_eq!(F::into_payload(F::decode(&payload).unwrap()).unwrap(), payload, "moved");
+        assert_eq!(&F::from_payload(payload).unwrap(), value, "moved");
     }
 
     fn decode<T, F: Format<T>>(payload: impl Into<Payload>) -> Result<T, FormatError> {

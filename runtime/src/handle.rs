@@ -1,7 +1,7 @@
 //! The handle of a node, for applications with several rooms.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tristero_proto::{PeerId, Time};
 
@@ -74,6 +74,11 @@ impl NodeHandle {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.inner.shared
+    }
+
+    /// For what does not keep the node.
+    pub(crate) fn weak(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.inner.shared)
     }
 }
 

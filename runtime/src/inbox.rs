@@ -201,7 +201,8 @@ impl Wakes {
         self.0.into_iter().for_each(Waker::wake);
     }
 
-    fn extend(&mut self, waker: Option<Waker>) {
+    /// Adds one, if there is one.
+    pub(crate) fn extend(&mut self, waker: Option<Waker>) {
         self.0.extend(waker);
     }
 }

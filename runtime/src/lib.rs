@@ -10,6 +10,7 @@
 //!   made of
 //! - [`Action`]: messages; [`RequestAction`]: questions and answers; [`TransferAction`]: bytes of
 //!   any length; each under a name
+//! - [`LocalTrack`], [`LocalStream`], [`RemoteTrack`]: audio and video
 //! - [`Format`]: how typed values travel
 //! - [`blocking`]: all of it without async
 //! - [`Io`] and [`Driver`]: what a runtime is made of
@@ -90,6 +91,79 @@
 //!         println!("{} more bytes of {:?}, {}", bytes.len(), incoming.metadata, incoming.progress());
 //!     }
 //! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Audio and video
+//!
+//! Frames that an encoder made go in, and come out where a decoder takes them; this crate has neither
+//! of the two. A [`LocalTrack`] is what the application writes to, a [`LocalStream`] is tracks that
+//! belong together, and [`Room::add_stream`] sends one: to everyone in the room and to those who
+//! join later, or to some. Browsers have it by `onPeerStream`.
+//!
+//! ```no_run
+//! # use tristero::MediaFrame;
+//! # struct Encoder;
+//! # impl Encoder {
+//! #     async fn next(&mut self) -> Option<MediaFrame> { None }
+//! #     fn make_a_key_frame(&mut self) {}
+//! # }
+//! # async fn example(room: tristero::Room, mut encoder: Encoder) -> Result<(), Box<dyn std::error::Error>> {
+//! use serde_json::json;
+//! use tristero::{Codec, LocalStream, LocalTrack};
+//!
+//! let video = LocalTrack::video([Codec::Vp8]);
+//! let stream = LocalStream::new([video.clone()]);
+//! let added = room.add_stream(&stream).metadata(json!({ "camera": "door" })).await?;
+//! println!("{} take it", added.taken.len());
+//! while let Some(frame) = encoder.next().await {
+//!     video.write(&frame)?; // it is sent now or dropped, and this never waits
+//!     if video.take_key_frame_wanted() {
+//!         encoder.make_a_key_frame(); // for somebody who has just come, or has lost something
+//!     }
+//! }
+//! room.remove_stream(&stream)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What members send comes by [`Room::peer_streams`], and tracks that they add alone by
+//! [`Room::peer_tracks`]. A reader that is too slow misses frames, within the bounds of [`Unread`];
+//! [`MediaFrame::is_contiguous`] says where something is missing, and a key frame is asked for then.
+//! What nobody reads is not kept.
+//!
+//! ```no_run
+//! # async fn example(room: tristero::Room) {
+//! # fn spawn(_task: impl Future<Output = ()>) {}
+//! let mut streams = room.peer_streams();
+//! while let Some(arrived) = streams.recv().await {
+//!     println!("{} sends {:?}", arrived.peer, arrived.metadata);
+//!     for mut track in arrived.stream.tracks {
+//!         spawn(async move {
+//!             while let Some(frame) = track.recv().await {
+//!                 println!("{} bytes of {}", frame.bytes.len(), frame.codec);
+//!             }
+//!         });
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! [`LocalTrack::relay`] sends what one peer sends on to others, as a server for a conference does,
+//! without a frame being looked at. [`Config::media`] names the codecs of a room, and has packets
+//! received in place of frames. `tristero-media-files` reads and writes files of such frames.
+//!
+//! ```no_run
+//! # async fn example(room: tristero::Room) -> Result<(), Box<dyn std::error::Error>> {
+//! use tristero::{LocalStream, LocalTrack, MediaKind};
+//!
+//! let mut arrived = room.peer_streams().recv().await.ok_or("the room was left")?;
+//! let camera = arrived.stream.take(MediaKind::Video).ok_or("it has no picture")?;
+//! let (track, others) = (LocalTrack::video([]), room.peers().into_keys());
+//! let others: Vec<_> = others.filter(|peer| *peer != arrived.peer).collect();
+//! room.add_stream(&LocalStream::new([track.clone()])).to_all(&others).await?;
+//! track.relay(&camera)?.await; // until the camera's track ends
 //! # Ok(())
 //! # }
 //! ```
@@ -229,6 +303,8 @@
 //! | `makeAction(name, { kind: 'request' })` | [`Room::request_action`] |
 //! | `request`, `requestMany`, `onRequest` | [`RequestAction::request`], [`RequestAction::request_many`], [`RequestAction::serve`] |
 //! | `onPeerHandshake` | [`Room::serve_handshakes`] |
+//! | `addStream`, `addTrack`, `removeStream`, `removeTrack`, `replaceTrack` | [`Room::add_stream`], [`Room::add_track`], [`Room::remove_stream`], [`Room::remove_track`], [`Room::replace_track`] |
+//! | `onPeerStream`, `onPeerTrack` | [`Room::peer_streams`], [`Room::peer_tracks`] |
 //! | `getRelaySockets()` | [`Room::relays`] |
 //!
 //! [From JavaScript] has every function, option and callback, and says where they differ.
@@ -244,10 +320,12 @@ mod driver;
 mod engine;
 mod events;
 mod format;
+mod frame_inbox;
 mod handle;
 mod handshake;
 mod inbox;
 mod io;
+mod media;
 mod request;
 mod room;
 mod send;
@@ -266,6 +344,10 @@ pub use format::{Format, FormatError, Json, Postcard, Raw, WrongType};
 pub use handle::NodeHandle;
 pub use handshake::{Handshake, HandshakeError, HandshakeMessage, Handshakes};
 pub use io::{Io, IoEvent, ReadClock};
+pub use media::{
+    AddBuilder, AddError, Added, Adding, LocalStream, LocalTrack, PeerStream, PeerStreams,
+    PeerTrack, PeerTracks, Relaying, RemoteStream, RemoteTrack, ReplaceBuilder,
+};
 pub use request::{
     Request, RequestAction, RequestBuilder, RequestError, RequestManyBuilder, Requesting,
     RequestingMany, Requests, RespondError, Responder, Responses,
@@ -282,11 +364,15 @@ pub use tristero_proto::ice::{
     IceUrl, InvalidIceUrl,
 };
 pub use tristero_proto::limits::Limits;
+pub use tristero_proto::media::{
+    Codec, MediaConfig, MediaError, MediaFailure, MediaFrame, MediaKind, MediaTime, Medium,
+    PeerMedia, RtpPacket, TrackStats, Written,
+};
 pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;
 pub use tristero_proto::{
-    JoinFailure, LeaveReason, Offence, PeerId, RelayConfig, RestartError, SendFailure, Time,
-    TransferFailure,
+    JoinFailure, LeaveReason, Offence, PeerId, PeerIds, PeerStreamId, PeerTrackId, RelayConfig,
+    RestartError, SendFailure, Time, TransferFailure,
 };
 pub use tristero_proto::{signaling, strategies};
 pub use unread::Unread;

@@ -148,7 +148,7 @@ impl<Q, A, F: Format<Q> + Format<A>> RequestAction<Q, A, F> {
     pub fn request(&self, peer: &PeerId, question: impl Into<Q>) -> RequestBuilder<Q, A, F> {
         RequestBuilder {
             action: self.clone(),
-            payload: F::encode(&question.into()),
+            payload: F::into_payload(question.into()),
             options: RequestOptions::to(peer.clone()),
             on_progress: None,
         }
@@ -164,7 +164,7 @@ impl<Q, A, F: Format<Q> + Format<A>> RequestAction<Q, A, F> {
         RequestManyBuilder::new(
             self.clone(),
             peers.into_iter().collect(),
-            F::encode(&question.into()),
+            F::into_payload(question.into()),
         )
     }
 }
@@ -320,8 +320,8 @@ impl<A, F> fmt::Debug for Requesting<A, F> {
 }
 
 fn decode<A, F: Format<A>>(peer: PeerId, response: Response) -> Result<A, RequestError> {
-    F::decode(&response.payload).map_err(|why| {
-        let received = Received { peer, value: response.payload, metadata: None };
+    F::from_payload(response.payload).map_err(|(value, why)| {
+        let received = Received { peer, value, metadata: None };
         RequestError::WrongType(WrongType { received: Box::new(received), why })
     })
 }

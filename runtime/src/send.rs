@@ -8,7 +8,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use serde_json::Value;
 use tristero_proto::wire::{ActionName, Payload};
-use tristero_proto::{Node, PeerId, RoomKey, SendFailure, SendId, SendOptions, SendReport, Time};
+use tristero_proto::{
+    Node, PeerId, PeerIds, RoomKey, SendFailure, SendId, SendOptions, SendReport, Time,
+};
 
 use crate::desk::{Progress, SendStep};
 use crate::engine::AnyEngine;
@@ -44,7 +46,7 @@ pub struct Sent {
     /// Peers that all of it was handed over for, in the order in which that was so; none if nobody
     /// else was in the room. Whether they read it is theirs to say, such as by the answer to a
     /// request.
-    pub delivered: Vec<PeerId>,
+    pub delivered: PeerIds,
     /// Members of the room that left, or could not take it, before they had all of it.
     pub failed: Vec<(PeerId, SendFailure)>,
 }

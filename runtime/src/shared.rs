@@ -4,6 +4,9 @@
 //! performs what came of it. Only waiting is asynchronous: on an inbox. Nobody is woken while the
 //! lock is held, so a waker may itself call the node.
 
+mod media;
+mod tracks;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,6 +20,9 @@ use crate::engine::AnyEngine;
 use crate::inbox::{Bounds, Inbox, Outlet, Wakes};
 use crate::io::ReadClock;
 use crate::unread::Unread;
+pub(crate) use tracks::{
+    ArrivedStream, ArrivedTrack, KnownTrack, ReadTrack, ReaderId, SentTo, Tracks,
+};
 
 /// See the [module](self).
 pub(crate) struct Shared {
@@ -32,6 +38,7 @@ pub(crate) struct State {
     /// What the driver has to perform.
     pub(crate) outputs: VecDeque<Output>,
     desks: BTreeMap<RoomKey, Desk>,
+    pub(crate) tracks: Tracks,
     /// Who waits until the driver has performed all outputs.
     flushes: Vec<Outlet<()>>,
     /// Who waits until the driver has ended.
@@ -56,6 +63,7 @@ impl Shared {
             node,
             outputs: VecDeque::new(),
             desks: BTreeMap::new(),
+            tracks: Tracks::new(&unread),
             flushes: Vec::new(),
             ends: Vec::new(),
             life: Life::Running,
@@ -188,8 +196,9 @@ impl State {
     /// The driver ends: nobody is to wait for anything any more.
     pub(crate) fn end(&mut self) {
         self.life = Life::Ended;
-        for desk in std::mem::take(&mut self.desks).into_values() {
+        for (room, desk) in std::mem::take(&mut self.desks) {
             desk.end(&mut self.wakes);
+            self.end_tracks_of(room, None);
         }
         let waiting = self.flushes.drain(..).chain(self.ends.drain(..));
         waiting.for_each(|outlet| outlet.end(&mut self.wakes));
@@ -199,6 +208,7 @@ impl State {
         self.node.leave(room, now);
         if let Some(desk) = self.desks.remove(&room) {
             desk.end(&mut self.wakes);
+            self.end_tracks_of(room, Some(now));
         }
     }
 
@@ -215,6 +225,7 @@ impl State {
         if event == Event::ShutDown {
             self.life = Life::ShutDown;
         }
+        self.on_media_event(&event, now);
         let Some(room) = event.room() else { return };
         let Some(desk) = self.desks.get_mut(&room) else { return };
         let Event::Request { peer, request, .. } = event else {

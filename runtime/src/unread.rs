@@ -1,5 +1,8 @@
 //! How much may wait to be read.
 
+use std::sync::Arc;
+
+use crate::frame_inbox::FrameBounds;
 use crate::inbox::Bounds;
 
 /// How much of what came may wait for a reader that is slow. Each stream of messages, requests or
@@ -18,6 +21,16 @@ pub struct Unread {
     /// Bytes of all transfers of a room; 256 MiB by default. A transfer that goes beyond ends
     /// with an error.
     pub all_transfer_bytes: usize,
+    /// Frames of one track; 256 by default, which are some seconds. At the bound the oldest are
+    /// dropped, of video up to the next key frame, and counted by
+    /// [`RemoteTrack::dropped`](crate::RemoteTrack::dropped). Of packets there may be eight times as
+    /// many.
+    pub frames: usize,
+    /// Bytes of the frames or packets of one track; 16 MiB by default. A single larger frame is kept.
+    pub frame_bytes: usize,
+    /// Bytes of the frames of all tracks of the node; 256 MiB by default. What goes beyond is treated
+    /// as what goes beyond the bound of its track.
+    pub all_frame_bytes: usize,
 }
 
 impl Default for Unread {
@@ -28,6 +41,9 @@ impl Default for Unread {
             bytes: 256 * MIB,
             transfer_bytes: 64 * MIB,
             all_transfer_bytes: 256 * MIB,
+            frames: 256,
+            frame_bytes: 16 * MIB,
+            all_frame_bytes: 256 * MIB,
         }
     }
 }
@@ -39,5 +55,15 @@ impl Unread {
 
     pub(crate) fn transfer(&self) -> Bounds {
         Bounds { items: usize::MAX, bytes: self.transfer_bytes }
+    }
+
+    /// For readers of one node.
+    pub(crate) fn frames(&self) -> FrameBounds {
+        FrameBounds {
+            frames: self.frames,
+            bytes: self.frame_bytes,
+            all_bytes: self.all_frame_bytes,
+            waiting: Arc::default(),
+        }
     }
 }

@@ -64,6 +64,19 @@ impl<T> Readers<T> {
         last.push(item, size, wakes);
     }
 
+    /// Tells all readers something that is made for each of them.
+    pub(crate) fn tell_each(
+        &mut self,
+        mut make: impl FnMut() -> T,
+        size: usize,
+        wakes: &mut Wakes,
+    ) {
+        self.0.retain(Outlet::is_read);
+        for reader in &self.0 {
+            reader.push(make(), size, wakes);
+        }
+    }
+
     /// Gives the longest-standing reader something that only one can have.
     pub(crate) fn offer_first(
         &mut self,

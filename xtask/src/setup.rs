@@ -17,7 +17,7 @@ use std::process::Command;
 
 pub(crate) use chromium::chromium;
 pub(crate) use ours::Programs;
-pub(crate) use programs::{coturn, nat_lab, redis_server};
+pub(crate) use programs::{coturn, ffmpeg, nat_lab, redis_server};
 pub(crate) use servers::test_servers;
 pub(crate) use tools::{Tool, own_tool, tool};
 
@@ -36,7 +36,7 @@ impl Missing {
 }
 
 /// Brings all there is to bring, and says of each what came of it.
-pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 10] {
+pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missing>); 11] {
     [
         ("rustfmt", rust_component(project, "rustfmt", "fmt")),
         ("clippy", rust_component(project, "clippy", "clippy")),
@@ -48,6 +48,7 @@ pub(crate) fn everything(project: &Project) -> [(&'static str, Result<(), Missin
         ("Redis", redis_server(project)),
         ("NAT lab", nat_lab(project)),
         ("Chromium", chromium(project).map(|_path| ())),
+        ("FFmpeg", ffmpeg(project)),
     ]
 }
 

@@ -165,6 +165,7 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
     let firebase_server = setup::firebase_server(project);
     let coturn = setup::coturn(project);
     let namespaces = setup::nat_lab(project);
+    let ffmpeg = setup::ffmpeg(project);
     let servers = setup::test_servers(project);
     if let Ok(path) = &servers {
         node.env("TRISTERO_TEST_SERVERS", path);
@@ -172,8 +173,14 @@ fn run_interop(project: &Project) -> Result<Tally, Obstacle> {
     let mut tally = counting::run_tests(&mut node, TapOutput::default());
     // The tests skip themselves where there is no browser or server, but do not know what became
     // of it.
-    let missing =
-        [browser.err(), servers.err(), firebase_server.err(), coturn.err(), namespaces.err()];
+    let missing = [
+        browser.err(),
+        servers.err(),
+        firebase_server.err(),
+        coturn.err(),
+        namespaces.err(),
+        ffmpeg.err(),
+    ];
     tally.notes.extend(missing.into_iter().flatten().map(|missing| missing.to_string()));
     Ok(tally)
 }

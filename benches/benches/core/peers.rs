@@ -12,7 +12,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         [1, 10, 100, 1_000].into_iter().map(|peers| (peers, Star::of(peers))).collect();
     each(criterion, "a message in, by peers", &mut stars, Star::hear);
     each(criterion, "a message to one, by peers", &mut stars, |star| {
-        let targets = Some(vec![star.peer.clone()]);
+        let targets = Some(star.peer.clone().into());
         star.tell(&SendOptions { targets, ..SendOptions::default() })
     });
     each(criterion, "when something is due, by peers", &mut stars, |star| {

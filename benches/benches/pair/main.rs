@@ -15,6 +15,7 @@ use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, ValueEnum};
@@ -90,6 +91,13 @@ fn note_idle(said: &mut Map<String, Value>) {
     let usage = Process::this();
     said.insert("idleKiB".into(), usage.resident_kib().into());
     said.insert("idleOwnKiB".into(), usage.own_kib().into());
+}
+
+/// Notes how long a ping takes, as the median.
+fn note_pings(said: &mut Map<String, Value>, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).map(|time| time.as_secs_f64() * 1e3);
+    said.insert("pingMs".into(), json!(median));
 }
 
 /// Measures one after another, and prints all.

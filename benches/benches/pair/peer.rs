@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tristero_benches::{Usage, forget_peak, peak_kib, process_cpu};
 use tristero_tokio::{
     Action, Config, IceConfig, Options, Payload, PeerId, RawAction, Room, RoomEvent,
     TransferAction, node, save, send_file,
 };
 
-use crate::{Arguments, note_idle};
+use crate::{Arguments, note_idle, note_pings};
 
 const PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 /// A string that has 100 bytes as JSON.
@@ -120,9 +120,7 @@ async fn ping(
     for _ in 0..arguments.pings {
         times.push(meeting.room.ping(&meeting.peer).await?);
     }
-    times.sort_unstable();
-    let median = times.get(times.len() / 2).map(|time| time.as_secs_f64() * 1e3);
-    said.insert("pingMs".into(), json!(median));
+    note_pings(said, times);
     Ok(())
 }
 

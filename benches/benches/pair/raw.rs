@@ -13,12 +13,14 @@ use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 use tristero_benches::{peak_kib, process_cpu};
 
-use crate::{Arguments, note_idle};
+use crate::{Arguments, note_idle, note_pings};
 
 /// What Trystero sends a payload in.
 const CHUNK_BYTES: usize = 16 * 1024;
 const TEXT_BYTES: usize = 100;
 const ACKNOWLEDGEMENT: &[u8] = b"done";
+const PING: &[u8] = b"ping";
+const PONG: &[u8] = b"pong";
 /// The sockets have the buffers of ours.
 const SOCKET_BUFFER_BYTES: usize = 2 * 1024 * 1024;
 
@@ -29,6 +31,9 @@ struct Raw {
     received: u64,
     messages: u64,
     is_acknowledged: bool,
+    /// Pings that are not answered yet.
+    pings: u64,
+    pongs: u64,
     is_over: bool,
     buffer: Vec<u8>,
 }
@@ -57,6 +62,9 @@ pub(crate) fn send(arguments: &Arguments) -> Result<()> {
     said.insert("messages".into(), arguments.messages.into());
     said.insert("messageSeconds".into(), began.elapsed().as_secs_f64().into());
     said.insert("messageCpuSeconds".into(), (process_cpu() - before).as_secs_f64().into());
+
+    let times = (0..arguments.pings).map(|_| raw.ping()).collect::<Result<_>>()?;
+    note_pings(&mut said, times);
     raw.close(said)
 }
 
@@ -76,6 +84,10 @@ pub(crate) fn receive(arguments: &Arguments) -> Result<()> {
     said.insert("messageCpuSeconds".into(), (process_cpu() - before).as_secs_f64().into());
     while !raw.is_over {
         raw.turn()?;
+        raw.drain()?;
+        for _ in 0..std::mem::take(&mut raw.pings) {
+            raw.write(PONG)?;
+        }
     }
     print_figures(said)
 }
@@ -89,9 +101,18 @@ impl Raw {
         let socket: UdpSocket = socket.into();
         let mut rtc = RtcConfig::new().clear_codecs().build(Instant::now());
         rtc.add_local_candidate(Candidate::host(socket.local_addr()?, "udp")?);
-        let (channel, buffer) = (None, vec![0; 2_000]);
-        let (received, messages, is_acknowledged, is_over) = (0, 0, false, false);
-        Ok(Raw { rtc, socket, channel, received, messages, is_acknowledged, is_over, buffer })
+        Ok(Raw {
+            rtc,
+            socket,
+            channel: None,
+            received: 0,
+            messages: 0,
+            is_acknowledged: false,
+            pings: 0,
+            pongs: 0,
+            is_over: false,
+            buffer: vec![0; 2_000],
+        })
     }
 
     fn open(&mut self) -> Result<()> {
@@ -122,8 +143,24 @@ impl Raw {
         while self.messages < count {
             self.turn()?;
         }
+        self.write(ACKNOWLEDGEMENT)
+    }
+
+    /// How long the other side takes to answer.
+    fn ping(&mut self) -> Result<Duration> {
+        let (began, before) = (Instant::now(), self.pongs);
+        self.write(PING)?;
+        while self.pongs == before {
+            self.turn()?;
+            self.drain()?;
+        }
+        Ok(began.elapsed())
+    }
+
+    /// Writes a message for which there is room.
+    fn write(&mut self, message: &[u8]) -> Result<()> {
         let id = self.channel.context("it is open")?;
-        ensure!(self.rtc.channel(id).context("it is open")?.write(true, ACKNOWLEDGEMENT)?, "full");
+        ensure!(self.rtc.channel(id).context("it is open")?.write(true, message)?, "full");
         self.drain()?;
         Ok(())
     }
@@ -152,6 +189,8 @@ impl Raw {
                 Output::Event(Event::ChannelData(data)) if data.data == ACKNOWLEDGEMENT => {
                     self.is_acknowledged = true;
                 }
+                Output::Event(Event::ChannelData(data)) if data.data == PING => self.pings += 1,
+                Output::Event(Event::ChannelData(data)) if data.data == PONG => self.pongs += 1,
                 Output::Event(Event::ChannelData(data)) => {
                     self.received += data.data.len() as u64;
                     self.messages += 1;

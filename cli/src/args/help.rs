@@ -45,6 +45,35 @@ Examples:
 
 Exit status: 3 if no relay was reachable within --wait seconds.";
 
+pub(super) const RECORD_EXAMPLES: &str = "\
+Each track becomes a file: .ivf of VP8, VP9, AV1 and H264, .opus, .g722, .ul and .al; with --webm a
+stream becomes one file, but for the tracks that WebM can't hold. Nothing is encoded anew. A file
+begins at a key frame, and where frames are missing video is left out up to the next one; how much
+is told at the end. No file is ever replaced.
+
+The paths of the files go to stdout as they begin, notes to stderr. Ctrl-C ends all files and
+leaves the room.
+
+Examples:
+  tristero record lobby --app my-app --relay ws://127.0.0.1:8080 --out recordings
+  tristero record lobby --app my-app --strategy nostr --out . --webm --for 60
+
+Exit status: 1 if a file can't be written, 3 if no relay was reachable within --wait seconds.";
+
+pub(super) const PLAY_EXAMPLES: &str = "\
+All files together are one stream, which begins when the first peer takes it and goes to everyone
+who is in the room then or comes later. Nothing is encoded anew, so peers have to take the codecs:
+browsers take VP8, VP9, AV1, H264, Opus, G722 and PCM. For those who come later the picture begins at
+the file's next key frame.
+
+Examples:
+  tristero play lobby bars.ivf sine.opus --app my-app --relay ws://127.0.0.1:8080
+  tristero play lobby film.webm --loop --app my-app --strategy nostr
+
+  ffmpeg -i film.mp4 -c:v libvpx -b:v 1M -g 60 -deadline realtime -c:a libopus film.webm
+
+Exit status: 1 if a file can't be read, 3 if no relay was reachable within --wait seconds.";
+
 pub(super) const AGENT_EXAMPLES: &str = "\
 One JSON object a line: commands on stdin, events on stdout. The first event is `ready`. A command
 with an \"id\" is answered by a `reply` with that id; one with \"wait\":true holds up those after

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tristero_examples::{Epoch, LocalPeer, Place, addresses};
 use tristero_proto::signaling::RelayState;
 use tristero_proto::wire::{ActionName, Payload};
-use tristero_proto::{ActionOptions, Event, PeerId, RoomKey, SendOptions, Time};
+use tristero_proto::{ActionOptions, Event, PeerId, PeerIds, RoomKey, SendOptions, Time};
 
 /// A chat in one thread and without async
 #[derive(Debug, Parser)]
@@ -182,7 +182,7 @@ impl Chat {
 
     /// Says something, to one or to all.
     fn say(&mut self, text: String, to: Option<PeerId>, now: Time) -> Result<()> {
-        let options = SendOptions { targets: to.map(|peer| vec![peer]), ..SendOptions::default() };
+        let options = SendOptions { targets: to.map(PeerIds::from), ..SendOptions::default() };
         let (room, action, payload) = (self.room, &self.action, Payload::Text(text));
         self.peer.act(|node| node.send(room, action, payload, &options, now))?;
         Ok(())

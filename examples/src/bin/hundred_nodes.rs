@@ -93,7 +93,7 @@ impl Bots {
         match event {
             Event::PeerJoined { peer, .. } => {
                 let (room, action) = (self.rooms[number], &self.action);
-                let options = SendOptions { targets: Some(vec![peer]), ..SendOptions::default() };
+                let options = SendOptions { targets: Some(peer.into()), ..SendOptions::default() };
                 let payload = Payload::Text("hello".to_owned());
                 self.swarm.act(number, |bot, now| {
                     bot.act(|node| node.send(room, action, payload, &options, now))

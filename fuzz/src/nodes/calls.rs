@@ -6,7 +6,8 @@ use bytes::Bytes;
 use serde_json::json;
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
-    ActionKind, ActionOptions, Command, PeerId, Reply, RequestOptions, RoomKey, SendOptions,
+    ActionKind, ActionOptions, Command, PeerId, PeerIds, Reply, RequestOptions, RoomKey,
+    SendOptions,
 };
 
 use super::{PLACES, Play, Step, config};
@@ -201,7 +202,10 @@ impl Play {
         let metadata = (shape & 32 > 0).then(|| json!({ "n": label }));
         let mut parcel = Parcel::new(witness.visits[&room].place, action_name(action), payload);
         parcel.metadata.clone_from(&metadata);
-        (parcel, SendOptions { targets, metadata, progress: shape & 16 > 0 })
+        (
+            parcel,
+            SendOptions { targets: targets.map(PeerIds::from), metadata, progress: shape & 16 > 0 },
+        )
     }
 
     /// A room that was joined once.

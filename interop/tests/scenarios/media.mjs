@@ -13,7 +13,7 @@ export const defineRefusedMedia = (pair) => {
       // A browser whose offer is not answered can't make another.
       const mixes = [['video'], ['video', 'audio'], ['audio']];
       for (const [round, kinds] of mixes.entries()) {
-        const { peers } = await right.do('addStream', { room: room.room, kinds });
+        const { peers } = await right.do('addStream', { room: room.room, kinds, answered: true });
         assert.equal(peers, 1);
         for (const way of [
           [left, right],

@@ -39,7 +39,7 @@ export const defineRestarts = (pair) => {
     await meet(cast, [left, right], room);
     const before = await ufrags(pair, room);
     for (let round = 1; round <= ROUNDS; round += 1) {
-      const streaming = right.do('addStream', { room: room.room });
+      const streaming = right.do('addStream', { room: room.room, answered: true });
       await left.do('restartIce', { room: room.room, target: right.selfId });
       await streaming;
       await restarted(pair, room, round);

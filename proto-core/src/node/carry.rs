@@ -311,13 +311,14 @@ impl<E: Engine> Node<E> {
                 }
             }
         }
+        self.settle_media(now);
     }
 
     fn on_engine_event(&mut self, event: EngineEvent, now: Time) {
         match event {
             EngineEvent::Description { conn, sdp, .. } => {
                 if let Some(Owner::Shared) = self.routes.owner(conn) {
-                    self.on_restart_offered(conn, sdp, now);
+                    self.on_proposed(conn, sdp, now);
                 } else if let Some(&Owner::Pooled { room }) = self.routes.owner(conn) {
                     self.with_signaling(room, |joined| {
                         joined.signaling.on_description_for_anyone(conn, &sdp, now);
@@ -350,13 +351,22 @@ impl<E: Engine> Node<E> {
                     self.touched.insert(Part::Peer(conn));
                 }
             }
-            // Nothing proposes tracks yet.
-            EngineEvent::TrackBegan { .. }
-            | EngineEvent::TrackEnded { .. }
-            | EngineEvent::Frame { .. }
-            | EngineEvent::Packet { .. }
-            | EngineEvent::TrackAgreed { .. }
-            | EngineEvent::KeyFrameWanted { .. } => {}
+            EngineEvent::TrackBegan { conn, track, kind, msid } => {
+                self.on_track_began(conn, track, kind, msid);
+            }
+            EngineEvent::TrackEnded { conn, track } => self.on_track_ended(conn, track, now),
+            EngineEvent::Frame { conn, track, frame } => {
+                self.on_media_frame(conn, track, frame, now);
+            }
+            EngineEvent::Packet { conn, track, packet } => {
+                self.on_media_packet(conn, track, packet, now);
+            }
+            EngineEvent::TrackAgreed { conn, track, codecs } => {
+                self.on_track_agreed(conn, track, codecs);
+            }
+            EngineEvent::KeyFrameWanted { conn, track } => {
+                self.on_key_frame_wanted(conn, track, now);
+            }
             EngineEvent::Closed { conn, reason } => self.on_closed(conn, reason, now),
             EngineEvent::ServerFailed { url, failure } => self.on_server_failed(&url, &failure),
         }
@@ -530,14 +540,34 @@ impl<E: Engine> Node<E> {
                         self.on_renegotiation(conn, said, now);
                     }
                 }
+                RoomOutput::Media { peer, said, size } => {
+                    self.on_media_said(key, &peer, said, size, now);
+                }
                 RoomOutput::Heard { peer } => {
                     self.with_peer(key, &peer, now, |peer| {
                         peer.on_heard();
                         true
                     });
                 }
-                RoomOutput::Event(event) => self.event(event),
+                RoomOutput::Event(event) => {
+                    self.on_room_event(key, event);
+                }
             }
+        }
+    }
+
+    /// A room tells something. Media ends before its member leaves, and begins after it came.
+    fn on_room_event(&mut self, key: RoomKey, event: Event) {
+        let joined = match &event {
+            Event::PeerJoined { peer, .. } => Some(peer.clone()),
+            _ => None,
+        };
+        if let Event::PeerLeft { peer, .. } = &event {
+            self.on_member_left(key, peer);
+        }
+        self.event(event);
+        if let Some(peer) = joined {
+            self.on_member_joined(key, &peer);
         }
     }
 
@@ -579,6 +609,7 @@ impl<E: Engine> Node<E> {
     }
 
     fn carry_peer(&mut self, conn: ConnId, now: Time) {
+        self.negotiate(conn, now);
         self.tell_of_restarts(conn, now);
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         if peer.outbox.pump(&mut self.engine, conn, now) {
@@ -600,7 +631,7 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn event(&mut self, event: Event) {
+    pub(super) fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
     }
 
@@ -630,7 +661,7 @@ impl<E: Engine> Node<E> {
     }
 
     /// The connection to a room's peer.
-    fn conn_of(&self, key: RoomKey, peer: &PeerId) -> Option<ConnId> {
+    pub(super) fn conn_of(&self, key: RoomKey, peer: &PeerId) -> Option<ConnId> {
         self.routes.shared(&self.rooms.get(&key)?.config.app_id, peer)
     }
 

@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use crate::engine::Engine;
 use crate::ids::{CallId, HandshakeId, PeerId, PingId, RequestId, RoomKey, SendId};
+use crate::media::{AddedStream, AddedTrack, MediaError, Written};
 use crate::node::Node;
 use crate::node::config::{JoinError, RoomConfig};
+use crate::node::media::MediaCommand;
 use crate::room::{
     ActionOptions, HandshakeError, PingError, RegisterError, RequestError, RequestOptions,
     RespondError, RestartError, SendError, SendOptions,
@@ -50,6 +52,8 @@ pub enum Command {
     HandshakeAccept(RoomKey, HandshakeId),
     /// [`Node::handshake_refuse`].
     HandshakeRefuse(RoomKey, HandshakeId, String),
+    /// Something about audio and video.
+    Media(MediaCommand),
     /// [`Node::pause_relays`].
     PauseRelays,
     /// [`Node::resume_relays`].
@@ -78,6 +82,17 @@ pub enum Reply {
     Restarted(Result<(), RestartError>),
     /// To the commands of a handshake.
     Handshake(Result<(), HandshakeError>),
+    /// To [`MediaCommand::AddStream`].
+    StreamAdded(Result<AddedStream, MediaError>),
+    /// To [`MediaCommand::ShareStream`]: whom the stream goes to now.
+    StreamShared(Result<Vec<PeerId>, MediaError>),
+    /// To [`MediaCommand::AddTrack`] and [`MediaCommand::ReplaceTrack`].
+    TrackAdded(Result<AddedTrack, MediaError>),
+    /// To [`MediaCommand::WriteFrame`] and [`MediaCommand::WritePacket`].
+    Written(Result<Written, MediaError>),
+    /// To [`MediaCommand::RemoveStream`], [`MediaCommand::RemoveTrack`], [`MediaCommand::MuteTrack`] and
+    /// [`MediaCommand::RelayTrack`].
+    Media(Result<(), MediaError>),
     /// To all others.
     Done,
 }
@@ -122,6 +137,7 @@ impl<E: Engine> Node<E> {
             Command::HandshakeRefuse(room, handshake, reason) => {
                 return Reply::Handshake(self.handshake_refuse(room, handshake, reason, now));
             }
+            Command::Media(command) => return self.handle_media_command(command, now),
             Command::PauseRelays => self.pause_relays(now),
             Command::ResumeRelays => self.resume_relays(now),
             Command::ShutDown => self.shut_down(now),

@@ -61,7 +61,8 @@ impl<E: Engine> Node<E> {
         self.routes.share(conn, &app_id, id);
         let restarts = Restarts::new(self.seed.rng(&format!("restarts {}", conn.0)));
         let (limits, idle_ttl) = (&self.limits, self.idle_ttl);
-        let mut peer = Peer::new(id.clone(), app_id, limits, idle_ttl, restarts, now);
+        let names = self.seed.rng(&format!("media names {}", conn.0));
+        let mut peer = Peer::new(id.clone(), app_id, limits, idle_ttl, restarts, names, now);
         for (other, joined) in &mut self.rooms {
             if joined.config.app_id == peer.app_id {
                 if !joined.signaling.is_dormant() {
@@ -123,6 +124,7 @@ impl<E: Engine> Node<E> {
         let Some(mut peer) = self.peers.remove(&conn) else { return };
         info!(peer = %peer.id, %reason, "lost the connection to a peer");
         self.routes.unshare(&peer.app_id, &peer.id);
+        self.on_media_lost(&mut peer);
         let reason = peer.verdict().map_or(LeaveReason::Lost(reason), LeaveReason::Cut);
         let is_cut = peer.verdict().is_some();
         if is_cut {

@@ -7,11 +7,13 @@
 
 mod calls;
 mod carry;
+mod carry_media;
 mod command;
 mod config;
 mod connections;
 mod input;
 mod load;
+mod media;
 mod output;
 mod renegotiate;
 mod routes;
@@ -27,6 +29,7 @@ pub use command::{Command, Reply};
 pub use config::{JoinError, NodeConfig, RelayConfig, RoomConfig};
 pub use input::Input;
 pub use load::Load;
+pub use media::MediaCommand;
 pub use output::Output;
 
 use crate::crypto::RoomToken;
@@ -35,11 +38,12 @@ use crate::event::Event;
 use crate::ice::{IceCredentials, IceUrl};
 use crate::ids::{ConnId, Counter, LinkId, PeerId, RelayId, RoomKey};
 use crate::limits::Limits;
-use crate::peer::Peer;
+use crate::peer::{Peer, What};
 use crate::rng::Seed;
 use crate::room::{Room, RoomTerms};
 use crate::signaling::{Relay, RelayStatus, RoomNames, SessionTerms, Signaling, SignalingTerms};
 use crate::time::{Clock, Deadline, DueSet, Time};
+use carry_media::NodeMedia;
 use routes::Routes;
 use touched::Touched;
 
@@ -69,6 +73,7 @@ pub struct Node<E> {
     rooms: BTreeMap<RoomKey, Joined>,
     peers: BTreeMap<ConnId, Peer>,
     routes: Routes,
+    media: NodeMedia,
     /// Rooms that were left, and when to withdraw their presence.
     farewells: VecDeque<(Time, ConnId, RoomToken)>,
     /// Peers that were cut, and until when they are not connected to.
@@ -133,6 +138,7 @@ impl<E: Engine> Node<E> {
             rooms: BTreeMap::new(),
             peers: BTreeMap::new(),
             routes: Routes::default(),
+            media: NodeMedia::default(),
             farewells: VecDeque::new(),
             shunned: VecDeque::new(),
             phase: Phase::Running,
@@ -446,12 +452,19 @@ impl<E: Engine> Node<E> {
         let Some(joined) = self.rooms.remove(&key) else { return };
         self.due.set(Part::Room(key), None);
         self.due.set(Part::Signaling(key), None);
+        self.media.local.leave(key);
+        self.media.local.tidy();
         let names = joined.room.names();
         for (conn, peer) in &mut self.peers {
             if peer.app_id == names.app_id {
                 let farewell = (now + FAREWELL_DELAY, *conn, names.token.clone());
                 self.farewells.push_back(farewell);
                 peer.outbox.drop_room(key);
+                peer.received.forget(key);
+                peer.sent.forget(key, peer.is_ours());
+                if peer.sent.has_more() {
+                    peer.negotiator.want(What::Media);
+                }
                 peer.detach(key, &names.token, now);
                 self.touched.insert(Part::Peer(*conn));
             }
@@ -518,6 +531,8 @@ impl<E: Engine> Node<E> {
             self.engine.close(conn, now);
             self.touched.insert(Part::Engine);
         }
+        peer.received.wake(peer.is_ours(), now);
+        self.tell_of_media(conn);
         self.wake_restarts(conn, now);
     }
 

@@ -8,7 +8,7 @@ use tracing::{debug, info, trace};
 use super::{Node, Part};
 use crate::engine::{Engine, Proposal};
 use crate::ids::{ConnId, PeerId, RelayId, RoomKey};
-use crate::peer::{Heard, Their, Told, Way};
+use crate::peer::{Heard, Lapsed, Made, Next, Their, Told, Way, What};
 use crate::room::RestartError;
 use crate::time::Time;
 use crate::wire::{CandidateInit, Renegotiation, Signal, SignalBody};
@@ -33,18 +33,43 @@ impl<E: Engine> Node<E> {
         if !self.engine.connection_info(conn).is_some_and(|info| info.restarts_ice) {
             return Err(RestartError::NotPossible);
         }
-        let is_new = if connected.restarts.is_possible() {
-            connected.restarts.want(Way::Connection, now)
-        } else {
-            connected.renewal.want()
-        };
-        if is_new {
-            debug!(%peer, "restarts ICE");
+        debug!(%peer, "restarts ICE");
+        connected.negotiator.want(What::Restart);
+        self.touched.insert(Part::Peer(conn));
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Does what is next of what two ends agree on.
+    pub(super) fn negotiate(&mut self, conn: ConnId, now: Time) {
+        while let Some(peer) = self.peers.get_mut(&conn) {
+            match peer.negotiator.next(now) {
+                Some(Next::Hear(sdp)) => self.on_plain_offer(conn, sdp, now),
+                Some(Next::Propose(What::Restart)) if peer.restarts.is_possible() => {
+                    if peer.restarts.want(Way::Connection, now) {
+                        self.propose_restart(conn, now);
+                    } else {
+                        peer.negotiator.on_nothing();
+                    }
+                }
+                Some(Next::Propose(What::Restart)) => {
+                    self.engine.propose(conn, &Proposal::Restart, now);
+                    self.touched.insert(Part::Engine);
+                }
+                Some(Next::Propose(What::Media)) => self.propose_tracks(conn, now),
+                None => return,
+            }
+        }
+    }
+
+    /// Makes an offer that has a number. Whatever else was being offered is given up for it.
+    fn propose_restart(&mut self, conn: ConnId, now: Time) {
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            peer.negotiator.on_numbered(now);
+            self.on_media_rolled_back(conn);
             self.engine.propose(conn, &Proposal::Restart, now);
             self.touched.insert(Part::Engine);
         }
-        self.settle(now);
-        Ok(())
     }
 
     /// The path of a connection is gone. JavaScript can't be told of a restart, because it heeds no
@@ -57,19 +82,19 @@ impl<E: Engine> Node<E> {
             return;
         }
         if peer.restarts.want(Way::Relays, now) {
-            self.engine.propose(conn, &Proposal::Restart, now);
+            self.propose_restart(conn, now);
         }
         self.touched.extend([Part::Engine, Part::Peer(conn)]);
     }
 
-    /// The engine offers a restart of a connection.
-    pub(super) fn on_restart_offered(&mut self, conn: ConnId, sdp: String, now: Time) {
+    /// The engine offers what was proposed.
+    pub(super) fn on_proposed(&mut self, conn: ConnId, sdp: String, now: Time) {
         let leads = self.has_offered(conn);
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        if peer.restarts.is_possible() {
-            peer.restarts.on_offer_made(sdp, now);
-        } else if peer.renewal.on_offer_made(leads, now) {
-            self.say_signal(conn, &Renegotiation::Offer { number: 0, sdp });
+        match peer.negotiator.on_offer_made(leads, now) {
+            Made::Numbered => peer.restarts.on_offer_made(sdp, now),
+            Made::Said => self.say_signal(conn, &Renegotiation::Offer { number: 0, sdp }),
+            Made::Dropped => {}
         }
         self.touched.insert(Part::Peer(conn));
     }
@@ -77,14 +102,27 @@ impl<E: Engine> Node<E> {
     /// Does what is due of a connection's restarts.
     pub(super) fn wake_restarts(&mut self, conn: ConnId, now: Time) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        let (held, is_unanswered) = peer.renewal.wake(now);
-        if peer.restarts.wake(now) || is_unanswered {
-            debug!(peer = %peer.id, "nobody answers a restart");
+        let lapsed = peer.negotiator.wake(now);
+        let is_unanswered = peer.restarts.wake(now);
+        if is_unanswered {
+            peer.negotiator.on_numbered_over();
+        }
+        if is_unanswered || lapsed.is_some() {
+            debug!(peer = %peer.id, ?lapsed, "nobody answers an offer");
             self.engine.roll_back(conn, now);
             self.touched.insert(Part::Engine);
         }
-        if let Some(sdp) = held {
-            self.on_plain_offer(conn, sdp, now);
+        if let Some(lapsed) = lapsed {
+            self.on_lapsed(conn, &lapsed);
+        }
+    }
+
+    /// An offer of ours was given up.
+    fn on_lapsed(&mut self, conn: ConnId, lapsed: &Lapsed) {
+        match lapsed {
+            Lapsed { what: What::Media, is_final: true } => self.on_media_unanswered(conn),
+            Lapsed { what: What::Media, is_final: false } => self.on_media_rolled_back(conn),
+            Lapsed { what: What::Restart, .. } => {}
         }
     }
 
@@ -129,31 +167,46 @@ impl<E: Engine> Node<E> {
                 self.engine.add_remote_candidate(conn, &candidate, now);
             }
             Renegotiation::Offer { sdp, .. } => self.on_plain_offer(conn, sdp, now),
-            Renegotiation::Answer { sdp, .. } => {
-                let is_asked = peer.renewal.on_answer();
-                if let Some(Err(error)) =
-                    is_asked.then(|| self.engine.accept_answer(conn, &sdp, now))
-                {
-                    debug!(?conn, %error, "a restart failed");
+            Renegotiation::Answer { sdp, .. } => self.on_plain_answer(conn, &sdp, now),
+        }
+        self.touched.extend([Part::Engine, Part::Peer(conn)]);
+    }
+
+    /// A peer answers by JavaScript's rules.
+    fn on_plain_answer(&mut self, conn: ConnId, sdp: &str, now: Time) {
+        let Some(peer) = self.peers.get_mut(&conn).filter(|peer| peer.negotiator.is_asking())
+        else {
+            return;
+        };
+        match self.engine.accept_answer(conn, sdp, now) {
+            Ok(()) => {
+                if peer.negotiator.on_accepted(sdp) == Some(What::Media) {
+                    self.on_media_answered(conn);
+                }
+            }
+            Err(error) => {
+                debug!(?conn, %error, "an answer makes no sense");
+                let lapsed = peer.negotiator.on_nonsense();
+                self.engine.roll_back(conn, now);
+                if let Some(lapsed) = lapsed {
+                    self.on_lapsed(conn, &lapsed);
                 }
             }
         }
-        self.touched.extend([Part::Engine, Part::Peer(conn)]);
     }
 
     /// A peer offers something by JavaScript's rules.
     fn on_plain_offer(&mut self, conn: ConnId, sdp: String, now: Time) {
         let leads = self.has_offered(conn);
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        let Their::Answered(sdp) = peer.renewal.on_offer(sdp, leads, now) else { return };
-        match self.engine.renegotiate(conn, &sdp, now) {
+        let Their::Answered(offer) = peer.negotiator.on_offer(sdp, leads, now) else { return };
+        match self.engine.renegotiate(conn, &offer, now) {
             Ok(sdp) => {
-                let is_due_again = peer.renewal.on_answered(now);
+                if peer.negotiator.on_answered(&offer, now) {
+                    self.on_media_rolled_back(conn);
+                }
                 let answer = Renegotiation::Answer { number: 0, given_up: 0, sdp };
                 self.say_signal(conn, &answer);
-                if is_due_again {
-                    self.engine.propose(conn, &Proposal::Restart, now);
-                }
             }
             Err(error) => debug!(?conn, %error, "ignored an offer"),
         }
@@ -183,10 +236,13 @@ impl<E: Engine> Node<E> {
                 Ok(answer) => {
                     debug!(peer = %peer.id, number, "the path to a peer is looked for anew");
                     peer.restarts.on_answer_made(number, answer, way, now);
+                    peer.negotiator.give_way();
+                    self.on_media_rolled_back(conn);
                 }
                 Err(error) => debug!(peer = %peer.id, %error, "a restart is not possible"),
             },
             Heard::Answer { sdp, early } => {
+                peer.negotiator.on_numbered_over();
                 if let Err(error) = self.engine.accept_answer(conn, &sdp, now) {
                     debug!(peer = %peer.id, %error, "a restart failed");
                 }

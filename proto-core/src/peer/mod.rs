@@ -7,8 +7,8 @@
 //! spec: docs/protocol.md, section 3
 
 mod early;
+mod negotiator;
 mod outbox;
-mod renewal;
 mod restart;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,15 +18,18 @@ use bytes::{Bytes, BytesMut};
 
 use crate::conduct::{Conduct, Offence};
 use crate::crypto::RoomToken;
+use crate::event::Event;
 use crate::ids::{PeerId, RelayId, RoomKey};
 use crate::limits::{self, Limits};
+use crate::media::{Received, Sent};
+use crate::rng::Rng;
 use crate::room::LEAVE;
 use crate::time::{Deadline, Time};
 use crate::wire::{Capabilities, Chunk, Frame, Hello, Signal, detached};
 
 use early::EarlyFrames;
+pub(crate) use negotiator::{Lapsed, Made, Negotiator, Next, Their, What};
 pub(crate) use outbox::{Order, Outbox, OutboxEvent, Outgoing};
-pub(crate) use renewal::{Renewal, Their};
 pub(crate) use restart::{Heard, Restarts, Told, Way};
 
 /// A connection that no room uses is closed after this long, as Trystero does.
@@ -48,8 +51,12 @@ pub(crate) struct Peer {
     pub(crate) outbox: Outbox,
     /// Restarts, if it is one of ours.
     pub(crate) restarts: Restarts,
-    /// Restarts, if it is not.
-    pub(crate) renewal: Renewal,
+    /// What is offered over the connection, other than those.
+    pub(crate) negotiator: Negotiator,
+    /// What it sends of audio and video.
+    pub(crate) received: Received,
+    /// What goes to it.
+    pub(crate) sent: Sent,
     remote_rooms: BTreeSet<RoomToken>,
     attached: BTreeSet<RoomKey>,
     /// Rooms among them in which nothing of it was heard yet.
@@ -93,17 +100,20 @@ impl Peer {
         limits: &Limits,
         idle_ttl: Duration,
         restarts: Restarts,
+        names: Rng,
         now: Time,
     ) -> Self {
         let mut hello = BytesMut::new();
         let secret = Some(restarts.secret());
         Frame::emit_hello(Hello { capabilities: Capabilities::OURS, secret }, &mut hello);
         let mut peer = Peer {
+            received: Received::new(id.clone()),
+            sent: Sent::new(id.clone(), names),
             id,
             app_id,
             outbox: Outbox::new(limits.outbox_transmissions),
             restarts,
-            renewal: Renewal::default(),
+            negotiator: Negotiator::default(),
             remote_rooms: BTreeSet::new(),
             attached: BTreeSet::new(),
             silent: BTreeSet::new(),
@@ -132,6 +142,17 @@ impl Peer {
     /// Whether it proves the passwords of rooms as we do.
     pub(crate) fn proves_too(&self) -> bool {
         self.capabilities.has(Capabilities::MUTUAL_PROOF)
+    }
+
+    /// Whether it is one of ours that takes what is said of media by names.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.capabilities.has(Capabilities::MEDIA)
+    }
+
+    /// What to tell the application of the audio and video between us.
+    pub(crate) fn media_events(&mut self) -> impl Iterator<Item = Event> {
+        let (received, sent) = (&mut self.received, &mut self.sent);
+        std::iter::from_fn(|| received.poll_event().or_else(|| sent.poll_event()))
     }
 
     /// Whether presence 0 of it ends its membership in a room.
@@ -294,8 +315,10 @@ impl Peer {
         let probe =
             self.probe.as_ref().map(|probe| Deadline::new(probe.until, "replace a connection"));
         let own = Deadline::earlier(idle, probe);
-        let restarts = Deadline::earlier(self.restarts.poll_timeout(), self.renewal.poll_timeout());
-        Deadline::earlier(self.outbox.poll_timeout(), Deadline::earlier(own, restarts))
+        let restarts =
+            Deadline::earlier(self.restarts.poll_timeout(), self.negotiator.poll_timeout());
+        let media = Deadline::earlier(restarts, self.received.poll_timeout());
+        Deadline::earlier(self.outbox.poll_timeout(), Deadline::earlier(own, media))
     }
 
     fn idle_deadline(&self) -> Option<Time> {

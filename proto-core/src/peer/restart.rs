@@ -383,13 +383,16 @@ impl Answered {
     }
 }
 
-/// A description with what was found after it. Its one media section is the last.
+/// A description with what was found after it. All candidates are those of the first media section.
 fn with_candidates(sdp: &str, candidates: &[CandidateInit]) -> String {
-    let mut sdp = sdp.to_owned();
+    const SECTION: &str = "\nm=";
+    let second = sdp.match_indices(SECTION).nth(1).map_or(sdp.len(), |(at, _)| at + 1);
+    let (first, rest) = sdp.split_at(second);
+    let mut sdp = first.to_owned();
     for candidate in candidates {
         sdp.push_str(&format!("a={}\r\n", candidate.candidate));
     }
-    sdp
+    sdp + rest
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::ids::PeerId;
 use crate::limits;
+use crate::peer_ids::PeerIds;
 use crate::wire::{ActionName, Transmission};
 
 /// The protocol's own actions.
@@ -57,7 +58,7 @@ impl ActionKind {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendOptions {
     /// Who gets it; `None` is everyone in the room.
-    pub targets: Option<Vec<PeerId>>,
+    pub targets: Option<PeerIds>,
     /// What goes along with it: any JSON value, up to [`limits::METADATA_BYTES_MAX`].
     pub metadata: Option<Value>,
     /// Whether to say how much of it was handed over.
@@ -259,6 +260,13 @@ impl Actions {
     /// What a registered action is for.
     pub(super) fn kind(&self, action: &ActionName) -> Option<ActionKind> {
         self.registered.get(action).map(|options| options.kind)
+    }
+
+    /// The name of an action that is registered or was sent on: so nothing is allocated for names
+    /// that are known.
+    pub(super) fn name(&self, text: &str) -> Option<&ActionName> {
+        let registered = self.registered.get_key_value(text).map(|(name, _)| name);
+        registered.or_else(|| self.nonces.get_key_value(text).map(|(name, _)| name))
     }
 
     pub(super) fn wants_progress(&self, action: &ActionName) -> bool {

@@ -44,7 +44,7 @@ use crate::limits::Limits;
 use crate::rng::{Rng, Seed};
 use crate::signaling::RoomNames;
 use crate::time::{Deadline, DueSet, Time};
-use crate::wire::{ActionName, Frame, Payload, Renegotiation, Transmission};
+use crate::wire::{ActionName, Frame, MediaSaid, Payload, Renegotiation, Transmission};
 
 pub(crate) use action::internal::LEAVE;
 pub use action::{
@@ -244,9 +244,19 @@ impl Room {
     /// Tells a member something about the connection to it; false if it is none, and would not
     /// listen.
     pub(crate) fn say_signal(&mut self, peer: &PeerId, said: &Renegotiation) -> bool {
-        let is_member = self.members.get(peer).is_some_and(Member::is_active);
+        let is_member = self.is_member(peer);
         if is_member {
             self.say(peer, internal::SIGNAL, Payload::Json(said.emit()));
+        }
+        is_member
+    }
+
+    /// Tells a member something of the audio and video that we send; false if it is none. It goes
+    /// ahead of what [`say_signal`](Self::say_signal) says later.
+    pub(crate) fn say_media(&mut self, peer: &PeerId, said: &MediaSaid) -> bool {
+        let is_member = self.is_member(peer);
+        if is_member {
+            self.say(peer, said.action(), Payload::Json(said.emit()));
         }
         is_member
     }

@@ -7,7 +7,7 @@ use crate::conduct::Offence;
 use crate::event::Event;
 use crate::ids::{CallId, PeerId, SendId};
 use crate::peer::Order;
-use crate::wire::{ActionName, Payload, Renegotiation, Transmission};
+use crate::wire::{ActionName, MediaSaid, Payload, Renegotiation, Transmission};
 
 /// A message of a member.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,6 +105,8 @@ pub(crate) enum RoomOutput {
     Offence { peer: PeerId, offence: Offence },
     /// The peer says this about the connection to it.
     Signal { peer: PeerId, said: Renegotiation },
+    /// The peer says this of what it sends, which takes about so many bytes in memory.
+    Media { peer: PeerId, said: MediaSaid, size: usize },
     /// The peer showed that it hears us.
     Heard { peer: PeerId },
     /// Tell the application.

@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::ids::{PeerId, TransferId};
 use crate::limits;
 use crate::time::Time;
-use crate::wire::{ActionName, Chunk, Payload, Renegotiation, Tag};
+use crate::wire::{ActionName, Chunk, MediaSaid, Payload, Renegotiation, Tag};
 
 impl Room {
     /// Makes messages of an action arrive, also those that came before.
@@ -39,7 +39,7 @@ impl Room {
     /// Takes a chunk that an attached peer sent to this room.
     pub(crate) fn on_chunk(&mut self, peer: &PeerId, bytes: &Bytes, now: Time) {
         let Some(member) = self.members.get_mut(peer) else { return };
-        let chunk = match Chunk::parse(bytes) {
+        let chunk = match Chunk::parse_named(bytes, |name| self.actions.name(name)) {
             Ok(chunk) if member.takes(&chunk.action) => chunk,
             Ok(_) => return,
             Err(error) => {
@@ -163,8 +163,8 @@ impl Room {
             internal::PONG => self.on_pong(peer, now),
             internal::RESPONSE => self.on_response(peer, message),
             internal::SIGNAL => self.on_signal(peer, &message),
+            MediaSaid::STREAM | MediaSaid::TRACK => self.on_media(peer, &message),
             name if name.starts_with("@_") => {
-                // What is not built yet: media.
                 debug!(%peer, name, "ignored an internal action");
             }
             _ => self.on_message(peer, message, now),
@@ -181,6 +181,20 @@ impl Room {
             Some(said) => self.outputs.push_back(RoomOutput::Signal { peer: peer.clone(), said }),
             None => debug!(%peer, "ignored what is no signal"),
         }
+    }
+
+    /// A member says something of the audio and video that it sends.
+    fn on_media(&mut self, peer: &PeerId, message: &Message) {
+        let said = match &message.payload {
+            Payload::Json(value) => MediaSaid::parse(message.action.as_str(), value),
+            Payload::Text(_) | Payload::Binary(_) => None,
+        };
+        let said = said.filter(|_| message.size <= limits::PENDING_MEDIA_BYTES_MAX);
+        let Some(said) = said else {
+            return self.offend(peer, Offence::Malformed, "what it says of media makes no sense");
+        };
+        let (peer, size) = (peer.clone(), message.size);
+        self.outputs.push_back(RoomOutput::Media { peer, said, size });
     }
 
     fn on_message(&mut self, peer: &PeerId, message: Message, now: Time) {

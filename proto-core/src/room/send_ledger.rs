@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use super::SendFailure;
 use crate::ids::{PeerId, SendId};
+use crate::peer_ids::PeerIds;
+
+/// How many targets a list may have room for that is kept for later.
+const SPARE_MAX: usize = 64;
 
 /// See the [module](self). Bounded by what the outboxes of the room's peers hold.
 #[derive(Debug, Default)]
 pub(super) struct SendLedger {
     sends: BTreeMap<SendId, Sending>,
+    /// What held the targets of a call that is over, to be used again.
+    spare: Vec<(PeerId, bool)>,
 }
 
 #[derive(Debug)]
@@ -36,23 +42,25 @@ impl Sending {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendReport {
     /// Members that all of it was handed over for, in the order in which that was so.
-    pub delivered: Vec<PeerId>,
+    pub delivered: PeerIds,
     /// Who did not get it, and why.
     pub failed: Vec<(PeerId, SendFailure)>,
 }
 
 impl SendLedger {
-    /// Waits for these targets, which are in order.
+    /// Waits for these targets. One that is named twice is one.
     pub(super) fn begin(
         &mut self,
         send: SendId,
-        targets: impl Iterator<Item = PeerId>,
+        peers: impl Iterator<Item = PeerId>,
         failed: Vec<(PeerId, SendFailure)>,
     ) {
-        let targets: Vec<_> = targets.map(|peer| (peer, true)).collect();
-        debug_assert!(targets.is_sorted());
+        let mut targets = std::mem::take(&mut self.spare);
+        targets.extend(peers.map(|peer| (peer, true)));
+        targets.sort_unstable();
+        targets.dedup();
         let waiting = targets.len();
-        let report = SendReport { delivered: Vec::new(), failed };
+        let report = SendReport { delivered: PeerIds::new(), failed };
         self.sends.insert(send, Sending { targets, waiting, report });
     }
 
@@ -104,6 +112,11 @@ impl SendLedger {
     /// What became of a call that waits for nobody any more; the call is forgotten.
     pub(super) fn take_settled(&mut self, send: SendId) -> Option<SendReport> {
         self.sends.get(&send).filter(|sending| sending.waiting == 0)?;
-        self.sends.remove(&send).map(|sending| sending.report)
+        let Sending { mut targets, report, .. } = self.sends.remove(&send)?;
+        targets.clear();
+        if targets.capacity() <= SPARE_MAX {
+            self.spare = targets;
+        }
+        Some(report)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::action::check_size;
+use super::member::Member;
 use super::streams::Portion;
 use super::{Room, RoomOutput, SendError, SendFailure, SendOptions};
 use crate::event::Event;
@@ -113,22 +114,27 @@ impl Room {
     }
 
     /// Queues a transmission for each target, and notes who is waited for.
-    fn transmit(&mut self, send: SendId, transmission: Transmission, options: &SendOptions) {
+    fn transmit(&mut self, send: SendId, mut transmission: Transmission, options: &SendOptions) {
         match &options.targets {
             None => {
                 let members = self.members.iter().filter(|(_, member)| member.is_active());
                 self.sends.begin(send, members.map(|(peer, _)| peer.clone()), Vec::new());
             }
             Some(targets) => {
-                let targets: BTreeSet<&PeerId> = targets.iter().collect();
-                let (targets, absent): (Vec<_>, Vec<_>) =
-                    targets.into_iter().cloned().partition(|peer| self.is_member(peer));
-                let absent = absent.into_iter().map(|peer| (peer, SendFailure::NotInRoom));
-                self.sends.begin(send, targets.into_iter(), absent.collect());
+                let absent = targets.iter().filter(|peer| !self.is_member(peer));
+                let absent: BTreeSet<&PeerId> = absent.collect();
+                let failed = absent.into_iter().map(|peer| (peer.clone(), SendFailure::NotInRoom));
+                let members = &self.members;
+                let is_active = |peer: &&PeerId| members.get(*peer).is_some_and(Member::is_active);
+                let present = targets.iter().filter(is_active).cloned();
+                self.sends.begin(send, present, failed.collect());
             }
         }
         let mut targets = self.sends.targets(send).cloned();
         let last = targets.next_back();
+        if targets.len() > 0 {
+            transmission.share();
+        }
         let (order, wants_progress) = (Order::Queued, options.progress);
         for peer in targets {
             let transmission = transmission.clone();

@@ -4,11 +4,17 @@
 //! [`Engine`]. [`run_all`] runs them all; call them one by one for a test each. The network
 //! between the two engines is in memory, in virtual time, with 5 ms of latency and no loss.
 
+mod tracks;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+pub use tracks::{
+    ends_all_tracks_before_the_connection, gives_up_what_it_proposed, sends_tracks_and_ends_them,
+};
 
 use crate::engine::{
     CloseReason, ConnOptions, Datagram, DescriptionError, DescriptionKind, Engine, EngineEvent,
@@ -17,6 +23,7 @@ use crate::engine::{
 use crate::ids::ConnId;
 use crate::rng::Seed;
 use crate::time::Time;
+use tracks::Tracks;
 
 const LATENCY: Duration = Duration::from_millis(5);
 /// Longer than any engine needs to connect, and than it needs to notice that a peer is gone.
@@ -36,6 +43,9 @@ pub fn run_all<E: Engine>(make: impl Fn(&Seed) -> E) {
     refuses_what_is_no_description(&make);
     ignores_ids_that_name_nothing(&make);
     survives_datagrams_from_strangers(&make);
+    sends_tracks_and_ends_them(&make);
+    gives_up_what_it_proposed(&make);
+    ends_all_tracks_before_the_connection(&make);
 }
 
 /// Two engines connect, messages of many sizes arrive whole and in order, both ways.
@@ -230,6 +240,7 @@ struct Half<E> {
     messages: VecDeque<Bytes>,
     drained: usize,
     closed: Vec<CloseReason>,
+    tracks: Tracks,
 }
 
 impl<E: Engine> Half<E> {
@@ -242,6 +253,7 @@ impl<E: Engine> Half<E> {
             messages: VecDeque::new(),
             drained: 0,
             closed: Vec::new(),
+            tracks: Tracks::default(),
         }
     }
 
@@ -370,7 +382,10 @@ impl<E: Engine> Pair<E> {
             EngineEvent::Closed { reason, .. } => half.closed.push(reason),
             EngineEvent::Stranded { conn } => panic!("no address is taken away: {conn:?}"),
             EngineEvent::ServerFailed { url, .. } => panic!("without servers: {url}"),
-            media => panic!("nobody proposed tracks: {media:?}"),
+            media => {
+                assert!(half.closed.is_empty(), "no tracks after the end");
+                half.tracks.on_event(media);
+            }
         }
     }
 

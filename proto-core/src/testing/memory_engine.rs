@@ -1,5 +1,7 @@
-//! An engine without WebRTC: descriptions are a line of text, messages travel in the clear, and
-//! the network must lose nothing. It keeps the contract of [`Engine`] and nothing more.
+//! An engine without WebRTC: descriptions are lines of text, everything travels in the clear, and
+//! the network must lose nothing but frames. It keeps the contract of [`Engine`] and nothing more.
+
+mod tracks;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -9,20 +11,28 @@ use bytes::{BufMut, Bytes};
 
 use crate::engine::{
     CloseReason, ConnOptions, ConnectionInfo, DescriptionError, DescriptionKind, Engine,
-    EngineEvent, EngineInput, EngineOutput, Lane, Path, SendOutcome, Transmit,
+    EngineEvent, EngineInput, EngineOutput, IncomingTrack, Lane, MediaInfo, MediaOutcome, Path,
+    Proposal, SendOutcome, Transmit,
 };
-use crate::ids::ConnId;
+use crate::ids::{ConnId, TrackId};
+use crate::media::{MediaFrame, RtpPacket};
 use crate::rng::{Rng, Seed};
 use crate::time::{Deadline, Time};
 use crate::wire::CandidateInit;
+use tracks::{Change, Tracks};
 
 const HELLO: u8 = b'H';
 const MESSAGE: u8 = b'M';
 const ACK: u8 = b'A';
 const BYE: u8 = b'B';
+const FRAME: u8 = b'F';
+const PACKET: u8 = b'P';
+const KEY_FRAME: u8 = b'K';
 
 /// Messages under way at once; more are refused until the other side has acknowledged some.
 const IN_FLIGHT_MAX: usize = 16;
+/// A frame that is larger finds no room.
+const FRAME_BYTES_MAX: usize = 60_000;
 /// A connection from which nothing came for this long is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(9);
 /// How often a connection shows that it lives.
@@ -45,6 +55,8 @@ struct Conn {
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
     options: ConnOptions,
+    is_offerer: bool,
+    tracks: Tracks,
     described: Option<DescriptionKind>,
     is_open: bool,
     in_flight: usize,
@@ -75,6 +87,8 @@ impl MemoryEngine {
             local: None,
             remote: None,
             options,
+            is_offerer: false,
+            tracks: Tracks::default(),
             described: None,
             is_open: false,
             in_flight: 0,
@@ -121,7 +135,10 @@ impl MemoryEngine {
     }
 
     fn end(&mut self, id: ConnId, reason: CloseReason) {
-        if self.conns.remove(&id).is_some() {
+        if let Some(mut conn) = self.conns.remove(&id) {
+            for track in conn.tracks.end() {
+                self.event(EngineEvent::TrackEnded { conn: id, track });
+            }
             self.event(EngineEvent::Closed { conn: id, reason });
         }
     }
@@ -163,7 +180,38 @@ impl MemoryEngine {
                 }
             }
             BYE => self.end(id, CloseReason::Remote),
+            FRAME => {
+                if let Some((track, frame)) = conn.tracks.parse_frame(body) {
+                    self.event(EngineEvent::Frame { conn: id, track, frame });
+                }
+            }
+            PACKET => {
+                if let Some((track, packet)) = conn.tracks.parse_packet(body) {
+                    self.event(EngineEvent::Packet { conn: id, track, packet });
+                }
+            }
+            KEY_FRAME => {
+                let name = body.first_chunk().map(|name| u64::from_be_bytes(*name));
+                if let Some(track) = name.and_then(|name| conn.tracks.asked(name)) {
+                    self.event(EngineEvent::KeyFrameWanted { conn: id, track });
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// Says what a description changes.
+    fn change(&mut self, conn: ConnId, changes: Vec<Change>) {
+        for change in changes {
+            self.event(match change {
+                Change::Began { track, kind, msid } => {
+                    EngineEvent::TrackBegan { conn, track, kind, msid: Some(msid) }
+                }
+                Change::Ended { track } => EngineEvent::TrackEnded { conn, track },
+                Change::Agreed { track, codecs } => {
+                    EngineEvent::TrackAgreed { conn, track, codecs }
+                }
+            });
         }
     }
 
@@ -223,7 +271,7 @@ impl Engine for MemoryEngine {
     }
 
     fn offer(&mut self, conn: ConnId, options: ConnOptions, now: Time) {
-        self.begin(conn, options, now);
+        self.begin(conn, options, now).is_offerer = true;
         self.describe(conn, DescriptionKind::Offer);
     }
 
@@ -243,12 +291,49 @@ impl Engine for MemoryEngine {
         Ok(())
     }
 
+    fn propose(&mut self, conn: ConnId, proposal: &Proposal, _now: Time) {
+        let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open) else { return };
+        match proposal {
+            // There is one path only.
+            Proposal::Restart => {}
+            Proposal::Tracks(tracks) => {
+                let sdp = open.tracks.propose(tracks);
+                let kind = DescriptionKind::Offer;
+                self.event(EngineEvent::Description { conn, kind, sdp });
+            }
+        }
+    }
+
+    fn roll_back(&mut self, conn: ConnId, _now: Time) {
+        if let Some(known) = self.conns.get_mut(&conn) {
+            known.tracks.roll_back();
+        }
+    }
+
+    fn renegotiate(
+        &mut self,
+        conn: ConnId,
+        offer: &str,
+        _now: Time,
+    ) -> Result<String, DescriptionError> {
+        let open = self.conns.get_mut(&conn).filter(|conn| conn.is_open);
+        let Conn { tracks, options, .. } = open.ok_or(DescriptionError::Unexpected)?;
+        let (answer, changes) = tracks.answer(offer, &options.media)?;
+        self.change(conn, changes);
+        Ok(answer)
+    }
+
     fn accept_answer(
         &mut self,
         conn: ConnId,
         answer: &str,
         now: Time,
     ) -> Result<(), DescriptionError> {
+        if let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open) {
+            let changes = open.tracks.accept(answer)?;
+            self.change(conn, changes);
+            return Ok(());
+        }
         let (tag, remote) = parse_description(answer)?;
         let waiting = self.conns.get_mut(&conn).filter(|conn| conn.their_tag.is_none());
         let waiting = waiting.ok_or(DescriptionError::Unexpected)?;
@@ -281,6 +366,49 @@ impl Engine for MemoryEngine {
         SendOutcome::Taken
     }
 
+    fn send_frame(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        frame: &MediaFrame,
+        _now: Time,
+    ) -> MediaOutcome {
+        let Some(open) = self.conns.get_mut(&conn) else { return MediaOutcome::Unwanted };
+        if frame.bytes.len() > FRAME_BYTES_MAX {
+            return MediaOutcome::Full;
+        }
+        let Some(datagram) = open.tracks.emit_frame(track, frame) else {
+            return MediaOutcome::Unwanted;
+        };
+        self.transmit(conn, FRAME, &datagram);
+        MediaOutcome::Taken
+    }
+
+    fn send_packet(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        packet: &RtpPacket,
+        _now: Time,
+    ) -> MediaOutcome {
+        let open = self.conns.get_mut(&conn);
+        let datagram = open.and_then(|open| open.tracks.emit_packet(track, packet));
+        let Some(datagram) = datagram else { return MediaOutcome::Unwanted };
+        self.transmit(conn, PACKET, &datagram);
+        MediaOutcome::Taken
+    }
+
+    fn request_key_frame(&mut self, conn: ConnId, track: IncomingTrack, _now: Time) {
+        let name = self.conns.get_mut(&conn).and_then(|open| open.tracks.name(track));
+        if let Some(name) = name {
+            self.transmit(conn, KEY_FRAME, &name.to_be_bytes());
+        }
+    }
+
+    fn media_info(&self, conn: ConnId) -> MediaInfo {
+        self.conns.get(&conn).map_or_else(MediaInfo::default, |conn| conn.tracks.info())
+    }
+
     fn close(&mut self, conn: ConnId, _now: Time) {
         self.transmit(conn, BYE, &[]);
         self.end(conn, CloseReason::Local);
@@ -289,7 +417,8 @@ impl Engine for MemoryEngine {
     fn connection_info(&self, conn: ConnId) -> Option<ConnectionInfo> {
         let conn = self.conns.get(&conn)?;
         let path = conn.local.zip(conn.remote).map(|(local, remote)| Path { local, remote });
-        Some(ConnectionInfo { path, candidate_kinds: ("host", "host"), ..Default::default() })
+        let (is_offerer, candidate_kinds) = (conn.is_offerer, ("host", "host"));
+        Some(ConnectionInfo { path, candidate_kinds, is_offerer, ..Default::default() })
     }
 }
 

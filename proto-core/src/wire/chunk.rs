@@ -2,6 +2,7 @@
 //!
 //! spec: docs/protocol.md, section 4
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -58,13 +59,19 @@ impl ActionName {
         &self.0
     }
 
-    fn parse(padded: &[u8; NAME_BYTES]) -> Result<Self, ChunkError> {
+    fn parse(padded: &[u8; NAME_BYTES]) -> Result<&str, ChunkError> {
         let length = padded.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let name = str::from_utf8(&padded[..length]).map_err(|_| ChunkError::Name)?;
         if name.is_empty() {
             return Err(ChunkError::Name);
         }
-        Ok(ActionName(name.into()))
+        Ok(name)
+    }
+}
+
+impl Borrow<str> for ActionName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -135,14 +142,23 @@ impl Chunk {
 
     /// Reads a chunk; the payload is a view of `bytes`.
     pub fn parse(bytes: &Bytes) -> Result<Chunk, ChunkError> {
+        Self::parse_named(bytes, |_| None)
+    }
+
+    /// Reads a chunk, and takes the name of its action from who knows it already.
+    pub(crate) fn parse_named<'a>(
+        bytes: &Bytes,
+        known: impl FnOnce(&str) -> Option<&'a ActionName>,
+    ) -> Result<Chunk, ChunkError> {
         let (header, _) =
             bytes.split_first_chunk::<{ Self::HEADER_BYTES }>().ok_or(ChunkError::Truncated)?;
         let (name, rest) = header.split_first_chunk().expect("the header holds the name");
         let [nonce_high, nonce_low, tag, progress] = *rest else {
             unreachable!("four bytes follow the name");
         };
+        let name = ActionName::parse(name)?;
         Ok(Chunk {
-            action: ActionName::parse(name)?,
+            action: known(name).cloned().unwrap_or_else(|| ActionName(name.into())),
             nonce: u16::from_be_bytes([nonce_high, nonce_low]),
             tag: Tag(tag),
             progress,

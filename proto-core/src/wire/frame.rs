@@ -89,9 +89,12 @@ impl Capabilities {
     pub const RESTART: u32 = 4;
     /// It takes many chunks of a room as one message.
     pub const BUNDLES: u32 = 8;
+    /// It takes what is said of audio and video by names, whatever comes in between.
+    pub const MEDIA: u32 = 16;
     /// All that this version has.
-    pub const OURS: Capabilities =
-        Capabilities(Self::MUTUAL_PROOF | Self::EXACT_PRESENCE | Self::RESTART | Self::BUNDLES);
+    pub const OURS: Capabilities = Capabilities(
+        Self::MUTUAL_PROOF | Self::EXACT_PRESENCE | Self::RESTART | Self::BUNDLES | Self::MEDIA,
+    );
 
     /// Whether this bit is set.
     pub const fn has(self, bit: u32) -> bool {
@@ -244,7 +247,7 @@ mod tests {
         let secret = Some(ConnectionSecret([7; 16]));
         let hello = Hello { capabilities: Capabilities::OURS, secret };
         Frame::emit_hello(hello, &mut bytes);
-        assert_eq!(bytes[..6], [3, 0, 0, 0, 15, 7]);
+        assert_eq!(bytes[..6], [3, 0, 0, 0, 31, 7]);
         bytes.push(9);
         assert_eq!(Frame::parse(&bytes.into()), Ok(Frame::Hello(hello)));
     }

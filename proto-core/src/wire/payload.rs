@@ -2,6 +2,8 @@
 //!
 //! spec: docs/protocol.md, section 4
 
+use std::ops::Deref;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _, IntoDeserializer as _};
@@ -74,10 +76,55 @@ impl Payload {
 
     /// The bits that say what the payload is, and its bytes.
     pub fn emit(self) -> (u8, Bytes) {
+        let (bits, body) = self.into_body();
+        (bits, body.into_shared())
+    }
+
+    /// Like [`emit`](Self::emit), without making bytes shared that have one owner.
+    pub(super) fn into_body(self) -> (u8, Emitted) {
         match self {
-            Payload::Text(text) | Payload::Json(Value::String(text)) => (0, text.into()),
-            Payload::Json(value) => (Tag::JSON, value.to_string().into()),
-            Payload::Binary(bytes) => (Tag::BINARY | Tag::JSON, bytes),
+            Payload::Text(text) | Payload::Json(Value::String(text)) => {
+                (0, Emitted::Owned(text.into_bytes()))
+            }
+            Payload::Json(value) => {
+                let json = serde_json::to_vec(&value).expect("a value's keys are strings");
+                (Tag::JSON, Emitted::Owned(json))
+            }
+            Payload::Binary(bytes) => (Tag::BINARY | Tag::JSON, Emitted::Shared(bytes)),
+        }
+    }
+}
+
+/// The bytes of a payload. To share those of one owner takes an allocation.
+#[derive(Clone, Debug)]
+pub(super) enum Emitted {
+    Owned(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl Emitted {
+    pub(super) fn into_shared(self) -> Bytes {
+        match self {
+            Emitted::Owned(bytes) => bytes.into(),
+            Emitted::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Makes clones cheap.
+    pub(super) fn share(&mut self) {
+        if let Emitted::Owned(bytes) = self {
+            *self = Emitted::Shared(std::mem::take(bytes).into());
+        }
+    }
+}
+
+impl Deref for Emitted {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Emitted::Owned(bytes) => bytes,
+            Emitted::Shared(bytes) => bytes,
         }
     }
 }

@@ -41,7 +41,7 @@ impl Renegotiation {
     /// if it is neither.
     pub fn parse(value: &Value) -> Option<Self> {
         let text = value.get("sdp")?.as_str()?;
-        if text.len() > limits::SDP_BYTES_MAX {
+        if text.len() > limits::RENEGOTIATION_BYTES_MAX {
             return None;
         }
         let read_number = |name| value.get(name).and_then(Value::as_u64).unwrap_or(0);
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_nothing() {
-        let long = "x".repeat(limits::SDP_BYTES_MAX + 1);
+        let long = "x".repeat(limits::RENEGOTIATION_BYTES_MAX + 1);
         for value in [
             json!(null),
             json!({"type": "offer"}),

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use bytes::{BufMut, Bytes};
 use serde_json::Value;
 
+use super::payload::Emitted;
 use super::{ActionName, Chunk, Payload, Tag};
 
 /// How many chunks a payload of unknown length is taken to have left, as many times over as it
@@ -32,7 +33,7 @@ pub struct Transmission {
 
 #[derive(Clone, Debug)]
 enum Body {
-    Whole { payload: Bytes, chunks: usize },
+    Whole { payload: Emitted, chunks: usize },
     Fed(Fed),
 }
 
@@ -49,7 +50,7 @@ struct Fed {
 impl Transmission {
     /// A transmission from its beginning. `metadata` that is `null` is sent, `None` is not.
     pub fn new(action: ActionName, nonce: u16, payload: Payload, metadata: Option<&Value>) -> Self {
-        let (kind, payload) = payload.emit();
+        let (kind, payload) = payload.into_body();
         let metadata = metadata.map(emit_metadata);
         let pieces = payload.len().div_ceil(Chunk::PAYLOAD_BYTES) + usize::from(metadata.is_some());
         let body = Body::Whole { payload, chunks: pieces.max(1) };
@@ -67,6 +68,13 @@ impl Transmission {
         let kind = Tag::BINARY | Tag::JSON;
         let body = Body::Fed(Fed { length, ..Fed::default() });
         Transmission { action, nonce, kind, metadata: metadata.map(emit_metadata), body, cut: 0 }
+    }
+
+    /// Makes clones cheap, for many targets.
+    pub(crate) fn share(&mut self) {
+        if let Body::Whole { payload, .. } = &mut self.body {
+            payload.share();
+        }
     }
 
     /// Adds pieces of [`Chunk::PAYLOAD_BYTES`] each, but for the last one of all.

@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may panic")]
 
+pub mod media;
 pub mod tracker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,6 +86,10 @@ pub struct World {
     pub is_untraced: bool,
     /// Deadlines that were over right after a node was woken for them, or came again and again.
     pub overdue: Vec<(Who, Deadline)>,
+    /// Whether nobody hears that a peer is one of ours, as if all were JavaScript.
+    pub is_plain: bool,
+    /// Whether frames, packets and what asks for key frames get lost.
+    pub loses_media: bool,
     isolated: BTreeSet<Who>,
     /// What data channels carry from and to nodes that are isolated.
     cut_off: Vec<(Who, Arrival)>,
@@ -139,6 +144,12 @@ impl World {
 
     pub fn id(&self, who: Who) -> PeerId {
         self.nodes[who.0].node.self_id().clone()
+    }
+
+    /// Who has this id.
+    pub fn who(&self, id: &PeerId) -> Who {
+        let is_it = |at: &usize| self.id(Who(*at)) == *id;
+        Who((0..self.nodes.len()).find(is_it).unwrap())
     }
 
     pub fn node(&self, who: Who) -> &Node<MemoryEngine> {
@@ -530,6 +541,11 @@ impl World {
                     if is_message && !self.is_untraced {
                         self.sent.push((who, transmit.bytes.slice(9..)));
                     }
+                    let transmit = if self.is_plain { without_hello(transmit) } else { transmit };
+                    let is_media = matches!(transmit.bytes.get(8), Some(b'F' | b'P' | b'K'));
+                    if is_media && self.loses_media {
+                        continue;
+                    }
                     let is_stalled = is_message && self.stalls.contains(&to);
                     let arrival = Arrival::Datagram(transmit);
                     if self.is_cut_off(to, &arrival) {
@@ -614,6 +630,16 @@ impl World {
         *last = at.max(*last);
         *last
     }
+}
+
+/// A message that says what a peer of ours can do, as one that says nothing.
+fn without_hello(mut transmit: Transmit) -> Transmit {
+    if transmit.bytes.get(8..10) == Some(b"M\x03") {
+        let mut bytes = transmit.bytes.to_vec();
+        bytes[9] = 0xee;
+        transmit.bytes = bytes.into();
+    }
+    transmit
 }
 
 fn address(who: Who) -> SocketAddr {

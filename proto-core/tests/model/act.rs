@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tristero_proto::wire::Chunk;
 use tristero_proto::{
-    ActionOptions, JoinError, PeerId, RegisterError, SendId, SendOptions, limits,
+    ActionOptions, JoinError, PeerId, PeerIds, RegisterError, SendId, SendOptions, limits,
 };
 
 use super::checks::{Verdict, ensure};
@@ -150,7 +150,11 @@ impl Play {
     ) -> Verdict {
         let (payload, metadata) = content(self.record.parcels.len(), shape);
         let (targets, present, absent) = self.targets(id, to);
-        let options = SendOptions { targets, metadata: metadata.clone(), progress };
+        let options = SendOptions {
+            targets: targets.map(PeerIds::from),
+            metadata: metadata.clone(),
+            progress,
+        };
         let (now, name) = (self.world.now, action_name(action));
         let (who, key) = (self.record.visit(id).who, self.record.visit(id).key);
         let sent = payload.clone();
@@ -172,7 +176,11 @@ impl Play {
         let number = self.record.parcels.len();
         let metadata = Some(json!({ "n": number }));
         let (targets, present, absent) = self.targets(id, to);
-        let options = SendOptions { targets, metadata: metadata.clone(), progress: true };
+        let options = SendOptions {
+            targets: targets.map(PeerIds::from),
+            metadata: metadata.clone(),
+            progress: true,
+        };
         let (now, name) = (self.world.now, action_name(action));
         let (who, key) = (self.record.visit(id).who, self.record.visit(id).key);
         let result =

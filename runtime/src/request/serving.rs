@@ -172,14 +172,14 @@ impl<Q, A, F: Format<Q> + Format<A>> Requests<Q, A, F> {
         let Some(asked) = ready!(inbox.poll_next(cx)) else { return Poll::Ready(None) };
         let Asked { peer, call, payload, metadata, ended } = asked;
         let call = Call { room: self.action.room.clone(), call, ended, is_answered: false };
-        Poll::Ready(Some(match F::decode(&payload) {
+        Poll::Ready(Some(match F::from_payload(payload) {
             Ok(value) => {
                 let responder = Responder { call, types: PhantomData };
                 Ok((Request { peer, value, metadata }, responder))
             }
-            Err(why) => {
+            Err((value, why)) => {
                 call.reject(format!("the request is of another type: {why}"));
-                let received = Box::new(Received { peer, value: payload, metadata });
+                let received = Box::new(Received { peer, value, metadata });
                 Err(WrongType { received, why })
             }
         }))
@@ -216,7 +216,7 @@ impl<A, F: Format<A>> Responder<A, F> {
     /// Answers, and resolves when the answer was handed over. Dropping the future once it was
     /// polled only stops waiting.
     pub async fn respond(self, answer: impl Into<A>) -> Result<(), RespondError> {
-        match F::encode(&answer.into()) {
+        match F::into_payload(answer.into()) {
             Ok(payload) => self.call.respond(Ok(payload)).await,
             Err(why) => {
                 let error = RespondError::Format(why);

@@ -1,3 +1,5 @@
+mod media;
+
 use std::sync::{Arc, Weak, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;

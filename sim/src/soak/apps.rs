@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tristero_proto::wire::{ActionName, Payload};
 use tristero_proto::{
-    ActionKind, ActionOptions, Event, HandshakeId, PeerId, RequestOptions, Rng, RoomConfig, SendId,
-    SendOptions,
+    ActionKind, ActionOptions, Event, HandshakeId, PeerId, PeerIds, RequestOptions, Rng,
+    RoomConfig, SendId, SendOptions,
 };
 
 use super::options::{Options, index, number};
@@ -166,7 +166,7 @@ impl Run {
         parcel: Parcel,
         (targets, to): (Option<Vec<PeerId>>, Vec<PeerId>),
     ) -> Result<(), String> {
-        let options = SendOptions { targets, ..SendOptions::default() };
+        let options = SendOptions { targets: targets.map(PeerIds::from), ..SendOptions::default() };
         let sent = self.world.with(visit.who, |node, now| {
             node.send(visit.room, &name(action), parcel.payload(), &options, now)
         });
@@ -180,7 +180,7 @@ impl Run {
     fn send_stream(&mut self, visit: VisitId) -> Result<(), String> {
         let parcel = self.draw_parcel(Some(Form::Binary));
         let (targets, to) = self.draw_targets(visit);
-        let options = SendOptions { targets, ..SendOptions::default() };
+        let options = SendOptions { targets: targets.map(PeerIds::from), ..SendOptions::default() };
         let length = parcel.bytes().len() as u64;
         let sent = self.world.with(visit.who, |node, now| {
             node.send_stream(visit.room, &name(TRANSFERS), &options, Some(length), now)

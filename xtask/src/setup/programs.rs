@@ -1,4 +1,4 @@
-//! Programs of others that tests start: servers, and what makes networks and NATs.
+//! Programs of others that tests start: servers, and what makes networks, NATs, audio and video.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -17,6 +17,11 @@ pub(crate) fn coturn(project: &Project) -> Result<(), Missing> {
     bring(project, &COTURN)
 }
 
+/// Makes sure that what makes and checks audio and video is there.
+pub(crate) fn ffmpeg(project: &Project) -> Result<(), Missing> {
+    bring(project, &FFMPEG)
+}
+
 /// Makes sure that all is there that the NAT lab needs.
 pub(crate) fn nat_lab(project: &Project) -> Result<(), Missing> {
     [COTURN, IPROUTE, NFTABLES, OPENSSL, PYTHON].iter().try_for_each(|tool| bring(project, tool))
@@ -31,6 +36,7 @@ struct Tool {
 
 const REDIS: Tool = Tool { program: "redis-server", package: "redis-server", name: "Redis" };
 const COTURN: Tool = Tool { program: "turnserver", package: "coturn", name: "coturn" };
+const FFMPEG: Tool = Tool { program: "ffmpeg", package: "ffmpeg", name: "FFmpeg" };
 const IPROUTE: Tool = Tool { program: "ip", package: "iproute2", name: "iproute2" };
 const NFTABLES: Tool = Tool { program: "nft", package: "nftables", name: "nftables" };
 const OPENSSL: Tool = Tool { program: "openssl", package: "openssl", name: "OpenSSL" };

@@ -1,0 +1,143 @@
+//! `tristero record`: what peers send becomes files.
+//!
+//! Stdout has the paths of the files as they begin; what else there is to say goes to stderr.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tristero_media_files::{Form, SinkStats, WriteError};
+use tristero_tokio::{MediaConfig, PeerId, RemoteTrack, Room, RoomEvents};
+
+use crate::args::RecordArguments;
+use crate::chat::{NODE_ENDED, first_relay};
+use crate::exit::Failure;
+use crate::joining;
+use crate::media::{Notes, Recorded, RecordingFiles, called, record};
+use crate::signals::StopSignals;
+
+/// Records until it is told to stop, or its time is over.
+pub(crate) async fn run(arguments: RecordArguments) -> Result<(), Failure> {
+    let mut signals = StopSignals::listen()?;
+    let mut media = MediaConfig::default();
+    if !arguments.codecs.is_empty() {
+        media.codecs.clone_from(&arguments.codecs);
+    }
+    let room = joining::join_with(&arguments.room, media)?;
+    let node = room.node().clone();
+    let mut events = room.events();
+    let mut recorder = Recorder::new(&arguments);
+    let work = async {
+        first_relay(&mut events, arguments.room.wait).await?;
+        recorder.run(&room, &mut events).await
+    };
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        () = signals.next() => Ok(()),
+        () = over(arguments.duration) => Ok(()),
+    };
+    room.leave().await;
+    // The tracks have ended with the room, and their files with them.
+    let finished = recorder.finish().await;
+    node.shut_down().await;
+    outcome.and(finished)
+}
+
+async fn over(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Recorder {
+    files: RecordingFiles,
+    /// How many recordings were begun.
+    number: u64,
+    /// Bounded by what the peers of a room may send.
+    running: JoinSet<(PeerId, Result<Recorded, WriteError>)>,
+}
+
+impl Recorder {
+    fn new(arguments: &RecordArguments) -> Self {
+        let form = if arguments.webm { Form::Webm } else { Form::Separate };
+        let files = RecordingFiles { folder: arguments.out.clone(), label: String::new(), form };
+        Recorder { files, number: 0, running: JoinSet::new() }
+    }
+
+    async fn run(&mut self, room: &Room, events: &mut RoomEvents) -> Result<(), Failure> {
+        let (mut streams, mut tracks) = (room.peer_streams(), room.peer_tracks());
+        let mut notes = Notes::default();
+        eprintln!("recording what is sent in this room; Ctrl-C ends it");
+        loop {
+            tokio::select! {
+                Some(arrived) = streams.recv() => self.begin(&arrived.peer, arrived.stream.tracks),
+                Some(arrived) = tracks.recv() => self.begin(&arrived.peer, vec![arrived.track]),
+                Some(ended) = self.running.join_next() => {
+                    let (peer, recorded) = ended.map_err(Failure::running)?;
+                    report(&peer, recorded)?;
+                }
+                event = events.recv() => {
+                    notes.note(&event.ok_or_else(|| Failure::running(NODE_ENDED))?);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, peer: &PeerId, tracks: Vec<RemoteTrack>) {
+        self.number += 1;
+        let label = RecordingFiles::label(peer.as_str(), self.number);
+        let kinds: Vec<String> = tracks.iter().map(|track| track.kind().to_string()).collect();
+        eprintln!("{} sends {}", called(peer), kinds.join(" and "));
+        let files = RecordingFiles { label, ..self.files.clone() };
+        let peer = peer.clone();
+        self.running.spawn(async move { (peer, record(tracks, files, print).await) });
+    }
+
+    async fn finish(mut self) -> Result<(), Failure> {
+        let mut outcome = Ok(());
+        while let Some(ended) = self.running.join_next().await {
+            let (peer, recorded) = ended.map_err(Failure::running)?;
+            outcome = outcome.and(report(&peer, recorded));
+        }
+        outcome
+    }
+}
+
+/// Says where a file is. That nobody reads it is no reason to stop recording.
+fn print(path: &Path) {
+    let _ = writeln!(io::stdout(), "{}", path.display());
+}
+
+fn report(peer: &PeerId, recorded: Result<Recorded, WriteError>) -> Result<(), Failure> {
+    let recorded = recorded
+        .map_err(|error| Failure::running(format!("what {peer} sends is lost: {error}")))?;
+    for (kind, stats) in recorded.tracks {
+        eprintln!("{peer}: {}", describe(&kind.to_string(), &stats));
+    }
+    Ok(())
+}
+
+fn describe(kind: &str, stats: &SinkStats) -> String {
+    let Some(codec) = stats.codec else { return format!("{kind} without a frame") };
+    let SinkStats { frames, left_out, length, .. } = *stats;
+    let seconds = length.as_secs_f64();
+    let missing = match left_out {
+        0 => String::new(),
+        1 => ", and 1 left out that can't be decoded".to_owned(),
+        many => format!(", and {many} left out that can't be decoded"),
+    };
+    format!("{kind} of {seconds:.1} s, {frames} frames of {codec}{missing}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_told() {
+        assert_eq!(describe("video", &SinkStats::default()), "video without a frame");
+    }
+}

@@ -1,0 +1,169 @@
+//! Files that are wrong: they are errors or shorter, and nothing else.
+
+use std::io::Cursor;
+
+use proptest::prelude::*;
+use tristero_media_files::{ReadError, Source, is_key_frame};
+use tristero_proto::media::Codec;
+
+mod common;
+
+/// Reads all of it and some of it again. Each frame takes a byte at least, so it has to end.
+fn read_all(bytes: Vec<u8>, name: &str) -> Result<(), ReadError> {
+    let most = bytes.len();
+    let mut source = Source::open(Cursor::new(bytes), name)?;
+    let mut frames = 0;
+    while source.next_frame()?.is_some() {
+        frames += 1;
+        assert!(frames <= most, "more frames than bytes");
+    }
+    source = source.repeating(true);
+    for _ in 0..30 {
+        if source.next_frame()?.is_none() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// A header of a WebM file with a track of VP8, and what follows it.
+fn webm(rest: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x1a, 0x45, 0xdf, 0xa3, 0x87, 0x42, 0x82, 0x84];
+    bytes.extend_from_slice(b"webm");
+    bytes.extend_from_slice(&[0x18, 0x53, 0x80, 0x67, 0x01, 255, 255, 255, 255, 255, 255, 255]);
+    bytes.extend_from_slice(&[0x16, 0x54, 0xae, 0x6b, 0x8d, 0xae, 0x8b, 0xd7, 0x81, 1]);
+    bytes.extend_from_slice(&[0x86, 0x86]);
+    bytes.extend_from_slice(b"V_VP8\0");
+    bytes.extend_from_slice(rest);
+    bytes
+}
+
+#[test]
+fn a_length_of_many_gigabytes_takes_no_memory() {
+    let mut ivf = common::bytes("vp8.ivf")[..32].to_vec();
+    ivf.extend_from_slice(&[0xff; 12]);
+    assert!(matches!(read_all(ivf, ""), Err(ReadError::FrameTooLarge(_))));
+
+    // As much as is allowed, and not there.
+    let mut ivf = common::bytes("vp8.ivf")[..32].to_vec();
+    ivf.extend_from_slice(&(4_u32 << 20).to_le_bytes());
+    ivf.extend_from_slice(&[0; 20]);
+    assert!(read_all(ivf, "").is_ok(), "it breaks off");
+
+    let huge = [0x1a, 0x45, 0xdf, 0xa3, 0x08, 255, 255, 255, 255];
+    assert!(matches!(read_all(huge.to_vec(), ""), Err(ReadError::Damaged(_))));
+}
+
+#[test]
+fn times_beyond_all_ages_are_an_error() {
+    let mut ivf = common::bytes("vp8.ivf");
+    ivf[36..44].copy_from_slice(&[0xff; 8]);
+    assert!(matches!(read_all(ivf, ""), Err(ReadError::Damaged(_))));
+    let mut ivf = common::bytes("vp8.ivf");
+    ivf[16..20].copy_from_slice(&[0; 4]);
+    assert!(matches!(read_all(ivf, ""), Err(ReadError::Damaged(_))));
+}
+
+#[test]
+fn positions_that_lead_in_circles_are_not_followed() {
+    // A table of contents that names itself twice.
+    let entry = [0x4d, 0xbb, 0x8b, 0x53, 0xab, 0x84, 0x11, 0x4d, 0x9b, 0x74, 0x53, 0xac, 0x81, 0];
+    let mut bytes = webm(&[]);
+    let segment = bytes.len() - 17;
+    let mut table = vec![0x11, 0x4d, 0x9b, 0x74, 0x9c];
+    table.extend_from_slice(&entry);
+    table.extend_from_slice(&entry);
+    bytes.splice(segment..segment, table);
+    let _ = read_all(bytes, "");
+}
+
+#[test]
+fn a_page_without_an_end_is_not_gathered_for_ever() {
+    let opus = common::bytes("sine.opus");
+    // Pages of one packet each that is never complete, with checksums that are right: as ogg writes
+    // a packet of many megabytes.
+    let mut bytes = Vec::new();
+    let mut writer = ogg::PacketWriter::new(&mut bytes);
+    let head = &opus[28..47];
+    writer.write_packet(head, 1, ogg::PacketWriteEndInfo::EndPage, 0).expect("memory");
+    writer
+        .write_packet(&b"OpusTags\0\0\0\0\0\0\0\0"[..], 1, ogg::PacketWriteEndInfo::EndPage, 0)
+        .expect("memory");
+    writer
+        .write_packet(vec![0xfc; 8 << 20], 1, ogg::PacketWriteEndInfo::EndStream, 0)
+        .expect("memory");
+    drop(writer);
+    assert!(matches!(read_all(bytes, ""), Err(ReadError::FrameTooLarge(_))));
+}
+
+#[test]
+fn a_checksum_that_is_wrong_is_an_error() {
+    let mut opus = common::bytes("sine.opus");
+    let last = opus.len() - 1;
+    opus[last] ^= 1;
+    assert!(matches!(read_all(opus, ""), Err(ReadError::Damaged(_))));
+}
+
+#[test]
+fn what_is_known_and_not_carried_is_named() {
+    let mut ivf = common::bytes("vp8.ivf");
+    ivf[8..12].copy_from_slice(b"VVC1");
+    let error = read_all(ivf, "").expect_err("not carried");
+    assert_eq!(error.to_string(), "has nothing that rooms carry, but the codec VVC1");
+    assert!(matches!(read_all(b"RIFF".to_vec(), "a.wav"), Err(ReadError::UnknownForm)));
+    assert!(matches!(read_all(Vec::new(), ""), Err(ReadError::UnknownForm)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_may_be_a_file(form in 0..5_usize, rest in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let mut bytes = match form {
+            0 => b"DKIF".to_vec(),
+            1 => b"OggS".to_vec(),
+            2 => webm(&[]),
+            3 => webm(&[0x1f, 0x43, 0xb6, 0x75, 0x01, 255, 255, 255, 255, 255, 255, 255]),
+            _ => common::bytes("vp8.ivf")[..32].to_vec(),
+        };
+        bytes.extend_from_slice(&rest);
+        let _ = read_all(bytes, "");
+    }
+
+    #[test]
+    fn any_byte_of_a_file_may_be_another(
+        name in proptest::sample::select(common::NAMES.to_vec()),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),
+        in_front in any::<bool>(),
+    ) {
+        let mut bytes = common::bytes(name);
+        let within = if in_front { 200.min(bytes.len()) } else { bytes.len() };
+        for (at, byte) in changes {
+            bytes[at.index(within)] = byte;
+        }
+        let _ = read_all(bytes, "");
+    }
+
+    #[test]
+    fn any_bytes_may_be_a_frame(
+        codec in proptest::sample::select(Codec::ALL.to_vec()),
+        bytes in proptest::collection::vec(any::<u8>(), 0..64),
+    ) {
+        let _ = is_key_frame(codec, &bytes);
+        let _ = common::write_everywhere(codec, &bytes);
+    }
+
+    #[test]
+    fn any_bit_of_a_frame_may_be_another(
+        video in 0..4_usize,
+        changes in proptest::collection::vec((0..60_usize, any::<u8>()), 1..6),
+    ) {
+        let frame = &common::videos()[video][0];
+        let mut bytes = frame.bytes.to_vec();
+        for (at, byte) in changes {
+            let at = at.min(bytes.len() - 1);
+            bytes[at] = byte;
+        }
+        let _ = common::write_everywhere(frame.codec, &bytes);
+    }
+}

@@ -1,0 +1,314 @@
+//! Who offers what on one connection that stands, and when: tracks, and ICE restarts with peers that
+//! are not ours.
+//!
+//! Offers go in clear over `@_signal`, by JavaScript's rules. There are no numbers, so at most one
+//! of ours is out. If both sides offer at once, that of whoever offered the connection stands, and
+//! the other side gives its own up, answers, and offers again. JavaScript waits for the answer to
+//! each offer for ever, so each is answered in the end, and it takes an answer that it does not wait
+//! for as the end of the connection, so none is said twice.
+//!
+//! [`Restarts`](super::Restarts) between two of ours have numbers, and go before everything here: the
+//! engine has one draft.
+//!
+//! spec: docs/protocol.md, section 7
+
+mod budget;
+
+use std::time::Duration;
+
+use crate::time::{Deadline, Time};
+
+use budget::Budget;
+
+/// An offer that is not answered is given up after this long: JavaScript that does not trickle
+/// looks for candidates for up to 15 s before it answers. The next one waits twice as long.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often something is offered to one who does not answer, or whose answers make no sense.
+const SILENCES_MAX: u32 = 3;
+
+/// How often one restart is offered where each time the other side offers something at the same
+/// moment. Tracks are offered until they are agreed on.
+const RESTARTS_MAX: u32 = 5;
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(crate) struct Negotiator {
+    phase: Phase,
+    restart: Option<Tries>,
+    media: Option<Tries>,
+    /// An offer of theirs that has to wait, the last one.
+    held: Option<Held>,
+    budget: Budget,
+}
+
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    Idle,
+    /// The engine makes our offer.
+    Making { round: Round, until: Time },
+    /// It is said.
+    Offered { round: Round, until: Time },
+    /// A restart with a number is being made, or is out.
+    Numbered { is_made: bool, until: Time },
+}
+
+/// An offer of ours.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    what: What,
+    tries: Tries,
+}
+
+/// How often it was offered in vain.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tries {
+    collisions: u32,
+    silences: u32,
+}
+
+#[derive(Debug)]
+struct Held {
+    sdp: String,
+    leads: bool,
+}
+
+/// What we offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// ICE restarts.
+    Restart,
+    /// Tracks begin and end.
+    Media,
+}
+
+/// What is to be done next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// An offer of theirs, which waited, is to be looked at.
+    Hear(String),
+    /// The engine is to make our offer.
+    Propose(What),
+}
+
+/// What becomes of an offer that the engine made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// It is to be said.
+    Said,
+    /// It is a restart with a number.
+    Numbered,
+    /// Nobody wants it any more.
+    Dropped,
+}
+
+/// What becomes of an offer of theirs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Their {
+    /// It is to be answered.
+    Answered(String),
+    /// Ours stands, or it has to wait.
+    Ignored,
+}
+
+/// An offer of ours is given up.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Lapsed {
+    pub(crate) what: What,
+    /// Whether it will not be offered again.
+    pub(crate) is_final: bool,
+}
+
+impl Negotiator {
+    /// Something is wanted. A restart that is out already will do.
+    pub(crate) fn want(&mut self, what: What) {
+        match what {
+            What::Restart if self.is_offering(What::Restart) => {}
+            What::Restart => _ = self.restart.get_or_insert_default(),
+            What::Media => _ = self.media.get_or_insert_default(),
+        }
+    }
+
+    /// What is to be done now.
+    pub(crate) fn next(&mut self, now: Time) -> Option<Next> {
+        if self.held_until().is_some_and(|until| until <= now) {
+            return self.held.take().map(|held| Next::Hear(held.sdp));
+        }
+        if !matches!(self.phase, Phase::Idle) {
+            return None;
+        }
+        let restart = self.restart.take().map(|tries| Round { what: What::Restart, tries });
+        let media = || self.media.take().map(|tries| Round { what: What::Media, tries });
+        let round = restart.or_else(media)?;
+        let until = now + ANSWER_TIMEOUT;
+        self.phase = Phase::Making { round, until };
+        Some(Next::Propose(round.what))
+    }
+
+    /// There was nothing to offer.
+    pub(crate) fn on_nothing(&mut self) {
+        if let Phase::Making { .. } = self.phase {
+            self.phase = Phase::Idle;
+        }
+    }
+
+    /// The engine makes a restart with a number, in place of whatever it was making.
+    pub(crate) fn on_numbered(&mut self, now: Time) {
+        if !self.is_offering(What::Restart) {
+            self.give_way();
+        }
+        self.phase = Phase::Numbered { is_made: false, until: now + ANSWER_TIMEOUT };
+    }
+
+    /// No restart with a number is out.
+    pub(crate) fn on_numbered_over(&mut self) {
+        if let Phase::Numbered { is_made: true, .. } = self.phase {
+            self.phase = Phase::Idle;
+        }
+    }
+
+    /// There is an offer of ours. Whoever offered the connection `leads`.
+    pub(crate) fn on_offer_made(&mut self, leads: bool, now: Time) -> Made {
+        match &mut self.phase {
+            Phase::Making { round, .. } => {
+                // They give up what waits for an answer, and offer it again.
+                self.held.take_if(|_| leads);
+                let until = now + ANSWER_TIMEOUT * 2_u32.pow(round.tries.silences);
+                self.phase = Phase::Offered { round: *round, until };
+                Made::Said
+            }
+            Phase::Numbered { is_made, .. } => {
+                *is_made = true;
+                Made::Numbered
+            }
+            Phase::Idle | Phase::Offered { .. } => Made::Dropped,
+        }
+    }
+
+    /// They offer something. Whoever offered the connection `leads`.
+    pub(crate) fn on_offer(&mut self, sdp: String, leads: bool, now: Time) -> Their {
+        match self.phase {
+            // They give it up when they hear of ours.
+            Phase::Numbered { .. } => return Their::Ignored,
+            Phase::Offered { .. } if leads => return Their::Ignored,
+            Phase::Idle | Phase::Making { .. } | Phase::Offered { .. } => {}
+        }
+        let held = Held { sdp, leads };
+        if !self.may_answer(&held) || self.budget.ready_at(&held.sdp) > now {
+            self.held = Some(held);
+            return Their::Ignored;
+        }
+        self.held = None;
+        Their::Answered(held.sdp)
+    }
+
+    /// Their offer was answered, and ours, if one was out, given up for it. True if there was one.
+    pub(crate) fn on_answered(&mut self, offer: &str, now: Time) -> bool {
+        self.budget.spend(offer, now);
+        self.give_way()
+    }
+
+    /// Whether they are asked for an answer.
+    pub(crate) fn is_asking(&self) -> bool {
+        matches!(self.phase, Phase::Offered { .. })
+    }
+
+    /// Their answer was taken. Gives what is agreed on now.
+    pub(crate) fn on_accepted(&mut self, answer: &str) -> Option<What> {
+        let Phase::Offered { round, .. } = self.phase else { return None };
+        self.budget.note(answer);
+        self.phase = Phase::Idle;
+        Some(round.what)
+    }
+
+    /// Their answer made no sense. Ours is offered once more.
+    pub(crate) fn on_nonsense(&mut self) -> Option<Lapsed> {
+        let Phase::Offered { mut round, .. } = self.phase else { return None };
+        round.tries.silences = round.tries.silences.max(SILENCES_MAX - 2);
+        Some(self.lapse(round))
+    }
+
+    /// Another exchange took the place of ours, which is to be offered again. True if there was one.
+    pub(crate) fn give_way(&mut self) -> bool {
+        let phase = std::mem::take(&mut self.phase);
+        let (Phase::Making { round, .. } | Phase::Offered { round, .. }) = phase else {
+            return false;
+        };
+        let Round { what, mut tries } = round;
+        tries.collisions += 1;
+        match what {
+            What::Restart if tries.collisions >= RESTARTS_MAX => {}
+            What::Restart => self.restart = Some(tries),
+            What::Media => self.media = Some(tries),
+        }
+        true
+    }
+
+    /// Does what is due: an offer of ours may be given up.
+    pub(crate) fn wake(&mut self, now: Time) -> Option<Lapsed> {
+        match self.phase {
+            Phase::Making { round, until } | Phase::Offered { round, until } if until <= now => {
+                Some(self.lapse(round))
+            }
+            Phase::Numbered { is_made: false, until } if until <= now => {
+                self.phase = Phase::Idle;
+                Some(Lapsed { what: What::Restart, is_final: true })
+            }
+            Phase::Idle | Phase::Making { .. } | Phase::Offered { .. } | Phase::Numbered { .. } => {
+                None
+            }
+        }
+    }
+
+    /// When to [`wake`](Self::wake) it, and to ask for the [`next`](Self::next).
+    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+        let held = self.held_until().map(|at| Deadline::new(at, "answer an offer"));
+        let ours = match self.phase {
+            Phase::Making { until, .. }
+            | Phase::Offered { until, .. }
+            | Phase::Numbered { is_made: false, until } => {
+                Some(Deadline::new(until, "give up an offer"))
+            }
+            Phase::Idle | Phase::Numbered { is_made: true, .. } => None,
+        };
+        Deadline::earlier(held, ours)
+    }
+
+    fn lapse(&mut self, round: Round) -> Lapsed {
+        self.phase = Phase::Idle;
+        let Round { what, mut tries } = round;
+        tries.silences += 1;
+        // JavaScript offers a restart once.
+        let is_final = what == What::Restart || tries.silences >= SILENCES_MAX;
+        if !is_final {
+            self.media = Some(tries);
+        }
+        Lapsed { what, is_final }
+    }
+
+    fn is_offering(&self, sought: What) -> bool {
+        match self.phase {
+            Phase::Making { round, .. } | Phase::Offered { round, .. } => round.what == sought,
+            Phase::Numbered { .. } => sought == What::Restart,
+            Phase::Idle => false,
+        }
+    }
+
+    /// Whether it could be answered if there was time.
+    fn may_answer(&self, held: &Held) -> bool {
+        match self.phase {
+            Phase::Idle => true,
+            Phase::Making { .. } | Phase::Offered { .. } => !held.leads,
+            Phase::Numbered { .. } => false,
+        }
+    }
+
+    fn held_until(&self) -> Option<Time> {
+        let held = self.held.as_ref().filter(|held| self.may_answer(held))?;
+        Some(self.budget.ready_at(&held.sdp))
+    }
+}
+
+#[cfg(test)]
+mod tests;
