@@ -190,6 +190,10 @@ pub(crate) const MEDIA_WAITING_BYTES_MAX: usize = 512 * 1024;
 /// later than this is of no use to anybody who talks.
 pub(crate) const MEDIA_WAITING_MAX: Duration = Duration::from_secs(1);
 
+/// What an estimated path is probed for, in kbit/s, while something is sent: enough for a few
+/// cameras.
+pub(crate) const BITRATE_WISHED_KBPS: u64 = 10_000;
+
 /// The same in frames. str0m takes 512 of each track.
 pub(crate) const MEDIA_WAITING_FRAMES_MAX: usize = 256;
 
