@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use tristero_tokio::PeerId;
+use tristero_tokio::{Codec, PeerId};
 
 use self::help::{
     AGENT_EXAMPLES, CHAT_EXAMPLES, DEMO_EXAMPLES, DOCTOR_EXAMPLES, EXAMPLES, PLAY_EXAMPLES,
     RECORD_EXAMPLES, RELAY_EXAMPLES, RELAYS_EXAMPLES,
 };
 pub(crate) use self::meeting::{IceArguments, IceServerArguments, MeetingArguments};
-use self::values::{at_least_one, parse_listen, parse_patience, parse_seconds};
+use self::values::{at_least_one, parse_codec, parse_listen, parse_patience, parse_seconds};
 
 /// Trystero rooms on the command line: peers meet, connect directly by WebRTC, and talk
 #[derive(Debug, Parser)]
@@ -128,6 +128,11 @@ pub(crate) struct RecordArguments {
     /// Where the files are written
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+
+    /// Takes these codecs alone, the best first, such as vp8,opus: what a browser sends is the first of
+    /// each kind that it has
+    #[arg(long, value_name = "CODEC,...", value_delimiter = ',', value_parser = parse_codec)]
+    pub(crate) codecs: Vec<Codec>,
 
     /// Writes each stream to one WebM file, instead of a file for each track
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use std::env::{self, VarError};
 
-use tristero_tokio::{Config, Options, Room};
+use tristero_tokio::{Config, MediaConfig, Options, Room};
 
 use crate::args::RoomArguments;
 use crate::exit::Failure;
@@ -10,7 +10,12 @@ use crate::node;
 
 /// Joins the room that the arguments name, with a node of its own.
 pub(crate) fn join(arguments: &RoomArguments) -> Result<Room, Failure> {
-    let config = config(arguments)?;
+    join_with(arguments, MediaConfig::default())
+}
+
+/// Joins it with these codecs of audio and video.
+pub(crate) fn join_with(arguments: &RoomArguments, media: MediaConfig) -> Result<Room, Failure> {
+    let config = config(arguments)?.media(media);
     let node = node::start(Options { loopback: arguments.loopback, ..Options::default() })?;
     node.join(&config, &arguments.room).map_err(Failure::usage)
 }

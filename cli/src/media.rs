@@ -6,5 +6,5 @@ mod playing;
 mod recording;
 
 pub(crate) use notes::{Notes, called};
-pub(crate) use playing::{Playing, Program};
+pub(crate) use playing::Program;
 pub(crate) use recording::{Recorded, RecordingFiles, record};

@@ -172,6 +172,14 @@ pub(crate) const SSRCS_READ_MAX: usize = 16;
 /// dropped.
 pub(crate) const UNNAMED_SSRCS_MAX: usize = 16;
 
+/// Packets that one connection may keep until they make frames. str0m keeps 4,096 of each track, so
+/// with many tracks that would be much.
+pub(crate) const KEPT_PACKETS_MAX: usize = 16_384;
+
+/// Where that many are kept, those of a track pass as long as it has no more than this, which is a
+/// large frame. The others are dropped.
+pub(crate) const KEPT_PACKETS_OF_TRACK: usize = 512;
+
 /// Tracks that one connection receives. More are answered as if they were not wanted.
 pub(crate) const TRACKS_RECEIVED_MAX: usize = 32;
 
@@ -181,6 +189,10 @@ pub(crate) const TRACKS_SENT_MAX: usize = 32;
 /// Media that one connection may hold before it is in packets, in bytes, beyond a frame that is
 /// alone. More is `Full`: what is not on its way at once comes too late.
 pub(crate) const MEDIA_WAITING_BYTES_MAX: usize = 512 * 1024;
+
+/// How long media waits for its turn, where it is sent no faster than the path bears. What comes
+/// later than this is of no use to anybody who talks.
+pub(crate) const MEDIA_WAITING_MAX: Duration = Duration::from_secs(1);
 
 /// The same in frames. str0m takes 512 of each track.
 pub(crate) const MEDIA_WAITING_FRAMES_MAX: usize = 256;

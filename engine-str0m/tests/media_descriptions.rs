@@ -370,3 +370,14 @@ fn a_track_that_browsers_put_into_our_section_begins() {
     assert_eq!(directions(&answer), ["sendonly"]);
     assert_eq!(world.hosts[1].log(B.1).agreed.last().unwrap().1[0], Codec::Vp8);
 }
+
+#[test]
+fn names_of_ours_that_others_use_are_not_used_again() {
+    let mut world = connected();
+    let refused = section("audio", "a1", "sendrecv").replace("a=rtcp-mux\n", "");
+    let huge = section("video", "a4294967295", "sendrecv");
+    answered(&mut world, &[refused, huge]);
+    let offer = propose(&mut world, B, &[video(1), audio(2)]);
+    let mids = lines(&offer, "a=mid:");
+    assert_eq!(mids[1..], ["a=mid:a1", "a=mid:a4294967295", "a=mid:a2", "a=mid:a3"]);
+}

@@ -53,6 +53,8 @@ fn all_of(target: &str, wire: &Path) -> Vec<Vec<u8>> {
             signals(wire).iter().map(Signal::emit).chain(candidates()).map(Vec::from).collect()
         }
         "envelope" => envelopes(wire),
+        "media_files" => media_files(),
+        "descriptions" => tristero_str0m::trial::seeds(),
         "nodes" => nodes_of(wire),
         "histories" => HISTORIES.map(history).into(),
         strategy => {
@@ -61,6 +63,13 @@ fn all_of(target: &str, wire: &Path) -> Vec<Vec<u8>> {
             folder(wire, captures).iter().map(relay_story).collect()
         }
     }
+}
+
+/// The files that the tests of their readers have.
+fn media_files() -> Vec<Vec<u8>> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../media-files/tests/data");
+    let files = std::fs::read_dir(data).expect("they are in the repository");
+    files.map(|file| std::fs::read(file.expect("it is there").path()).expect("a file")).collect()
 }
 
 /// Bytes at random, of which a history can be made.

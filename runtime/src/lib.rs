@@ -160,7 +160,7 @@
 //!
 //! let mut arrived = room.peer_streams().recv().await.ok_or("the room was left")?;
 //! let camera = arrived.stream.take(MediaKind::Video).ok_or("it has no picture")?;
-//! let (track, others) = (LocalTrack::video([]), room.peers().into_keys());
+//! let (track, others) = (LocalTrack::any(MediaKind::Video), room.peers().into_keys());
 //! let others: Vec<_> = others.filter(|peer| *peer != arrived.peer).collect();
 //! room.add_stream(&LocalStream::new([track.clone()])).to_all(&others).await?;
 //! track.relay(&camera)?.await; // until the camera's track ends
@@ -372,7 +372,7 @@ pub use tristero_proto::signaling::{RelayState, RelayStatus};
 pub use tristero_proto::wire::Payload;
 pub use tristero_proto::{
     JoinFailure, LeaveReason, Offence, PeerId, PeerIds, PeerStreamId, PeerTrackId, RelayConfig,
-    RestartError, SendFailure, Time, TransferFailure,
+    RestartError, SendFailure, StreamKey, Time, TrackId, TransferFailure,
 };
 pub use tristero_proto::{signaling, strategies};
 pub use unread::Unread;

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tristero::{
-    AddError, Added, Codec, LocalStream, LocalTrack, MediaFrame, MediaKind, MediaTime, PeerStreams,
-    PeerTracks, Relaying, RemoteTrack, Room, RoomEvent, Unread,
+    AddError, Added, Codec, Config, LocalStream, LocalTrack, MediaFrame, MediaKind, MediaTime,
+    PeerStreams, PeerTracks, Relaying, RemoteTrack, Room, RoomEvent, Unread,
 };
 use world::{Inhabitant, World, now, poll};
 

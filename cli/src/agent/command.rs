@@ -1,13 +1,13 @@
 //! Commands: what a line says, as types.
 //!
 //! A field that a command does not have is refused, for it is a typing error at best, and at worst
-//! something goes to everyone that was meant for one. What is documented and not built yet is
-//! refused by name.
+//! something goes to everyone that was meant for one.
 //!
 //! - [`joining`]: how a room is joined; [`registering`]: what is done with what comes
-//! - [`sending`]: what goes to peers
+//! - [`sending`]: what goes to peers; [`media`]: what of audio and video does
 
 mod joining;
+mod media;
 mod registering;
 mod sending;
 
@@ -20,6 +20,9 @@ use serde_json::{Map, Value};
 use super::payload::PayloadSpec;
 use super::reply::Refusal;
 pub(crate) use joining::{HandshakeSpec, JoinOrder};
+pub(crate) use media::{
+    AddManner, AddStreamOrder, RecordOrder, RemoveStreamOrder, ReplaceTrackOrder,
+};
 pub(crate) use registering::{Kind, Manner, RegisterOrder, Respond};
 pub(crate) use sending::{
     Asked, PingOrder, RequestOrder, RestartIceOrder, SendManyOrder, SendOrder, Targets,
@@ -55,6 +58,10 @@ pub(crate) enum Order {
     Request(RequestOrder),
     Ping(PingOrder),
     RestartIce(RestartIceOrder),
+    AddStream(AddStreamOrder),
+    ReplaceTrack(ReplaceTrackOrder),
+    RemoveStream(RemoveStreamOrder),
+    Record(RecordOrder),
     Peers(RoomOrder),
     Pairs(RoomOrder),
     Relays,
@@ -136,6 +143,10 @@ impl Order {
             Some("request") => Order::Request(RequestOrder::parse(fields)?),
             Some("ping") => Order::Ping(PingOrder::parse(fields)?),
             Some("restartIce") => Order::RestartIce(read(fields)?),
+            Some("addStream") => Order::AddStream(AddStreamOrder::parse(fields)?),
+            Some("replaceTrack") => Order::ReplaceTrack(read(fields)?),
+            Some("removeStream") => Order::RemoveStream(read(fields)?),
+            Some("record") => Order::Record(read(fields)?),
             Some("peers") => Order::Peers(read(fields)?),
             Some("pairs") => Order::Pairs(read(fields)?),
             Some("relays") => read(fields).map(|RoomOrder { .. }| Order::Relays)?,
@@ -144,7 +155,6 @@ impl Order {
             Some("stats") => read(fields).map(|RoomOrder { .. }| Order::Stats)?,
             Some("sleep") => Order::Sleep(read(fields)?),
             Some("exit") => read(fields).map(|RoomOrder { .. }| Order::Exit)?,
-            Some(later) if LATER.contains(&later) => return Err(Refusal::not_yet(later)),
             _ => return Err(Refusal::new(format!("unknown command {cmd}"))),
         };
         Ok(order)
@@ -192,9 +202,6 @@ fn read_with_payload<T: DeserializeOwned>(
 fn yes() -> bool {
     true
 }
-
-/// Commands that are documented and not built yet.
-const LATER: [&str; 3] = ["addStream", "replaceTrack", "removeStream"];
 
 #[cfg(test)]
 mod tests;

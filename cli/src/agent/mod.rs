@@ -8,7 +8,7 @@
 //! - [`room`]: a room and what happens there; [`handshake`]: who is let in; [`facts`]: what is
 //!   known of connections; [`relays`]: what is known of relays
 //! - [`messages`], [`requests`]: what comes under a name; [`account`]: how it is told of
-//! - [`sending`], [`asking`]: what goes to peers
+//! - [`sending`], [`asking`]: what goes to peers; [`media`]: audio and video, both ways
 //! - [`events`]: what is told on stdout
 
 mod account;
@@ -17,6 +17,7 @@ mod command;
 mod events;
 mod facts;
 mod handshake;
+mod media;
 mod messages;
 mod payload;
 mod relays;
@@ -170,6 +171,21 @@ impl Agent {
             Order::Ping(ping) => Ok(asking::ping(self.room(&ping.at)?, ping)),
             Order::RestartIce(restart) => {
                 self.room(&restart.at)?.restart_ice(&restart.target).map(Begun::Done)
+            }
+            Order::AddStream(add) => {
+                let room = self.room(&add.at)?;
+                room.media().add_stream(add).await
+            }
+            Order::ReplaceTrack(replace) => {
+                let room = self.room(&replace.at)?;
+                room.media().replace_track(replace).await
+            }
+            Order::RemoveStream(remove) => {
+                let room = self.room(&remove.at)?;
+                room.media().remove_stream(remove)
+            }
+            Order::Record(record) => {
+                self.room(&record.at)?.media().record(&record).map(Begun::Done)
             }
             Order::Peers(order) => Ok(Begun::Done(self.room(&order.at)?.peers())),
             Order::Pairs(order) => Ok(Begun::Done(self.room(&order.at)?.pairs())),

@@ -24,11 +24,6 @@ impl Refusal {
     pub(crate) fn of_kind(self, kind: &'static str) -> Self {
         Refusal { kind: Some(kind), ..self }
     }
-
-    /// Of something that is documented, for later versions.
-    pub(crate) fn not_yet(what: &str) -> Self {
-        Refusal::new(format!("{what} is not supported yet"))
-    }
 }
 
 /// What a command came to.

@@ -6,7 +6,8 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 use tristero_tokio::{
-    Config, JoinFailure, NodeHandle, Obstacle, PeerId, Room, RoomEvent, RoomEvents, ServerFailure,
+    Codec, Config, JoinFailure, MediaConfig, NodeHandle, Obstacle, PeerId, Room, RoomEvent,
+    RoomEvents, ServerFailure,
 };
 
 use super::account::Account;
@@ -14,6 +15,7 @@ use super::command::{JoinOrder, Kind, RegisterOrder};
 use super::events::{Events, Fields, unix_ms};
 use super::facts::describe_pair;
 use super::handshake::Greeting;
+use super::media::{self, AgentMedia};
 use super::messages::Messages;
 use super::relays::{RoomRelays, describe_relay};
 use super::reply::{Outcome, Refusal};
@@ -26,6 +28,7 @@ pub(crate) struct AgentRoom {
     relays: RoomRelays,
     messages: BTreeMap<String, Messages>,
     requests: BTreeMap<String, Answering>,
+    media: AgentMedia,
     /// What tells of the room's events and messages, and answers. All of it ends when the room is
     /// left.
     tasks: TaskTracker,
@@ -102,16 +105,18 @@ impl AgentRoom {
         if let Some(greeting) = greeting {
             tasks.spawn(greeting.serve(&room, teller.clone()));
         }
+        tasks.spawn(media::watch(room.clone(), teller.clone(), tasks.clone()));
+        let media = AgentMedia::new(room.clone(), teller.clone(), tasks.clone());
         let (messages, requests) = (BTreeMap::new(), BTreeMap::new());
-        Ok((AgentRoom { room, teller, relays, messages, requests, tasks }, t0))
+        Ok((AgentRoom { room, teller, relays, messages, requests, media, tasks }, t0))
     }
 
     /// Leaves. When this resolves everything that happened before was told, and nothing follows.
     pub(crate) async fn leave(self) {
-        let AgentRoom { room, teller, tasks, requests, .. } = self;
+        let AgentRoom { room, teller, tasks, requests, media, .. } = self;
         room.leave().await;
-        // What answers requests waits for changes of how.
-        drop(requests);
+        // What answers requests waits for changes of how, and what plays for the end of a file.
+        drop((requests, media));
         tasks.close();
         tasks.wait().await;
         teller.tell("left", Fields::new()).await;
@@ -155,6 +160,11 @@ impl AgentRoom {
                 Ok(unknown.insert(Answering::open(&self.room, action, teller)?))
             }
         }
+    }
+
+    /// The audio and video of the room.
+    pub(crate) fn media(&mut self) -> &mut AgentMedia {
+        &mut self.media
     }
 
     pub(crate) fn teller(&self) -> &Teller {
@@ -206,10 +216,20 @@ fn config(order: &JoinOrder, relays: &RoomRelays, has_handshake: bool) -> Result
     if let Some(trickle) = order.trickle_ice {
         config = config.trickle_ice(trickle);
     }
+    if let Some(codecs) = &order.codecs {
+        let codecs = codecs.iter().map(|name| codec(name)).collect::<Result<_, _>>()?;
+        config = config.media(MediaConfig { codecs, ..MediaConfig::default() });
+    }
     if let Some(timeout) = order.handshake_timeout() {
         config = config.handshake_timeout(timeout);
     }
     Ok(if has_handshake { config.handshake() } else { config })
+}
+
+fn codec(name: &str) -> Result<Codec, Refusal> {
+    let known = || Codec::ALL.map(Codec::name).join(", ");
+    Codec::from_name(name)
+        .ok_or_else(|| Refusal::new(format!("codecs: {name} is none of {}", known())))
 }
 
 /// Tells of peers and relays until the room is left.

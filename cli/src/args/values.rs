@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
+use tristero_tokio::Codec;
 
 pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -18,6 +19,12 @@ pub(super) fn parse_patience(text: &str) -> Result<Duration, String> {
         true => Ok(patience),
         false => Err(format!("{} seconds are the most", PATIENCE_MAX.as_secs())),
     }
+}
+
+/// A codec, by its name.
+pub(super) fn parse_codec(text: &str) -> Result<Codec, String> {
+    let known = || Codec::ALL.map(Codec::name).join(", ").to_lowercase();
+    Codec::from_name(text).ok_or_else(|| format!("this takes one of {}", known()))
 }
 
 /// Of the addresses of a name the loopback ones come first, as the ones that show nobody more than

@@ -1,5 +1,8 @@
 //! `tristero play`: files become what others see and hear.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
 use tristero_tokio::{LocalStream, PeerId, Room, RoomEvent, RoomEvents};
 
 use crate::args::PlayArguments;
@@ -42,6 +45,8 @@ async fn play(room: &Room, events: &mut RoomEvents, program: Program) -> Result<
             peer = next_peer(events, &mut notes) => drop(peer?),
         }
     };
+    // The room is left when this returns, and the last frames are still on their way.
+    sleep(LINGER).await;
     eprintln!("played {} frames to the end", played.written);
     if played.late > 0 {
         eprintln!("{} were too late, and left out", played.late);
@@ -73,3 +78,6 @@ async fn next_peer(events: &mut RoomEvents, notes: &mut Notes) -> Result<PeerId,
         }
     }
 }
+
+/// Longer than a frame is on its way, lost packets and all.
+const LINGER: Duration = Duration::from_millis(500);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tristero_media_files::{Form, SinkStats, WriteError};
-use tristero_tokio::{PeerId, RemoteTrack, Room, RoomEvents};
+use tristero_tokio::{MediaConfig, PeerId, RemoteTrack, Room, RoomEvents};
 
 use crate::args::RecordArguments;
 use crate::chat::{NODE_ENDED, first_relay};
@@ -21,7 +21,11 @@ use crate::signals::StopSignals;
 /// Records until it is told to stop, or its time is over.
 pub(crate) async fn run(arguments: RecordArguments) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
-    let room = joining::join(&arguments.room)?;
+    let mut media = MediaConfig::default();
+    if !arguments.codecs.is_empty() {
+        media.codecs.clone_from(&arguments.codecs);
+    }
+    let room = joining::join_with(&arguments.room, media)?;
     let node = room.node().clone();
     let mut events = room.events();
     let mut recorder = Recorder::new(&arguments);

@@ -262,9 +262,22 @@ impl Agent {
         if let Some(past) = self.past(event, fields).into_iter().next() {
             return past;
         }
-        loop {
+        // Others may come all the time, and each is waited for by itself.
+        let deadline = Instant::now() + DEADLINE;
+        while Instant::now() < deadline {
             let next = self.next();
             if matches(&next, event, fields) {
+                return next;
+            }
+        }
+        self.program.fail(&format!("no {event} with {fields} came"));
+    }
+
+    /// The next event of this name that comes.
+    pub(crate) fn wait_for_next(&mut self, event: &str) -> Value {
+        loop {
+            let next = self.next();
+            if next["event"] == event {
                 return next;
             }
         }

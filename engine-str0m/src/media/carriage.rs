@@ -22,6 +22,8 @@ pub(crate) struct Carriage {
     pub(crate) flow: Flow,
     pub(crate) gate: Gate,
     pub(crate) medium: Medium,
+    /// Whether it is sent no faster than the path bears, as far as that is known.
+    pub(crate) is_paced: bool,
     /// Whether both sides have keys for it.
     pub(crate) is_possible: bool,
     /// The last source of each section that nobody sends in now. str0m has to be told of it before it
@@ -49,13 +51,14 @@ pub(crate) struct Outlet<'a> {
 
 impl Carriage {
     pub(crate) fn new(config: Arc<MediaConfig>, is_offerer: bool) -> Self {
-        let medium = config.medium;
+        let (medium, is_paced) = (config.medium, config.estimates_bandwidth);
         Carriage {
             session: Session::of_data_alone(config, is_offerer),
             draft: None,
             flow: Flow::default(),
             gate: Gate::default(),
             medium,
+            is_paced,
             is_possible: false,
             last_sources: BTreeMap::new(),
         }

@@ -190,7 +190,8 @@ impl Profile {
     fn parse(level_id: Option<&str>) -> Option<Self> {
         let Some(digits) = level_id else { return Some(Profile::Baseline) };
         let id = u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 6)?;
-        match ((id >> 16) as u8, (id >> 8) as u8) {
+        let [_, profile, limits, _level] = id.to_be_bytes();
+        match (profile, limits) {
             (0x42, limits) if limits & 0x40 != 0 => Some(Profile::ConstrainedBaseline),
             (0x42, _) => Some(Profile::Baseline),
             (0x4D, limits) if limits & 0x80 != 0 => Some(Profile::ConstrainedBaseline),

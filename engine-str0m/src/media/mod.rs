@@ -11,8 +11,12 @@ pub(crate) mod flow;
 pub(crate) mod formats;
 pub(crate) mod frame;
 pub(crate) mod gate;
+pub(crate) mod packets;
 pub(crate) mod parse;
 pub(crate) mod section;
 pub(crate) mod session;
 pub(crate) mod slots;
 pub(crate) mod timeline;
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(feature = "fuzzing"), allow(unreachable_pub))]
+pub mod trial;

@@ -29,7 +29,7 @@ pub(crate) enum TheirSection {
     /// That of the data channel.
     Data,
     /// Another.
-    Media(TheirMedia),
+    Media(Box<TheirMedia>),
 }
 
 /// A section of audio or video, or of something that we don't know.
@@ -98,7 +98,7 @@ impl TheirDescription {
                 data = Some(RemoteDescription::parse(&format!("{session}{part}"))?);
                 sections.push(TheirSection::Data);
             } else {
-                sections.push(TheirSection::Media(TheirMedia::parse(part, &bundle)?));
+                sections.push(TheirSection::Media(Box::new(TheirMedia::parse(part, &bundle)?)));
             }
         }
         let data = data.ok_or(SdpError::NoDataChannel)?;

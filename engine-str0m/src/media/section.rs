@@ -14,7 +14,7 @@ pub(crate) enum Section {
     /// That of the data channel.
     Data,
     /// One that may carry a track each way.
-    Media(MediaSection),
+    Media(Box<MediaSection>),
     /// One that is not wanted, or no more. Its place may be taken by another.
     Refused { label: Label, mid: String },
 }
@@ -78,6 +78,15 @@ impl Section {
         match self {
             Section::Media(media) => Some(media),
             Section::Data | Section::Refused { .. } => None,
+        }
+    }
+
+    /// What it is called, if it is not that of the data channel.
+    pub(crate) fn mid(&self) -> Option<&str> {
+        match self {
+            Section::Data => None,
+            Section::Media(media) => Some(&media.mid),
+            Section::Refused { mid, .. } => Some(mid),
         }
     }
 

@@ -88,6 +88,8 @@ impl Session {
             };
             next.sections.push(section);
         }
+        let numbers = next.sections.iter().filter_map(|section| self.number_of(section.mid()?));
+        next.last_mid = numbers.chain([next.last_mid]).max().unwrap_or_default();
         next.unconfirmed.retain(|(mid, _)| !offer.sections.iter().any(|s| is_named(s, mid)));
         next.settle_slots();
         Ok(next)
@@ -103,7 +105,7 @@ impl Session {
         let mut next = self.next();
         for (mid, kind) in std::mem::take(&mut next.unconfirmed) {
             let vacant = next.vacant(mid, kind, &[]);
-            next.sections.push(Section::Media(vacant));
+            next.sections.push(Section::Media(Box::new(vacant)));
         }
         let Some(tracks) = tracks else { return next };
         let mut missing: Vec<&SentTrack> = tracks.iter().take(TRACKS_SENT_MAX).collect();
@@ -156,7 +158,9 @@ impl Session {
 
     /// Notes that nobody answered this offer of ours.
     pub(crate) fn give_up(&mut self, draft: &Session) {
-        let is_new = |media: &&MediaSection| self.media().all(|known| known.mid != media.mid);
+        let is_new = |media: &&MediaSection| {
+            self.sections.iter().all(|known| known.mid() != Some(&media.mid[..]))
+        };
         let offered = draft.media().filter(|media| media.maker == Maker::Us).filter(is_new);
         self.unconfirmed = offered.map(|media| (media.mid.clone(), media.kind)).collect();
         self.last_mid = draft.last_mid;
@@ -218,7 +222,7 @@ impl Session {
         let is_used = section.receiving.is_some() || section.sends(Half::Answer);
         let is_first = self.media().all(|media| media.kind != kind);
         if is_used || is_first || section.maker == Maker::Us {
-            Section::Media(section)
+            Section::Media(Box::new(section))
         } else {
             section.refused()
         }
@@ -245,7 +249,7 @@ impl Session {
         if section.formats.is_empty() {
             section.formats.clone_from(&ours.formats);
         }
-        Section::Media(section)
+        Section::Media(Box::new(section))
     }
 
     /// A section with what they say of it, and who sent in it before.
@@ -255,9 +259,8 @@ impl Session {
         kind: MediaKind,
         known: Option<&MediaSection>,
     ) -> MediaSection {
-        let is_ours = theirs.mid.strip_prefix(self.prefix).and_then(|n| n.parse::<u32>().ok());
-        self.last_mid = self.last_mid.max(is_ours.unwrap_or_default());
-        if is_ours.is_none() {
+        let is_ours = self.number_of(&theirs.mid).is_some();
+        if !is_ours {
             theirs.numbers.iter().for_each(|number| self.types.mention(*number));
         }
         // str0m learns what numbers mean by the first description of a section, and by no later one.
@@ -274,7 +277,7 @@ impl Session {
         MediaSection {
             mid: theirs.mid.clone(),
             kind,
-            maker: if is_ours.is_some() { Maker::Us } else { Maker::Them },
+            maker: if is_ours { Maker::Us } else { Maker::Them },
             label: theirs.label.clone(),
             formats,
             extensions,
@@ -282,6 +285,12 @@ impl Session {
             sending: known.and_then(|known| known.sending.clone()),
             receiving: known.and_then(|known| known.receiving.clone()),
         }
+    }
+
+    /// The number in a name that is one of ours. No name of ours has one that is so great.
+    fn number_of(&self, mid: &str) -> Option<u32> {
+        let number = mid.strip_prefix(self.prefix)?.parse().ok();
+        number.filter(|number| *number < u32::MAX / 2)
     }
 
     /// The track that they send in a section: the one that was there, if it is still called so.
@@ -319,7 +328,7 @@ impl Session {
                 if !vacant.has_codec_of(&track.codecs) {
                     return;
                 }
-                self.sections.push(Section::Media(vacant));
+                self.sections.push(Section::Media(Box::new(vacant)));
                 mid
             }
         };

@@ -59,16 +59,18 @@ impl Timeline {
 
 impl Moment {
     fn follow(self, said: u64, rate: u32, order: Order, now: Time) -> u64 {
-        let passed = MediaTime::new(now.since(self.at).as_nanos() as u64, 1_000_000_000);
-        let passed = passed.rescaled(rate).ticks();
-        let ticks = |time: Duration| u64::from(rate) * time.as_millis() as u64 / 1_000;
+        let ticks = |time: Duration| {
+            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            MediaTime::new(nanos, 1_000_000_000).rescaled(rate).ticks()
+        };
+        let passed = ticks(now.since(self.at));
         let is_back = match order {
             Order::OfSending => said <= self.said,
             Order::Any => said < self.said.saturating_sub(ticks(BACK_MAX)),
         };
         let is_leap = is_back
             || rate != self.rate
-            || said > self.said.saturating_add(passed + ticks(FORWARD_MAX));
+            || said > self.said.saturating_add(passed).saturating_add(ticks(FORWARD_MAX));
         if is_leap {
             return self.sent + passed.clamp(ticks(LEAP_MIN).max(1), ticks(FORWARD_MAX));
         }

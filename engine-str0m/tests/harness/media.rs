@@ -1,5 +1,7 @@
 //! Two hosts that agree on tracks, and frames to send.
 
+#![allow(clippy::cast_possible_truncation)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use tristero_proto::media::{
 };
 use tristero_proto::{ConnId, TrackId};
 
-use super::{World, conn};
+use super::World;
 
 pub(crate) type End = (usize, ConnId);
 
@@ -154,8 +156,4 @@ pub(crate) fn send_frame(
 /// The lines of a description that begin so.
 pub(crate) fn lines<'a>(sdp: &'a str, of: &str) -> Vec<&'a str> {
     sdp.lines().filter(|line| line.starts_with(of)).collect()
-}
-
-pub(crate) fn third() -> ConnId {
-    conn(3)
 }

@@ -33,6 +33,11 @@ impl LocalStream {
         self.lock_tracks().clone()
     }
 
+    /// What the node calls it that it was added to last; `None` before it is added to a room.
+    pub fn id(&self) -> Option<StreamKey> {
+        self.lock_home().as_ref().map(|(_, key)| *key)
+    }
+
     /// What a node calls it; `None` if that does not know it.
     pub(crate) fn key_in(&self, shared: &Shared) -> Option<StreamKey> {
         let home = self.lock_home();

@@ -77,6 +77,11 @@ impl LocalTrack {
         Self::new(codec.kind(), [codec])
     }
 
+    /// A track for this, in any codec that the room has.
+    pub fn any(kind: MediaKind) -> Self {
+        Self::new(kind, [])
+    }
+
     /// Sends a frame to everyone whom the track goes to, now or not at all: media is dropped and does
     /// not wait, so this never does. Says to how many it goes; to nobody, without an error, while
     /// the track is in no room, or was removed from it.
@@ -144,6 +149,11 @@ impl LocalTrack {
     /// Fails if this track was not added to a room of the same node, or if one of the two is over.
     pub fn relay(&self, from: &RemoteTrack) -> Result<Relaying, MediaError> {
         Relaying::begin(from, self)
+    }
+
+    /// What the node calls it that it was added to last; `None` before it is added to a room.
+    pub fn id(&self) -> Option<TrackId> {
+        self.0.lock_home().as_ref().map(|home| home.track)
     }
 
     /// What it is for.
@@ -275,7 +285,7 @@ impl Wants {
 
 impl fmt::Debug for LocalTrack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.0.lock_home().as_ref().map(|home| home.track);
+        let id = self.id();
         f.debug_struct("LocalTrack").field("spec", self.spec()).field("id", &id).finish()
     }
 }

@@ -37,7 +37,7 @@ impl State {
     /// Hands on what is said of tracks. What is said in a room that was left counts no more.
     pub(super) fn on_media_event(&mut self, event: &Event, now: Time) {
         let is_over = |room| !self.desks.contains_key(&room);
-        if event.room().is_some_and(is_over) {
+        if !is_of_media(event) || event.room().is_some_and(is_over) {
             return;
         }
         let State { tracks, wakes, .. } = self;
@@ -105,4 +105,23 @@ impl State {
             }
         }
     }
+}
+
+/// Whether tracks have to know of it. Most events are of other things.
+fn is_of_media(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Frame { .. }
+            | Event::Packet { .. }
+            | Event::TrackAgreed { .. }
+            | Event::KeyFrameWanted { .. }
+            | Event::PeerStream { .. }
+            | Event::PeerTrack { .. }
+            | Event::TrackReplaced { .. }
+            | Event::PeerTrackEnded { .. }
+            | Event::PeerStreamEnded { .. }
+            | Event::StreamSent { .. }
+            | Event::TrackSent { .. }
+            | Event::PeerLeft { .. }
+    )
 }

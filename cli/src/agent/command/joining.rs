@@ -25,6 +25,8 @@ pub(crate) struct JoinOrder {
     #[serde(default)]
     pub(crate) passive: bool,
     handshake_timeout_ms: Option<u64>,
+    /// Of audio and video, the best first; all by default.
+    pub(crate) codecs: Option<Vec<String>>,
     /// Read by itself, for a payload is among its fields.
     #[serde(skip)]
     pub(crate) handshake: Option<HandshakeSpec>,

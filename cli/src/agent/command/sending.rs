@@ -166,7 +166,7 @@ impl Asked {
 }
 
 /// Refuses a list of nobody, which is surely a mistake.
-fn check_target(target: Option<&Targets>) -> Result<(), Refusal> {
+pub(super) fn check_target(target: Option<&Targets>) -> Result<(), Refusal> {
     match target {
         Some(targets) if targets.peers().is_empty() => {
             Err(Refusal::new("the target is an empty list; leave it out to send to everyone"))

@@ -119,9 +119,21 @@ fn a_handshake_says_something_and_may_refuse() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_by_name() {
-    let media = json!({"cmd": "addStream"});
-    assert_eq!(refusal(&media), "addStream is not supported yet");
+fn a_stream_says_what_is_sent_and_how() {
+    let add =
+        |field: &str, value: Value| json!({"cmd": "addStream", "files": ["a.ivf"], field: value});
+    let Ok(Order::AddStream(order)) = parse(&add("as", json!("tracks"))).order else {
+        panic!("not a stream")
+    };
+    assert_eq!((order.manner, order.repeats), (AddManner::Tracks, true));
+    assert_eq!(order.stream, "stream");
+    let Ok(Order::AddStream(order)) = parse(&add("metadata", Value::Null)).order else {
+        panic!("not a stream")
+    };
+    assert_eq!((order.manner, order.metadata), (AddManner::Stream, Some(Value::Null)));
+    assert_eq!(refusal(&json!({"cmd": "addStream"})), "missing field `files`");
+    assert!(refusal(&add("as", json!("packets"))).starts_with("as: unknown variant"));
+    assert!(refusal(&add("target", json!([]))).starts_with("the target is an empty list"));
 }
 
 #[test]
