@@ -78,7 +78,8 @@ impl SinkTrack {
 pub enum Written {
     /// It is in the file, or will be.
     Taken,
-    /// It is not: it can't be decoded before a key frame came. Whoever sends should be asked for one.
+    /// It is not: it can't be decoded before a key frame came, or at all. Whoever sends should be asked
+    /// for a key frame.
     LeftOut,
 }
 
@@ -185,14 +186,25 @@ impl<W: Write + Seek, O: FnMut(FileName) -> io::Result<W>> Sink<W, O> {
             return Ok(Written::LeftOut);
         }
         let at = track.at(frame, arrived);
-        if self.form == Form::Webm && crate::webm::holds(frame.codec) {
-            self.gathering.write(index, frame, at, &mut self.open)?;
+        let written = if self.form == Form::Webm && crate::webm::holds(frame.codec) {
+            self.gathering.write(index, frame, at, &mut self.open)
         } else {
             self.gathering.end_track(index, &mut self.open)?;
-            track.write(index, frame, &mut self.open)?;
+            track.write(index, frame, &mut self.open).map(|()| Written::Taken)
+        };
+        match written {
+            Ok(Written::Taken) => {
+                track.count(frame, at);
+                Ok(Written::Taken)
+            }
+            // Others send what they like. One frame that is none is no reason to end a recording.
+            Ok(Written::LeftOut) | Err(WriteError::NotOfCodec(_) | WriteError::FrameSize(_)) => {
+                track.gate = Gate::Closed;
+                track.stats.left_out += 1;
+                Ok(Written::LeftOut)
+            }
+            Err(error) => Err(error),
         }
-        track.count(frame, at);
-        Ok(Written::Taken)
     }
 
     /// Ends a track: nothing more comes of it.

@@ -324,6 +324,50 @@ fn a_track_that_never_comes_is_waited_for_two_seconds() {
 }
 
 #[test]
+fn a_codec_that_changes_begins_another_file_of_all_tracks() {
+    let (vp8, vp9) = (common::of("vp8.ivf"), common::of("vp9.ivf"));
+    let files = Files::default();
+    let mut sink = files.sink(Form::Webm);
+    let [one, other] = [MediaKind::Video; 2].map(|kind| sink.add_track(kind).expect("few"));
+    let mut taken = Vec::new();
+    for index in 0..25 {
+        let changing = if index < 10 { &vp8[index] } else { &vp9[index] };
+        sink.write(other, changing, Duration::ZERO).expect("memory");
+        // Its key frames are elsewhere.
+        let shifted = &vp8[(index + 5) % 25];
+        if sink.write(one, shifted, Duration::ZERO).expect("memory") == Written::Taken {
+            taken.push(index);
+        }
+    }
+    assert_eq!(taken, [5, 6, 7, 8, 9, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24]);
+    sink.finish().expect("memory");
+    assert_eq!(files.names(), ["tracks.webm", "tracks.2.webm"]);
+    assert_eq!(files.read("tracks.webm").len(), 15);
+    assert_eq!(files.read("tracks.2.webm").len(), 25);
+}
+
+#[test]
+fn what_is_no_frame_does_not_end_a_recording() {
+    let (video, audio) = (common::of("vp8.ivf"), common::of("sine.opus"));
+    for form in [Form::Separate, Form::Webm] {
+        let files = Files::default();
+        let mut sink = files.sink(form);
+        let [picture, sound] =
+            [MediaKind::Video, MediaKind::Audio].map(|kind| sink.add_track(kind).expect("few"));
+        let wrong = MediaFrame { bytes: Arc::from([3]), ..audio[0].clone() };
+        let empty = MediaFrame { bytes: Arc::from([]), ..video[0].clone() };
+        for (track, wrong, right) in [(sound, wrong, &audio[0]), (picture, empty, &video[0])] {
+            let written = sink.write(track, &wrong, Duration::ZERO).expect("memory");
+            assert_eq!(written, Written::LeftOut);
+            let written = sink.write(track, right, Duration::ZERO).expect("memory");
+            assert_eq!(written, Written::Taken);
+        }
+        let stats = sink.finish().expect("memory");
+        assert_eq!([stats[0].left_out, stats[1].left_out], [1, 1]);
+    }
+}
+
+#[test]
 fn what_webm_can_not_hold_has_a_file_of_its_own() {
     let files = Files::default();
     let mut sink = files.sink(Form::Webm);

@@ -4,8 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::common::{config, peer, run};
+use super::media::frame;
 use crate::rooms::blocking::{Wait as _, iter};
-use crate::rooms::{Action, RequestAction, Room, RoomEvent};
+use crate::rooms::{
+    Action, Codec, LocalStream, LocalTrack, MediaKind, RequestAction, Room, RoomEvent,
+};
 use crate::runtime::entered;
 
 fn join_two() -> (Room, Room) {
@@ -43,6 +46,22 @@ fn threads_exchange_messages_and_requests() {
     serving.join().unwrap();
     let is_left = |event| matches!(event, RoomEvent::PeerLeft { .. });
     assert!(iter(events).any(is_left));
+}
+
+#[test]
+fn threads_exchange_audio() {
+    let (a, b) = join_two();
+    met(&a);
+    met(&b);
+    let mut streams = iter(b.peer_streams());
+    let audio = LocalTrack::of(Codec::Opus);
+    let added = a.add_stream(&LocalStream::new([audio.clone()])).wait().unwrap();
+    assert_eq!(added.taken, [b.self_id().clone()]);
+    let track = streams.next().unwrap().stream.take(MediaKind::Audio).unwrap();
+    for number in 0..3 {
+        assert_eq!(audio.write(&frame(Codec::Opus, number)).unwrap().taken, 1);
+    }
+    assert_eq!(iter(track).take(3).count(), 3);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod common;
 mod connections;
 mod ends;
 mod ice_probe;
+mod media;
 mod messages;
 mod proxies;
 mod requests;

@@ -70,7 +70,7 @@ async fn forward(room: &Room) -> anyhow::Result<()> {
                 RoomEvent::PeerJoined { peer } => {
                     for Forwarded { stream, from, .. } in forwarded.values() {
                         if *from != peer {
-                            send(room, stream, from, &[peer.clone()])?;
+                            send(room, stream, from, std::slice::from_ref(&peer))?;
                         }
                     }
                 }

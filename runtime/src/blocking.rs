@@ -26,6 +26,9 @@
 //! # }
 //! ```
 //!
+//! Streams of audio and video are no different: `iter(room.peer_streams())`, and `iter(track)` of what
+//! comes of a track. [`LocalTrack::write`](crate::LocalTrack::write) waits for nothing anyway.
+//!
 //! What blocks a thread blocks all that runs on it: none of this is for async functions. On an executor
 //! with one thread, as smol's is by default, a task that waits so waits for ever, for the node runs there
 //! too. Closures that

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::io::{self, Seek, Write};
 use std::time::Duration;
 
-use tristero_proto::media::{Codec, MediaFrame};
+use tristero_proto::media::{Codec, MediaFrame, MediaKind};
 
-use super::FileName;
+use super::{FileName, Written};
 use crate::error::WriteError;
 use crate::limits::PARTS_MAX;
 use crate::webm::{WebmTrack, WebmWriter};
@@ -35,6 +35,8 @@ enum Phase<W> {
 
 struct Held {
     track: usize,
+    /// What a track is described by; of its first frame alone.
+    described: Option<WebmTrack>,
     frame: MediaFrame,
     at: Duration,
 }
@@ -55,22 +57,34 @@ impl<W: Write + Seek> Gathering<W> {
         frame: &MediaFrame,
         at: Duration,
         open: &mut impl FnMut(FileName) -> io::Result<W>,
-    ) -> Result<(), WriteError> {
+    ) -> Result<Written, WriteError> {
         self.expected.insert(track);
         if let Phase::Writing { writer, tracks, begun } = &mut self.phase {
             if let Some(index) = tracks.iter().position(|known| *known == (track, frame.codec)) {
-                return writer.write(index, frame, at.saturating_sub(*begun));
+                writer.write(index, frame, at.saturating_sub(*begun))?;
+                return Ok(Written::Taken);
             }
             // A track or a codec that its header does not name.
             self.end_file(open)?;
         }
-        let Phase::Holding(held) = &mut self.phase else { return Ok(()) };
-        held.push(Held { track, frame: frame.clone(), at });
+        let Phase::Holding(held) = &mut self.phase else { return Ok(Written::LeftOut) };
+        let described = match held.iter().any(|held| held.track == track) {
+            true => None,
+            // The file before this one may have ended between two key frames of this track.
+            false if frame.codec.kind() == MediaKind::Video && !frame.is_key => {
+                return Ok(Written::LeftOut);
+            }
+            false => Some(WebmTrack::beginning_with(frame)?),
+        };
+        held.push(Held { track, described, frame: frame.clone(), at });
         let first = held[0].at;
         let is_late = at.saturating_sub(first) >= HOLD_TIME_MAX || held.len() >= HOLD_FRAMES_MAX;
         let has_all =
             self.expected.iter().all(|track| held.iter().any(|held| held.track == *track));
-        if has_all || is_late { self.begin_file(open) } else { Ok(()) }
+        if has_all || is_late {
+            self.begin_file(open)?;
+        }
+        Ok(Written::Taken)
     }
 
     pub(super) fn end_track(
@@ -95,15 +109,11 @@ impl<W: Write + Seek> Gathering<W> {
         open: &mut impl FnMut(FileName) -> io::Result<W>,
     ) -> Result<(), WriteError> {
         let Phase::Holding(held) = &mut self.phase else { return Ok(()) };
-        let held = std::mem::take(held);
-        let mut tracks = Vec::new();
-        let mut described = Vec::new();
-        for Held { track, frame, .. } in &held {
-            if !tracks.iter().any(|(known, _)| known == track) {
-                tracks.push((*track, frame.codec));
-                described.push(WebmTrack::beginning_with(frame)?);
-            }
-        }
+        let mut held = std::mem::take(held);
+        let (tracks, described): (Vec<_>, Vec<_>) = held
+            .iter_mut()
+            .filter_map(|held| Some(((held.track, held.frame.codec), held.described.take()?)))
+            .unzip();
         if self.parts == PARTS_MAX {
             return Err(WriteError::Tracks);
         }
@@ -111,7 +121,7 @@ impl<W: Write + Seek> Gathering<W> {
         self.parts += 1;
         let mut writer = WebmWriter::new(to, &described)?;
         let begun = held.iter().map(|held| held.at).min().unwrap_or_default();
-        for Held { track, frame, at } in &held {
+        for Held { track, frame, at, .. } in &held {
             // A codec that changed meanwhile leaves out what came of the new one.
             if let Some(index) = tracks.iter().position(|known| *known == (*track, frame.codec)) {
                 writer.write(index, frame, at.saturating_sub(begun))?;
