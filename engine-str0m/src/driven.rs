@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use str0m::bwe::BweKind;
+use str0m::bwe::{Bitrate, BweKind};
 use str0m::channel::{ChannelData, ChannelId};
 use str0m::media::{MediaData, Mid};
 use str0m::net::{Receive, Transmit};
@@ -25,7 +25,8 @@ use tristero_proto::{Deadline, Time};
 
 use crate::epoch::Epoch;
 use crate::limits::{
-    BACKLOG_MAX, CHECK_GRID, HURRY_ON, MEDIA_ERRORS_MAX, ROUNDS_MAX, STUN_PACE, STUN_PACE_MIN,
+    BACKLOG_MAX, BITRATE_WISHED_KBPS, CHECK_GRID, HURRY_ON, MEDIA_ERRORS_MAX, ROUNDS_MAX,
+    STUN_PACE, STUN_PACE_MIN,
 };
 
 /// What str0m said in a step, as far as it matters here.
@@ -122,7 +123,9 @@ impl Driven {
         now: Time,
         said: &mut VecDeque<Said>,
     ) -> Self {
-        let rtc = config.build(epoch.instant(now));
+        let mut rtc = config.build(epoch.instant(now));
+        // Without an estimate this does nothing.
+        rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::kbps(BITRATE_WISHED_KBPS));
         let mut driven =
             Driven { rtc, epoch, told: now, due: None, pace: Pace::Hurried, backlog: None };
         // Its ICE agent sets no timer before it was woken once.

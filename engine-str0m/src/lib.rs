@@ -1,8 +1,9 @@
 //! WebRTC for [`tristero-proto`] on [str0m], without a socket, a clock or a thread.
 //!
 //! [`Str0mEngine`] implements [`Engine`]: it makes connections out of session descriptions and
-//! datagrams, each with the one data channel that Trystero uses. Its sockets are somebody else's:
-//! it is told their addresses and what arrived there, and says what to send.
+//! datagrams, each with the one data channel that Trystero uses, and with audio and video if somebody
+//! adds tracks. Its sockets are somebody else's: it is told their addresses and what arrived there,
+//! and says what to send.
 //!
 //! # What it promises beyond the contract of [`Engine`]
 //!
@@ -14,10 +15,14 @@
 //!   str0m sees them, and what a peer can make str0m remember is bounded.
 //! - **An idle connection costs little**: a check every 2.5 s, which also shows that the peer lives.
 //!   One that says nothing for 9 s is closed, and one that acknowledges nothing for 20 s.
+//! - **Sections of descriptions are its own.** str0m, which packs frames into packets and takes them
+//!   out again, hears of finished exchanges only. So what an application adds and removes for hours
+//!   neither grows without bound nor breaks what browsers insist on.
 //!
 //! # Where randomness comes from
 //!
-//! ICE credentials come from the seed, as do the names that hide addresses. The DTLS certificate,
+//! ICE credentials come from the seed, as do the names that hide addresses and the numbers of media
+//! sources. The DTLS certificate,
 //! one for the whole engine and self-signed, and all keys come from the operating system, as do the numbers that SCTP begins
 //! with and the transactions of STUN and TURN servers. str0m draws what needs no secrecy, such as the names of media sections and STUN
 //! transactions, from the generator of the thread, [`fastrand`]; a simulator seeds that.

@@ -154,10 +154,6 @@ pub(crate) const PERMISSIONS_MAX: usize = 512;
 /// any path.
 pub(crate) const AWAITING_PERMISSION_MAX: usize = 64;
 
-/// A description of a connection that stands, in bytes. Browsers never take sections back, so that of
-/// a page which often adds and removes tracks grows far beyond a first one.
-pub(crate) const RENEGOTIATION_BYTES_MAX: usize = 512 * 1024;
-
 /// Sections of a description. Nobody who is honest has more, and a description that does is not
 /// answered.
 pub(crate) const SECTIONS_READ_MAX: usize = 512;
@@ -193,6 +189,10 @@ pub(crate) const MEDIA_WAITING_BYTES_MAX: usize = 512 * 1024;
 /// How long media waits for its turn, where it is sent no faster than the path bears. What comes
 /// later than this is of no use to anybody who talks.
 pub(crate) const MEDIA_WAITING_MAX: Duration = Duration::from_secs(1);
+
+/// What an estimated path is probed for, in kbit/s, while something is sent: enough for a few
+/// cameras.
+pub(crate) const BITRATE_WISHED_KBPS: u64 = 10_000;
 
 /// The same in frames. str0m takes 512 of each track.
 pub(crate) const MEDIA_WAITING_FRAMES_MAX: usize = 256;

@@ -12,7 +12,7 @@ use harness::media::{
     propose_this, send_frame, track, video,
 };
 use tristero_proto::engine::{Engine, MediaOutcome, Proposal};
-use tristero_proto::media::{Codec, MediaConfig, MediaKind};
+use tristero_proto::media::{Codec, MediaConfig, MediaKind, Medium};
 
 const FRAME_TIME: Duration = Duration::from_millis(20);
 
@@ -29,8 +29,17 @@ fn send(world: &mut World, from: End, number: u64, codec: Codec, count: u64) {
 
 #[test]
 fn frames_of_every_codec_arrive_as_they_were_sent() {
+    frames_arrive_from(&MediaConfig::default());
+}
+
+#[test]
+fn who_receives_packets_may_send_frames() {
+    frames_arrive_from(&MediaConfig { medium: Medium::Packets, ..MediaConfig::default() });
+}
+
+fn frames_arrive_from(sender: &MediaConfig) {
     for codec in Codec::ALL {
-        let mut world = connected();
+        let mut world = connected_with(sender, &MediaConfig::default());
         let mut sent = if codec.kind() == MediaKind::Audio { audio(1) } else { video(1) };
         sent.codecs = vec![codec];
         agree(&mut world, A, B, &[sent.clone()]);

@@ -5,6 +5,7 @@
 //! over what was found once, as ordinary tests.
 
 pub mod chunks;
+pub mod descriptions;
 pub mod envelope;
 pub mod frame;
 pub mod histories;
@@ -32,7 +33,7 @@ pub struct Target {
 }
 
 /// All that is fuzzed.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "frame", run: frame::run },
     Target { name: "chunks", run: chunks::run },
     Target { name: "signal", run: signal::run },
@@ -45,6 +46,7 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "firebase", run: relays::firebase },
     Target { name: "ipfs", run: relays::ipfs },
     Target { name: "media_files", run: media_files::run },
+    Target { name: "descriptions", run: descriptions::run },
     Target { name: "nodes", run: nodes::run },
     Target { name: "histories", run: histories::run },
 ];

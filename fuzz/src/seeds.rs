@@ -50,10 +50,24 @@ fn all_of(target: &str, wire: &Path) -> Vec<Vec<u8>> {
         "frame" => messages(wire).into_iter().map(Vec::from).collect(),
         "chunks" => chunks_of(wire),
         "signal" => {
-            signals(wire).iter().map(Signal::emit).chain(candidates()).map(Vec::from).collect()
+            let said = [
+                r#"{"k":"Sd0mK5TyZTuTN5aMDXhE","s":"stream","t":"track","m":{"n":1}}"#,
+                r#"{"k":"Sd0mK5TyZTuTN5aMDXhE","t":"track","m":null}"#,
+                r#"{"type":"offer","sdp":"v=0","n":7}"#,
+            ];
+            let signals = signals(wire);
+            let said = said.map(str::to_owned);
+            signals
+                .iter()
+                .map(Signal::emit)
+                .chain(candidates())
+                .chain(said)
+                .map(Vec::from)
+                .collect()
         }
         "envelope" => envelopes(wire),
         "media_files" => media_files(),
+        "descriptions" => tristero_str0m::trial::seeds(),
         "nodes" => nodes_of(wire),
         "histories" => HISTORIES.map(history).into(),
         strategy => {

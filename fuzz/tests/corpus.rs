@@ -103,7 +103,16 @@ fn only_what_was_sealed_is_opened() {
 
 #[test]
 fn sessions_take_what_any_service_sends() {
-    let others = ["frame", "chunks", "signal", "envelope", "media_files", "nodes", "histories"];
+    let others = [
+        "frame",
+        "chunks",
+        "signal",
+        "envelope",
+        "media_files",
+        "descriptions",
+        "nodes",
+        "histories",
+    ];
     let strategies = TARGETS.into_iter().filter(|target| !others.contains(&target.name));
     let count = strategies.map(replay).count();
     assert_eq!(count, TARGETS.len() - others.len());
@@ -112,6 +121,11 @@ fn sessions_take_what_any_service_sends() {
 #[test]
 fn files_of_anyone_are_read_or_refused() {
     replay_named("media_files");
+}
+
+#[test]
+fn descriptions_of_any_peer_are_answered_or_refused() {
+    replay_named("descriptions");
 }
 
 #[test]

@@ -139,8 +139,8 @@ impl MediaTime {
 
     /// A time since the beginning, in ticks of the codec's clock.
     pub fn of(codec: Codec, since_beginning: Duration) -> Self {
-        MediaTime::new(since_beginning.as_nanos() as u64, 1_000_000_000)
-            .rescaled(codec.clock_rate())
+        let nanos = u64::try_from(since_beginning.as_nanos()).unwrap_or(u64::MAX);
+        MediaTime::new(nanos, 1_000_000_000).rescaled(codec.clock_rate())
     }
 
     /// How many ticks.
@@ -153,18 +153,19 @@ impl MediaTime {
         self.rate
     }
 
-    /// The same moment in ticks of another rate, rounded down.
+    /// The same moment in ticks of another rate, rounded down, or the last one that there is.
     pub fn rescaled(self, rate: u32) -> Self {
         let rate = rate.max(1);
         let ticks = u128::from(self.ticks) * u128::from(rate) / u128::from(self.rate);
-        MediaTime { ticks: ticks as u64, rate }
+        MediaTime { ticks: u64::try_from(ticks).unwrap_or(u64::MAX), rate }
     }
 
     /// The time since the beginning.
     pub fn since_beginning(self) -> Duration {
         let seconds = self.ticks / u64::from(self.rate);
         let rest = self.ticks % u64::from(self.rate);
-        Duration::new(seconds, (rest * 1_000_000_000 / u64::from(self.rate)) as u32)
+        let nanos = rest * 1_000_000_000 / u64::from(self.rate);
+        Duration::new(seconds, u32::try_from(nanos).unwrap_or_default())
     }
 }
 

@@ -217,8 +217,9 @@ mod tests {
     fn comes_back<T: PartialEq + Debug, F: Format<T>>(value: &T) {
         let payload = F::encode(value).unwrap();
         assert_eq!(&F::decode(&payload).unwrap(), value);
-        assert_eq!(F::into_payload(F::decode(&payload).unwrap()).unwrap(), payload, "moved");
-        assert_eq!(&F::from_payload(payload).unwrap(), value, "moved");
+        let moved = F::into_payload(F::decode(&payload).unwrap()).unwrap();
+        assert_eq!(moved.emit(), payload.clone().emit());
+        assert_eq!(&F::from_payload(payload).unwrap(), value);
     }
 
     fn decode<T, F: Format<T>>(payload: impl Into<Payload>) -> Result<T, FormatError> {

@@ -1,6 +1,7 @@
 //! Frames and packets of one connection.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use str0m::Rtc;
@@ -9,14 +10,25 @@ use str0m::media::{KeyframeRequestKind, MediaData, MediaTime as Str0mTime, Mid};
 use str0m::rtp::{RtpPacket as Str0mPacket, RtpWrite};
 use tristero_proto::engine::{Datagram, EngineEvent, IncomingTrack, MediaInfo, MediaOutcome};
 use tristero_proto::limits::RTP_PAYLOAD_BYTES_MAX;
-use tristero_proto::media::{MediaFrame, MediaKind, MediaTime, Medium, RtpPacket};
+use tristero_proto::media::{Codec, MediaFrame, MediaKind, MediaTime, Medium, RtpPacket};
 use tristero_proto::{Time, TrackId};
 
 use super::Connection;
 use crate::datagram::source_of;
 use crate::limits::{MEDIA_WAITING_BYTES_MAX, MEDIA_WAITING_MAX};
+use crate::media::formats::Numbered;
 use crate::media::frame::is_frame;
+use crate::media::packets::payloads;
 use crate::shared::Shared;
+
+/// Where and when a frame is sent.
+struct Placed {
+    mid: Mid,
+    numbered: Numbered,
+    /// Its time, in ticks of its codec.
+    ticks: u64,
+    at: Instant,
+}
 
 impl Connection {
     /// Takes a datagram of RTP or RTCP that travelled on a path of this connection.
@@ -43,14 +55,11 @@ impl Connection {
         now: Time,
         shared: &mut Shared,
     ) -> MediaOutcome {
-        let is_open = self.ended.is_none() && self.carriage.medium == Medium::Frames;
+        let is_open = self.ended.is_none() && is_frame(frame);
         let Some(outlet) = self.carriage.outlet(track, frame.codec).filter(|_| is_open) else {
             return MediaOutcome::Unwanted;
         };
-        if !is_frame(frame) {
-            return MediaOutcome::Unwanted;
-        }
-        let (mid, number) = (Mid::from(outlet.mid), outlet.numbered.number);
+        let (mid, numbered) = (Mid::from(outlet.mid), outlet.numbered);
         let is_late = self.carriage.is_paced && self.is_late(mid, now, shared);
         if is_late || !self.carriage.flow.has_room(frame.bytes.len()) {
             self.carriage.flow.count_sent(track, |stats| stats.dropped += 1);
@@ -60,13 +69,12 @@ impl Connection {
             return MediaOutcome::Unwanted;
         };
         let at = shared.epoch.instant(now);
-        let bytes = Arc::clone(&frame.bytes);
-        let written = self.driven.write(now, |rtc| {
-            let clock_rate = clock_rate_of(rtc, number)?;
-            let time = Str0mTime::new(ticks, clock_rate);
-            rtc.writer(mid)?.write(number.into(), at, time, bytes).ok()
-        });
-        if written.is_none() {
+        let placed = Placed { mid, numbered, ticks, at };
+        let is_written = match self.carriage.medium {
+            Medium::Frames => self.write_frame(placed, frame, now),
+            Medium::Packets => self.write_payloads(placed, track, frame, now),
+        };
+        if !is_written {
             self.carriage.flow.count_sent(track, |stats| stats.dropped += 1);
             return MediaOutcome::Full;
         }
@@ -76,6 +84,48 @@ impl Connection {
             stats.key_frames += u64::from(frame.is_key && frame.codec.kind() == MediaKind::Video);
         });
         MediaOutcome::Taken
+    }
+
+    /// Lets str0m put a frame into packets.
+    fn write_frame(&mut self, placed: Placed, frame: &MediaFrame, now: Time) -> bool {
+        let Placed { mid, numbered, ticks, at } = placed;
+        let bytes = Arc::clone(&frame.bytes);
+        let written = self.driven.write(now, |rtc| {
+            let clock_rate = clock_rate_of(rtc, numbered.number)?;
+            let time = Str0mTime::new(ticks, clock_rate);
+            rtc.writer(mid)?.write(numbered.number.into(), at, time, bytes).ok()
+        });
+        written.is_some()
+    }
+
+    /// Puts a frame into packets.
+    fn write_payloads(
+        &mut self,
+        placed: Placed,
+        track: TrackId,
+        frame: &MediaFrame,
+        now: Time,
+    ) -> bool {
+        let Placed { mid, numbered, ticks, at } = placed;
+        let payloads = payloads(frame);
+        let Some(first) = self.carriage.flow.reserve(track, payloads.len()) else { return false };
+        // Of G.722 packets count half of the samples. All count modulo 2^32.
+        let ticks = if frame.codec == Codec::G722 { ticks / 2 } else { ticks };
+        let time = u32::try_from(ticks & u64::from(u32::MAX)).unwrap_or_default();
+        let last = payloads.len().saturating_sub(1);
+        let is_video = frame.codec.kind() == MediaKind::Video;
+        let written = self.driven.write(now, |rtc| {
+            let mut api = rtc.direct_api();
+            let stream = api.stream_tx_by_mid(mid, None)?;
+            for (index, (sequence, payload)) in (first..).zip(payloads).enumerate() {
+                let number = numbered.number.into();
+                let write = RtpWrite::new(number, sequence.into(), time, at, payload);
+                let write = write.marker(is_video && index == last);
+                stream.write_rtp(write.nackable(numbered.repair.is_some()));
+            }
+            Some(())
+        });
+        written.is_some()
     }
 
     /// Sends a packet.

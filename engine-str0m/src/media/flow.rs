@@ -29,15 +29,16 @@ struct Outgoing {
     numbering: Numbering,
 }
 
-/// How the packets of a track are numbered. Who writes frames leaves that to str0m, so the same track
-/// can't have both.
+/// How the packets of a track are numbered. A track has either frames or packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Numbering {
     /// Nothing was sent.
     Open {
         first: u16,
     },
-    OfFrames,
+    OfFrames {
+        next: u64,
+    },
     /// The last packet that was written, and what it was sent as.
     OfPackets {
         said: u64,
@@ -94,8 +95,10 @@ impl Flow {
     pub(crate) fn place(&mut self, track: TrackId, frame: &MediaFrame, now: Time) -> Option<u64> {
         let outgoing = self.sent.get_mut(&track)?;
         match outgoing.numbering {
-            Numbering::Open { .. } => outgoing.numbering = Numbering::OfFrames,
-            Numbering::OfFrames => {}
+            Numbering::Open { first } => {
+                outgoing.numbering = Numbering::OfFrames { next: u64::from(first) };
+            }
+            Numbering::OfFrames { .. } => {}
             Numbering::OfPackets { .. } => return None,
         }
         let is_reordered = frame.codec.kind() == MediaKind::Video && !frame.is_key;
@@ -103,12 +106,22 @@ impl Flow {
         Some(outgoing.timeline.place(frame.time, frame.codec.clock_rate(), order, now))
     }
 
+    /// The sequence number of the first of so many packets that carry a frame, where str0m does not
+    /// number them.
+    pub(crate) fn reserve(&mut self, track: TrackId, packets: usize) -> Option<u64> {
+        let outgoing = self.sent.get_mut(&track)?;
+        let Numbering::OfFrames { next } = &mut outgoing.numbering else { return None };
+        let first = *next;
+        *next += packets as u64;
+        Some(first)
+    }
+
     /// The sequence number and the time that a packet is sent with; `None` if the track sends
     /// frames, or the packet comes long after those behind it.
     pub(crate) fn number(&mut self, track: TrackId, packet: &RtpPacket) -> Option<(u64, u32)> {
         let outgoing = self.sent.get_mut(&track)?;
         let (sequence, sent_time, is_new) = match outgoing.numbering {
-            Numbering::OfFrames => return None,
+            Numbering::OfFrames { .. } => return None,
             Numbering::Open { first } => (u64::from(first), packet.time, true),
             Numbering::OfPackets { said, sent, time, sent_time } => {
                 let sent_time = sent_time.wrapping_add(packet.time.wrapping_sub(time));

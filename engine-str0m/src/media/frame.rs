@@ -55,7 +55,7 @@ fn is_temporal_unit(mut bytes: &[u8]) -> bool {
 }
 
 /// A number of up to four bytes, and what follows it.
-fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+pub(crate) fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut value = 0;
     for (index, byte) in bytes.iter().enumerate().take(4) {
         value |= usize::from(byte & 0x7F) << (7 * index);

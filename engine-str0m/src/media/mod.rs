@@ -11,6 +11,7 @@ pub(crate) mod flow;
 pub(crate) mod formats;
 pub(crate) mod frame;
 pub(crate) mod gate;
+pub(crate) mod packets;
 pub(crate) mod parse;
 pub(crate) mod section;
 pub(crate) mod session;

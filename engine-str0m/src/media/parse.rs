@@ -7,12 +7,12 @@
 //! spec: RFC 8866 (SDP); RFC 9429, section 5 (WebRTC); RFC 8843 (BUNDLE); RFC 8830 (msid); RFC 5576
 //! (ssrc); RFC 4588 (retransmission)
 
-use tristero_proto::limits::MSID_BYTES_MAX;
+use tristero_proto::limits::{MSID_BYTES_MAX, RENEGOTIATION_BYTES_MAX};
 use tristero_proto::media::{MediaKind, Msid};
 
 use super::extensions::Extension;
 use super::formats::{Format, Numbered};
-use crate::limits::{FORMATS_READ_MAX, RENEGOTIATION_BYTES_MAX, SECTIONS_READ_MAX, SSRCS_READ_MAX};
+use crate::limits::{FORMATS_READ_MAX, SECTIONS_READ_MAX, SSRCS_READ_MAX};
 use crate::sdp::{RemoteDescription, SdpError, is_mid};
 
 /// A description of the other side.

@@ -6,7 +6,7 @@
 //! put in front, so that whatever is changed anywhere is mostly about media.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use str0m::change::SdpOffer;
 use str0m::{Rtc, RtcConfig};
@@ -36,7 +36,8 @@ struct Trial {
 #[allow(clippy::disallowed_methods, reason = "str0m wants some moment, whichever it is")]
 pub fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let config: RtcConfig = Config::default().rtc_config();
+    static CONFIG: OnceLock<RtcConfig> = OnceLock::new();
+    let config = CONFIG.get_or_init(|| Config::default().rtc_config()).clone();
     let epoch = Epoch::new(std::time::Instant::now());
     let media = Arc::new(MediaConfig::default());
     let mut trial = Trial {

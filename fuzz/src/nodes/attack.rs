@@ -99,7 +99,7 @@ impl Play {
     pub(super) fn forge(&mut self, who: Who, way: u8, kind: u8, body: &[u8]) {
         let ways = self.world.ways(Who(1 - who.0));
         let Some(way) = ways.get(usize::from(way) % ways.len().max(1)).copied() else { return };
-        let kind = b"MMMMHAB"[usize::from(kind) % 7];
+        let kind = b"MMMMHABFPK"[usize::from(kind) % 10];
         self.world.forge(who, way.path.remote, &datagram(way, kind, body));
     }
 

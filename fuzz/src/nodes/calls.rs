@@ -237,7 +237,7 @@ impl Play {
         self.world.id(Who(1 - who.0))
     }
 
-    fn targets(&self, who: Who, pick: u8) -> Option<Vec<PeerId>> {
+    pub(super) fn targets(&self, who: Who, pick: u8) -> Option<Vec<PeerId>> {
         let stranger = PeerId::new("stranger").expect("this is an id");
         match pick % 4 {
             0 => None,

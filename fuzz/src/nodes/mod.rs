@@ -3,6 +3,7 @@
 
 mod attack;
 mod calls;
+mod media;
 mod step;
 
 use std::sync::Arc;
@@ -105,6 +106,11 @@ impl Play {
             Deed::Datagram => self.datagram(who, first, &step.bytes),
             Deed::Forge => self.forge(who, first, second, &step.bytes),
             Deed::Chunk => self.chunk(step),
+            Deed::AddStream => self.add_stream(who, first, second, third),
+            Deed::Share => self.share(who, step.picks),
+            Deed::Unshare => self.unshare(who, step.picks),
+            Deed::Write => self.write(who, first, second),
+            Deed::Watch => self.watch(who, step.picks),
         }
     }
 
@@ -198,12 +204,18 @@ mod tests {
     fn the_stories_are_about_all_that_a_node_says() {
         let all = [
             "CallEnded",
+            "Frame",
             "Handshake",
             "HandshakeData",
             "JoinFailed",
+            "KeyFrameWanted",
             "Message",
             "PeerJoined",
             "PeerLeft",
+            "PeerStream",
+            "PeerStreamEnded",
+            "PeerTrack",
+            "PeerTrackEnded",
             "Pong",
             "Receiving",
             "Relay",
@@ -213,6 +225,10 @@ mod tests {
             "Sending",
             "Sent",
             "ShutDown",
+            "StreamSent",
+            "TrackAgreed",
+            "TrackReplaced",
+            "TrackSent",
             "TransferBegan",
             "TransferEnded",
             "TransferPiece",

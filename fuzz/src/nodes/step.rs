@@ -59,10 +59,15 @@ pub enum Deed {
     Datagram,
     Forge,
     Chunk,
+    AddStream,
+    Share,
+    Unshare,
+    Write,
+    Watch,
 }
 
 impl Deed {
-    pub(super) const ALL: [Deed; 34] = [
+    pub(super) const ALL: [Deed; 39] = [
         Deed::Wait,
         Deed::Linger,
         Deed::Jump,
@@ -97,6 +102,11 @@ impl Deed {
         Deed::Datagram,
         Deed::Forge,
         Deed::Chunk,
+        Deed::AddStream,
+        Deed::Share,
+        Deed::Unshare,
+        Deed::Write,
+        Deed::Watch,
     ];
 
     fn has_bytes(self) -> bool {

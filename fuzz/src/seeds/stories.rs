@@ -24,7 +24,7 @@ fn wait(quarters: u8) -> Step {
 /// How each begins, and what happens then.
 pub(super) fn of_nodes() -> Vec<(u8, Vec<Step>)> {
     let mut stories =
-        vec![talk(), stream(), trouble(), visits(), forged_signals(), junk(), refused()];
+        vec![talk(), stream(), trouble(), visits(), forged_signals(), junk(), refused(), media()];
     // All of them, in each of the rooms.
     let elsewhere = |place: u8| {
         let stories = [talk(), stream()].into_iter();
@@ -74,6 +74,30 @@ fn stream() -> (u8, Vec<Step>) {
         with(B, Deed::Send, [0, 0, 6], &[2; 120]),
         wait(100),
     ];
+    (1, steps)
+}
+
+fn media() -> (u8, Vec<Step>) {
+    let mut steps = Vec::new();
+    for who in [A, B] {
+        steps.push(step(who, Deed::AddStream, [0, 5, 4]));
+        steps.push(step(who, Deed::Share, [0, 0, 3]));
+    }
+    steps.push(wait(100));
+    for shape in [0x04, 0x44, 0x45, 0x84, 0x0c] {
+        for pick in 0..4 {
+            steps.push(step(A, Deed::Write, [pick, shape, 0]));
+        }
+        steps.push(step(B, Deed::Watch, [shape, 0, shape]));
+        steps.push(wait(20));
+    }
+    for shape in [5, 1, 0] {
+        steps.push(step(A, Deed::Unshare, [0, 0, shape]));
+        steps.push(step(B, Deed::AddStream, [0, 1, 8]));
+        steps.push(wait(20));
+    }
+    steps.push(step(A, Deed::Leave, [0; 3]));
+    steps.push(wait(20));
     (1, steps)
 }
 

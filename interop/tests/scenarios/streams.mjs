@@ -64,7 +64,7 @@ export const defineStreams = (pair, files) => {
     await meet(cast, [left, right], room);
     const metadata = { name: 'Testbild', n: null };
     const came = right.waitFor('stream', { room: room.room, peer: left.selfId });
-    await left.do('addStream', { room: room.room, files: [files.VP8, files.opus], metadata, loop: true });
+    await left.do('addStream', { room: room.room, files: [files.VP8, files.opus], metadata });
     const { streamId, metadata: told, tracks } = await came;
     assert.deepEqual(told, metadata);
     const kinds = tracks.map(({ kind }) => kind);
@@ -89,12 +89,12 @@ export const defineStreams = (pair, files) => {
       const came = left.waitFor('stream', { room: room.room, peer: right.selfId }, { nth: n });
       const options = { kinds: ['video', 'audio'], metadata: { n }, stream: 'camera' };
       await right.do('addStream', { room: room.room, ...options, source: 'device' });
-      const { streamId, metadata, tracks } = await came;
+      const { metadata, tracks } = await came;
       assert.deepEqual(metadata, { n });
       assert.deepEqual(tracks.map(({ kind }) => kind).toSorted(), ['audio', 'video']);
-      const { trackId } = tracks.find(({ kind }) => kind === 'video');
+      const { id: trackId } = tracks.find(({ kind }) => kind === 'video');
       await assertFlowing(left, room, { trackId });
-      const ended = left.waitFor('streamEnded', { room: room.room, streamId });
+      const ended = left.waitFor('trackEnded', { room: room.room, trackId });
       await right.do('removeStream', { room: room.room, stream: 'camera' });
       await ended;
     }
@@ -106,7 +106,8 @@ export const defineStreams = (pair, files) => {
     const own = { room: room.room, stream: 'mine' };
     const atRight = right.waitFor('track', { room: room.room, kind: 'video' });
     const atLeft = left.waitFor('track', { room: room.room, kind: 'video' });
-    await left.do('addStream', { ...own, files: [files.VP8], as: 'tracks', metadata: 1, loop: true });
+    await left.do('addStream', { ...own, files: [files.opus] });
+    await left.do('addStream', { ...own, files: [files.VP8], as: 'tracks', metadata: 1 });
     await right.do('addStream', { ...own, as: 'tracks', metadata: 2 });
     assert.deepEqual([(await atRight).metadata, (await atLeft).metadata], [1, 2]);
     const { trackId } = await atLeft;
@@ -115,7 +116,7 @@ export const defineStreams = (pair, files) => {
     const replaced = left.waitFor('trackReplaced', { room: room.room, peer: right.selfId });
     await right.do('replaceTrack', { ...own, metadata: 'another' });
     assert.equal((await replaced).metadata, 'another');
-    await left.do('replaceTrack', { ...own, files: [files.VP8], loop: true });
+    await left.do('replaceTrack', { ...own, files: [files.VP8] });
     const video = () => received(right, left, room, 'video');
     const { framesDecoded } = await video();
     await until(video, (seen) => seen.framesDecoded > framesDecoded + FRAMES_PER_SECOND);
@@ -130,7 +131,7 @@ export const defineStreams = (pair, files) => {
       const own = { room: room.room, stream: `${stream}-${round >> 1}` };
       const before = { room: room.room, stream: `${names[(round + 1) % 2]}-${(round - 1) >> 1}` };
       await Promise.all([
-        left.do('addStream', { ...own, files: [files.VP8], metadata: round, loop: true }),
+        left.do('addStream', { ...own, files: [files.VP8], metadata: round }),
         right.do('addStream', { ...own, kinds: round % 3 ? ['video'] : ['audio', 'video'] }),
         round > 0 && left.do('removeStream', before),
         round > 0 && right.do('removeStream', before),
@@ -156,7 +157,7 @@ export const defineStreams = (pair, files) => {
     await meet(cast, [left, right, third], room);
     const came = right.waitFor('stream', { room: room.room, peer: left.selfId });
     const target = right.selfId;
-    await left.do('addStream', { room: room.room, files: [files.VP8], target, metadata: 'du', loop: true });
+    await left.do('addStream', { room: room.room, files: [files.VP8], target, metadata: 'du' });
     assert.equal((await came).metadata, 'du');
     // What is told in order after it: the third was told nothing.
     await transfer(room, [left, third], 'after', { text: 'noch da' });
@@ -168,7 +169,7 @@ export const defineStreams = (pair, files) => {
     const other = roomBeside(room);
     await meet(cast, [left, right], room);
     await meet(cast, [left, right], other);
-    const own = { files: [files.VP8], stream: 'shared', loop: true };
+    const own = { files: [files.VP8], stream: 'shared' };
     const first = right.waitFor('stream', { room: room.room, metadata: 'here' });
     await left.do('addStream', { room: room.room, ...own, metadata: 'here' });
     const { streamId } = await first;
@@ -185,7 +186,7 @@ export const defineStreams = (pair, files) => {
   testInRoom(pair, 'who comes later gets the stream, and leaves in the middle of it', async (room) => {
     const { cast, left, right } = pair;
     await join(cast, left, room);
-    await left.do('addStream', { room: room.room, files: [files.VP8], metadata: 'standing', loop: true });
+    await left.do('addStream', { room: room.room, files: [files.VP8], metadata: 'standing' });
     for (const visit of [room, again(room)]) {
       const came = right.waitFor('stream', { room: visit.room, metadata: 'standing' });
       await join(cast, right, visit);
@@ -199,7 +200,8 @@ export const defineStreams = (pair, files) => {
   });
 };
 
-export const refusing = { media: { receives: false } };
+/** A room that takes no codec takes no media. */
+const refusing = { codecs: [] };
 
 /** A peer that takes no media answers, and all else goes on. */
 export const defineRefusedMedia = (pair) => {

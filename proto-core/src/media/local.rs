@@ -83,13 +83,13 @@ impl LocalMedia {
     pub(crate) fn add_track(
         &mut self,
         stream: StreamKey,
-        spec: &TrackSpec,
+        spec: TrackSpec,
     ) -> Result<TrackId, MediaError> {
         if !self.streams.contains_key(&stream) {
             return Err(MediaError::NoSuchStream);
         }
-        self.check(std::slice::from_ref(spec))?;
-        Ok(self.insert_track(stream, spec.clone()))
+        self.check(std::slice::from_ref(&spec))?;
+        Ok(self.insert_track(stream, spec))
     }
 
     /// A room sends a stream, or a track that is announced alone, to these.
@@ -97,7 +97,7 @@ impl LocalMedia {
         &mut self,
         room: RoomKey,
         subject: Subject,
-        options: &MediaOptions,
+        options: MediaOptions,
         members: &[PeerId],
     ) -> Result<(), MediaError> {
         let audiences = match subject {
@@ -163,13 +163,12 @@ impl LocalMedia {
         Ok(())
     }
 
-    /// Something else takes the place of a track.
-    pub(crate) fn replace_track(
+    /// Whether something else can take the place of a track. Gives its id.
+    pub(crate) fn begin_replacing(
         &mut self,
         room: RoomKey,
         old: TrackId,
         spec: &TrackSpec,
-        metadata: Option<&Value>,
     ) -> Result<TrackId, MediaError> {
         let local = self.tracks.get(&old).ok_or(MediaError::NoSuchTrack)?;
         let stream = self.streams.get(&local.stream);
@@ -181,9 +180,19 @@ impl LocalMedia {
             return Err(MediaError::OtherKind(spec.kind));
         }
         check_codecs(spec)?;
-        let Some(mut local) = self.tracks.remove(&old) else { return Err(MediaError::NoSuchTrack) };
-        let track = TrackId(self.next_track.next());
-        local.spec = spec.clone();
+        Ok(TrackId(self.next_track.next()))
+    }
+
+    /// It does.
+    pub(crate) fn replace_track(
+        &mut self,
+        room: RoomKey,
+        old: TrackId,
+        (track, spec): (TrackId, TrackSpec),
+        metadata: Option<Value>,
+    ) {
+        let Some(mut local) = self.tracks.remove(&old) else { return };
+        local.spec = spec;
         if let Some(audience) = local.rooms.get_mut(&room) {
             audience.set_metadata(metadata);
         }
@@ -191,7 +200,6 @@ impl LocalMedia {
             stream.tracks.iter_mut().filter(|other| **other == old).for_each(|id| *id = track);
         }
         self.tracks.insert(track, local);
-        Ok(track)
     }
 
     /// A room is left.

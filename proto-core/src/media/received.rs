@@ -103,7 +103,7 @@ impl Received {
         match &pending.said {
             MediaSaid::Stream { stream, .. } => match self.stream_named(stream) {
                 Some(stream) => {
-                    self.tell_stream(stream, pending.clone());
+                    self.tell_stream(stream, &pending);
                     self.keep_for_stream(stream, pending);
                 }
                 None => self.pending.push(pending),
@@ -112,7 +112,7 @@ impl Received {
                 let stream = self.stream_named(stream);
                 match stream.and_then(|stream| self.track_named(stream, &[key, track])) {
                     Some(track) => {
-                        self.tell_track(track, pending.clone());
+                        self.tell_track(track, &pending);
                         self.keep_for_track(track, pending);
                     }
                     None => self.pending.push(pending),
@@ -204,6 +204,11 @@ impl Received {
         if !is_ours {
             self.match_in_order(now);
         }
+    }
+
+    /// Whether it sends anything.
+    pub(crate) fn has_tracks(&self) -> bool {
+        !self.tracks.is_empty() || !self.fresh.is_empty()
     }
 
     /// The peer is a member of a room no longer.
@@ -325,20 +330,20 @@ impl Received {
             };
             let stream = self.stream_named(stream);
             match stream.and_then(|stream| self.track_named(stream, &[key, track])) {
-                Some(track) => self.tell_track(track, pending),
+                Some(track) => self.tell_track(track, &pending),
                 None => self.pending.push(pending),
             }
         }
         for pending in self.pending.take_all() {
             match &pending.said {
                 MediaSaid::Stream { stream, .. } => match self.stream_named(stream) {
-                    Some(stream) => self.tell_stream(stream, pending),
+                    Some(stream) => self.tell_stream(stream, &pending),
                     None => self.pending.push(pending),
                 },
                 MediaSaid::Track { stream, .. } => {
                     let stream = self.stream_named(stream);
                     match stream.and_then(|stream| self.untold_track(stream)) {
-                        Some(track) => self.tell_track(track, pending),
+                        Some(track) => self.tell_track(track, &pending),
                         None => self.pending.push(pending),
                     }
                 }
@@ -378,10 +383,10 @@ impl Received {
             };
             let stream = self.streams.iter().find(is_free).map(|(id, _)| *id);
             match (&pending.said, stream) {
-                (MediaSaid::Stream { .. }, Some(stream)) => self.tell_stream(stream, pending),
+                (MediaSaid::Stream { .. }, Some(stream)) => self.tell_stream(stream, &pending),
                 (MediaSaid::Track { .. }, Some(stream)) => {
                     if let Some(track) = self.unknown_track(stream, pending.since) {
-                        self.tell_track(track, pending);
+                        self.tell_track(track, &pending);
                     }
                 }
                 (_, None) | (MediaSaid::Replacement { .. }, _) => self.pending.push(pending),
@@ -389,8 +394,8 @@ impl Received {
         }
     }
 
-    fn tell_stream(&mut self, id: PeerStreamId, said: Pending) {
-        let Pending { room, size, .. } = said;
+    fn tell_stream(&mut self, id: PeerStreamId, said: &Pending) {
+        let &Pending { room, size, .. } = said;
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let metadata = said.metadata().cloned();
         stream.rooms.insert(room, None);
@@ -404,8 +409,8 @@ impl Received {
         self.events.push_back(Event::PeerStream { room, peer, stream, tracks, metadata, size });
     }
 
-    fn tell_track(&mut self, incoming: IncomingTrack, said: Pending) {
-        let Pending { room, size, .. } = said;
+    fn tell_track(&mut self, incoming: IncomingTrack, said: &Pending) {
+        let &Pending { room, size, .. } = said;
         let Some(track) = self.tracks.get_mut(&incoming) else { return };
         if let MediaSaid::Track { key, .. } = &said.said {
             track.add_name(key);
@@ -420,7 +425,7 @@ impl Received {
     fn keep_for_stream(&mut self, stream: PeerStreamId, said: Pending) {
         let room = self.streams.get_mut(&stream).and_then(|known| known.rooms.get_mut(&said.room));
         if let Some(kept) = room {
-            *kept = said.as_kept();
+            *kept = said.into_kept();
         }
     }
 
@@ -428,7 +433,7 @@ impl Received {
     fn keep_for_track(&mut self, track: IncomingTrack, said: Pending) {
         let room = self.tracks.get_mut(&track).and_then(|known| known.rooms.get_mut(&said.room));
         if let Some(kept) = room {
-            *kept = said.as_kept();
+            *kept = said.into_kept();
         }
     }
 

@@ -550,20 +550,20 @@ impl<E: Engine> Node<E> {
                     });
                 }
                 RoomOutput::Event(event) => {
-                    self.on_room_event(key, event);
+                    self.on_room_event(key, event, now);
                 }
             }
         }
     }
 
     /// A room tells something. Media ends before its member leaves, and begins after it came.
-    fn on_room_event(&mut self, key: RoomKey, event: Event) {
+    fn on_room_event(&mut self, key: RoomKey, event: Event, now: Time) {
         let joined = match &event {
             Event::PeerJoined { peer, .. } => Some(peer.clone()),
             _ => None,
         };
         if let Event::PeerLeft { peer, .. } = &event {
-            self.on_member_left(key, peer);
+            self.on_member_left(key, peer, now);
         }
         self.event(event);
         if let Some(peer) = joined {

@@ -228,13 +228,16 @@ impl<E: Engine> Node<E> {
         for share in self.media.local.shares(room, peer) {
             self.announce(room, peer, share.subject);
         }
+        // What could be said nowhere can be said now.
+        self.touched.extend(self.conn_of(room, peer).map(Part::Peer));
     }
 
     /// A member is about to be one no longer.
-    pub(super) fn on_member_left(&mut self, room: RoomKey, id: &PeerId) {
+    pub(super) fn on_member_left(&mut self, room: RoomKey, id: &PeerId, now: Time) {
         self.media.local.on_member_left(room, id);
         let Some(conn) = self.conn_of(room, id) else { return };
         let Some(peer) = self.peers.get_mut(&conn) else { return };
+        peer.negotiator.on_left(room, now);
         peer.received.on_left(room);
         peer.sent.on_left(room, peer.is_ours());
         self.tell_of_media(conn);

@@ -42,7 +42,7 @@ impl<E: Engine> Node<E> {
             return Err(MediaError::RoomGone);
         }
         let (stream, tracks) = self.media.local.add_stream(tracks)?;
-        let peers = self.share(room, Subject::Stream(stream), &options, now)?;
+        let peers = self.share(room, Subject::Stream(stream), options, now)?;
         Ok(AddedStream { stream, tracks, peers })
     }
 
@@ -60,7 +60,7 @@ impl<E: Engine> Node<E> {
         now: Time,
     ) -> Result<Vec<PeerId>, MediaError> {
         check_metadata(options.metadata.as_ref())?;
-        self.share(room, Subject::Stream(stream), &options, now)
+        self.share(room, Subject::Stream(stream), options, now)
     }
 
     /// Sends a stream no longer to the members of a room, or not to some; nor the tracks that were
@@ -96,8 +96,8 @@ impl<E: Engine> Node<E> {
         if !self.rooms.contains_key(&room) {
             return Err(MediaError::RoomGone);
         }
-        let track = self.media.local.add_track(stream, &track)?;
-        let peers = self.share(room, Subject::Track(stream, track), &options, now)?;
+        let track = self.media.local.add_track(stream, track)?;
+        let peers = self.share(room, Subject::Track(stream, track), options, now)?;
         Ok(AddedTrack { track, peers })
     }
 
@@ -132,24 +132,25 @@ impl<E: Engine> Node<E> {
     ) -> Result<AddedTrack, MediaError> {
         check_metadata(metadata.as_ref())?;
         self.members_of(room)?;
-        let metadata = metadata.as_ref();
-        let new = self.media.local.replace_track(room, old, &track, metadata)?;
-        if let Some(from) = self.media.local.track(new)?.relayed {
-            self.set_relay(from, old, false);
-            self.set_relay(from, new, true);
-        }
+        let new = self.media.local.begin_replacing(room, old, &track)?;
         let mut peers = Vec::new();
         let conns: Vec<ConnId> = self.peers.keys().copied().collect();
         for conn in conns {
             let Some(peer) = self.peers.get_mut(&conn) else { continue };
-            let id = peer.id.clone();
-            let is_ours = peer.is_ours();
-            if let Some(said) = peer.sent.replace(room, old, (new, &track), metadata, is_ours) {
+            let (id, is_ours) = (peer.id.clone(), peer.is_ours());
+            let replacement = (new, &track);
+            let said = peer.sent.replace(room, old, replacement, metadata.as_ref(), is_ours);
+            if let Some(said) = said {
                 let result = self.say_replaced(room, &id, said, metadata.is_some());
                 self.event(Event::TrackSent { room, track: new, peer: id.clone(), result });
                 peers.push(id);
             }
             self.want_media(conn);
+        }
+        self.media.local.replace_track(room, old, (new, track), metadata);
+        if let Some(from) = self.media.local.track(new)?.relayed {
+            self.set_relay(from, old, false);
+            self.set_relay(from, new, true);
         }
         self.settle(now);
         Ok(AddedTrack { track: new, peers })
@@ -267,13 +268,13 @@ impl<E: Engine> Node<E> {
         &mut self,
         room: RoomKey,
         subject: Subject,
-        options: &MediaOptions,
+        options: MediaOptions,
         now: Time,
     ) -> Result<Vec<PeerId>, MediaError> {
         let members = self.members_of(room)?;
-        self.media.local.share(room, subject, options, &members)?;
         let targets = options.targets.as_ref().unwrap_or(&members);
-        let targets: BTreeSet<&PeerId> = targets.iter().collect();
+        let targets: BTreeSet<PeerId> = targets.iter().cloned().collect();
+        self.media.local.share(room, subject, options, &members)?;
         for peer in &targets {
             if members.contains(peer) {
                 self.announce(room, peer, subject);
@@ -281,7 +282,7 @@ impl<E: Engine> Node<E> {
                 self.event(subject.answer(room, peer, Err(MediaFailure::NotInRoom)));
             }
         }
-        let peers = targets.into_iter().cloned().collect();
+        let peers = targets.into_iter().collect();
         self.settle(now);
         Ok(peers)
     }

@@ -460,6 +460,7 @@ impl<E: Engine> Node<E> {
                 let farewell = (now + FAREWELL_DELAY, *conn, names.token.clone());
                 self.farewells.push_back(farewell);
                 peer.outbox.drop_room(key);
+                peer.negotiator.on_left(key, now);
                 peer.received.forget(key);
                 peer.sent.forget(key, peer.is_ours());
                 if peer.sent.has_more() {

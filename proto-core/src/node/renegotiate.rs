@@ -42,6 +42,13 @@ impl<E: Engine> Node<E> {
 
     /// Does what is next of what two ends agree on.
     pub(super) fn negotiate(&mut self, conn: ConnId, now: Time) {
+        self.say_offer(conn, now);
+        if !self.is_reachable(conn) {
+            if let Some(peer) = self.peers.get_mut(&conn) {
+                peer.negotiator.on_unreachable();
+            }
+            return;
+        }
         while let Some(peer) = self.peers.get_mut(&conn) {
             match peer.negotiator.next(now) {
                 Some(Next::Hear(sdp)) => self.on_plain_offer(conn, sdp, now),
@@ -91,12 +98,31 @@ impl<E: Engine> Node<E> {
     pub(super) fn on_proposed(&mut self, conn: ConnId, sdp: String, now: Time) {
         let leads = self.has_offered(conn);
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        match peer.negotiator.on_offer_made(leads, now) {
-            Made::Numbered => peer.restarts.on_offer_made(sdp, now),
-            Made::Said => self.say_signal(conn, &Renegotiation::Offer { number: 0, sdp }),
+        match peer.negotiator.on_offer_made(sdp, leads, now) {
+            Made::Numbered(sdp) => peer.restarts.on_offer_made(sdp, now),
+            Made::Said => self.say_offer(conn, now),
             Made::Dropped => {}
         }
         self.touched.insert(Part::Peer(conn));
+    }
+
+    /// Says an offer of ours, if there is one that was not heard.
+    fn say_offer(&mut self, conn: ConnId, now: Time) {
+        let Some(peer) = self.peers.get(&conn) else { return };
+        let Some(sdp) = peer.negotiator.to_say(now) else { return };
+        let offer = Renegotiation::Offer { number: 0, sdp: sdp.to_owned() };
+        let room = self.say_signal(conn, &offer);
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            peer.negotiator.on_said(room, now);
+        }
+    }
+
+    /// Whether there is a room in which a peer can be told something over the connection.
+    fn is_reachable(&self, conn: ConnId) -> bool {
+        let Some(peer) = self.peers.get(&conn) else { return false };
+        let is_member =
+            |key: &RoomKey| self.rooms.get(key).is_some_and(|r| r.room.is_member(&peer.id));
+        peer.attached().any(|key| is_member(&key))
     }
 
     /// Does what is due of a connection's restarts.
@@ -138,21 +164,21 @@ impl<E: Engine> Node<E> {
         if peer.restarts.on_local_candidate(&candidate, now) {
             return;
         }
-        self.say_signal(conn, &Renegotiation::Candidate { number: 0, candidate });
+        let _ = self.say_signal(conn, &Renegotiation::Candidate { number: 0, candidate });
     }
 
-    /// Tells a peer something over the connection, in the first room that it is in.
-    fn say_signal(&mut self, conn: ConnId, said: &Renegotiation) {
-        let Some(peer) = self.peers.get(&conn) else { return };
+    /// Tells a peer something over the connection, in the first room that it is in, which is given.
+    fn say_signal(&mut self, conn: ConnId, said: &Renegotiation) -> Option<RoomKey> {
+        let peer = self.peers.get(&conn)?;
         let id = peer.id.clone();
         let rooms: Vec<RoomKey> = peer.attached().collect();
-        let is_told = |key: &&RoomKey| {
-            let joined = self.rooms.get_mut(*key);
+        let is_told = |key: &RoomKey| {
+            let joined = self.rooms.get_mut(key);
             joined.is_some_and(|joined| joined.room.say_signal(&id, said))
         };
-        if let Some(key) = rooms.iter().find(is_told) {
-            self.touched.insert(Part::Room(*key));
-        }
+        let told = rooms.into_iter().find(is_told)?;
+        self.touched.insert(Part::Room(told));
+        Some(told)
     }
 
     /// A member said something about the connection to it.
@@ -206,7 +232,7 @@ impl<E: Engine> Node<E> {
                     self.on_media_rolled_back(conn);
                 }
                 let answer = Renegotiation::Answer { number: 0, given_up: 0, sdp };
-                self.say_signal(conn, &answer);
+                let _ = self.say_signal(conn, &answer);
             }
             Err(error) => debug!(?conn, %error, "ignored an offer"),
         }
@@ -261,7 +287,7 @@ impl<E: Engine> Node<E> {
         while let Some(told) = self.peers.get_mut(&conn).and_then(|peer| peer.restarts.poll_told())
         {
             match told {
-                Told::Said(said) => self.say_signal(conn, &said),
+                Told::Said(said) => _ = self.say_signal(conn, &said),
                 Told::Sealed(sealed) => self.publish_sealed(conn, &sealed, now),
             }
         }

@@ -65,6 +65,9 @@ pub(crate) struct Peer {
     /// Since when no room uses the connection, and how long that may be so.
     idle_since: Option<Time>,
     idle_ttl: Duration,
+    /// Whether no room could use it any more: JavaScript takes its tracks away when it leaves, and
+    /// offers that in no room, so that nobody answers and it offers nothing ever again.
+    is_stuck: bool,
     capabilities: Capabilities,
     conduct: Conduct,
     /// What it is cut for.
@@ -120,6 +123,7 @@ impl Peer {
             early: EarlyFrames::new(limits),
             idle_since: Some(now),
             idle_ttl,
+            is_stuck: false,
             capabilities: Capabilities::default(),
             conduct: Conduct::default(),
             verdict: None,
@@ -240,6 +244,7 @@ impl Peer {
             return None;
         }
         self.idle_since = None;
+        self.is_stuck = false;
         let early = self.early.take(token);
         if early.is_empty() {
             self.silent.insert(room);
@@ -251,6 +256,7 @@ impl Peer {
     pub(crate) fn detach(&mut self, room: RoomKey, token: &RoomToken, now: Time) {
         if self.attached.remove(&room) && self.attached.is_empty() {
             self.idle_since = Some(now);
+            self.is_stuck = !self.is_ours() && self.received.has_tracks();
         }
         // Nothing is answered there any more. A peer that never spoke has not answered by this
         // either.
@@ -322,7 +328,8 @@ impl Peer {
     }
 
     fn idle_deadline(&self) -> Option<Time> {
-        self.idle_since.map(|since| since + self.idle_ttl)
+        let ttl = if self.is_stuck { Duration::ZERO } else { self.idle_ttl };
+        self.idle_since.map(|since| since + ttl)
     }
 }
 

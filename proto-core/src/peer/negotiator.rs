@@ -16,6 +16,7 @@ mod budget;
 
 use std::time::Duration;
 
+use crate::ids::RoomKey;
 use crate::time::{Deadline, Time};
 
 use budget::Budget;
@@ -23,6 +24,9 @@ use budget::Budget;
 /// An offer that is not answered is given up after this long: JavaScript that does not trickle
 /// looks for candidates for up to 15 s before it answers. The next one waits twice as long.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What may have been lost because its room was left is said again after this long without an answer.
+const LOST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How often something is offered to one who does not answer, or whose answers make no sense.
 const SILENCES_MAX: u32 = 3;
@@ -48,10 +52,28 @@ enum Phase {
     Idle,
     /// The engine makes our offer.
     Making { round: Round, until: Time },
-    /// It is said.
-    Offered { round: Round, until: Time },
+    /// It is there, and is said in a room.
+    Offered { round: Round, until: Time, saying: Saying },
     /// A restart with a number is being made, or is out.
     Numbered { is_made: bool, until: Time },
+}
+
+/// An offer of ours, and who has heard it.
+#[derive(Debug)]
+struct Saying {
+    sdp: String,
+    hearing: Hearing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hearing {
+    /// There was no room that both are in.
+    Nowhere,
+    /// It was said in this room.
+    In(RoomKey),
+    /// They left that room, so they may not have heard it, or their answer may be lost: it is said
+    /// again at this time.
+    Lost(Time),
 }
 
 /// An offer of ours.
@@ -95,10 +117,10 @@ pub(crate) enum Next {
 /// What becomes of an offer that the engine made.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Made {
-    /// It is to be said.
+    /// It is to be [said](Negotiator::to_say).
     Said,
     /// It is a restart with a number.
-    Numbered,
+    Numbered(String),
     /// Nobody wants it any more.
     Dropped,
 }
@@ -169,21 +191,55 @@ impl Negotiator {
     }
 
     /// There is an offer of ours. Whoever offered the connection `leads`.
-    pub(crate) fn on_offer_made(&mut self, leads: bool, now: Time) -> Made {
+    pub(crate) fn on_offer_made(&mut self, sdp: String, leads: bool, now: Time) -> Made {
         match &mut self.phase {
             Phase::Making { round, .. } => {
                 // They give up what waits for an answer, and offer it again.
                 self.held.take_if(|_| leads);
-                let until = now + ANSWER_TIMEOUT * 2_u32.pow(round.tries.silences);
-                self.phase = Phase::Offered { round: *round, until };
+                let until = now + round.patience();
+                let saying = Saying { sdp, hearing: Hearing::Nowhere };
+                self.phase = Phase::Offered { round: *round, until, saying };
                 Made::Said
             }
             Phase::Numbered { is_made, .. } => {
                 *is_made = true;
-                Made::Numbered
+                Made::Numbered(sdp)
             }
             Phase::Idle | Phase::Offered { .. } => Made::Dropped,
         }
+    }
+
+    /// The offer that is to be said now, for the first time or again.
+    pub(crate) fn to_say(&self, now: Time) -> Option<&str> {
+        let Phase::Offered { saying, .. } = &self.phase else { return None };
+        let is_due = match saying.hearing {
+            Hearing::Nowhere => true,
+            Hearing::In(_) => false,
+            Hearing::Lost(until) => until <= now,
+        };
+        is_due.then_some(&*saying.sdp)
+    }
+
+    /// It was said in this room, or could be said nowhere.
+    pub(crate) fn on_said(&mut self, room: Option<RoomKey>, now: Time) {
+        if let Phase::Offered { round, until, saying } = &mut self.phase {
+            saying.hearing = room.map_or(Hearing::Nowhere, Hearing::In);
+            *until = now + round.patience();
+        }
+    }
+
+    /// They are in a room no longer.
+    pub(crate) fn on_left(&mut self, room: RoomKey, now: Time) {
+        if let Phase::Offered { saying, .. } = &mut self.phase
+            && saying.hearing == Hearing::In(room)
+        {
+            saying.hearing = Hearing::Lost(now + LOST_PAUSE);
+        }
+    }
+
+    /// There is no room in which they could be answered.
+    pub(crate) fn on_unreachable(&mut self) {
+        self.held = None;
     }
 
     /// They offer something. Whoever offered the connection `leads`.
@@ -248,7 +304,8 @@ impl Negotiator {
     /// Does what is due: an offer of ours may be given up.
     pub(crate) fn wake(&mut self, now: Time) -> Option<Lapsed> {
         match self.phase {
-            Phase::Making { round, until } | Phase::Offered { round, until } if until <= now => {
+            Phase::Making { round, until } if until <= now => Some(self.lapse(round)),
+            Phase::Offered { round, until, ref saying } if until <= now && saying.is_heard() => {
                 Some(self.lapse(round))
             }
             Phase::Numbered { is_made: false, until } if until <= now => {
@@ -264,11 +321,14 @@ impl Negotiator {
     /// When to [`wake`](Self::wake) it, and to ask for the [`next`](Self::next).
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
         let held = self.held_until().map(|at| Deadline::new(at, "answer an offer"));
-        let ours = match self.phase {
-            Phase::Making { until, .. }
-            | Phase::Offered { until, .. }
-            | Phase::Numbered { is_made: false, until } => {
-                Some(Deadline::new(until, "give up an offer"))
+        let ours = match &self.phase {
+            Phase::Offered { until, saying, .. } => match saying.hearing {
+                Hearing::Nowhere => None,
+                Hearing::In(_) => Some(Deadline::new(*until, "give up an offer")),
+                Hearing::Lost(at) => Some(Deadline::new(at, "say an offer again")),
+            },
+            Phase::Making { until, .. } | Phase::Numbered { is_made: false, until } => {
+                Some(Deadline::new(*until, "give up an offer"))
             }
             Phase::Idle | Phase::Numbered { is_made: true, .. } => None,
         };
@@ -307,6 +367,19 @@ impl Negotiator {
     fn held_until(&self) -> Option<Time> {
         let held = self.held.as_ref().filter(|held| self.may_answer(held))?;
         Some(self.budget.ready_at(&held.sdp))
+    }
+}
+
+impl Saying {
+    fn is_heard(&self) -> bool {
+        matches!(self.hearing, Hearing::In(_))
+    }
+}
+
+impl Round {
+    /// How long an answer to it may take.
+    fn patience(&self) -> Duration {
+        ANSWER_TIMEOUT * 2_u32.pow(self.tries.silences)
     }
 }
 

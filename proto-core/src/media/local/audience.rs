@@ -26,22 +26,21 @@ struct Named {
 
 impl Audience {
     /// Adds whom the options name. `members` are those that are there.
-    pub(super) fn add(&mut self, options: &MediaOptions, members: &[PeerId]) {
+    pub(super) fn add(&mut self, options: MediaOptions, members: &[PeerId]) {
         let MediaOptions { targets, metadata, late_joiners } = options;
         let named = match targets {
             Some(targets) => targets,
-            None if *late_joiners => {
-                *self = Audience { everyone: Some(metadata.clone()), ..Audience::default() };
+            None if late_joiners => {
+                *self = Audience { everyone: Some(metadata), ..Audience::default() };
                 return;
             }
-            None => members,
+            None => members.to_vec(),
         };
         for peer in named {
-            let is_there = members.contains(peer);
-            if is_there || *late_joiners {
-                let (metadata, comes_again) = (metadata.clone(), *late_joiners);
-                self.named.insert(peer.clone(), Named { metadata, comes_again });
-                self.excepted.remove(peer);
+            if late_joiners || members.contains(&peer) {
+                self.excepted.remove(&peer);
+                let (metadata, comes_again) = (metadata.clone(), late_joiners);
+                self.named.insert(peer, Named { metadata, comes_again });
             }
         }
     }
@@ -56,11 +55,11 @@ impl Audience {
         }
     }
 
-    pub(super) fn set_metadata(&mut self, metadata: Option<&Value>) {
+    pub(super) fn set_metadata(&mut self, metadata: Option<Value>) {
+        self.named.values_mut().for_each(|named| named.metadata.clone_from(&metadata));
         if let Some(everyone) = &mut self.everyone {
-            *everyone = metadata.cloned();
+            *everyone = metadata;
         }
-        self.named.values_mut().for_each(|named| named.metadata = metadata.cloned());
     }
 
     pub(super) fn on_member_left(&mut self, peer: &PeerId) {
@@ -88,13 +87,13 @@ mod tests {
         let [a, b, c] = ["a", "b", "c"].map(|id| PeerId::new(id).unwrap());
         let members = [a.clone(), b.clone()];
         let mut audience = Audience::default();
-        audience.add(&MediaOptions::default(), &members);
+        audience.add(MediaOptions::default(), &members);
         let options = MediaOptions {
             targets: Some(vec![b.clone()]),
             metadata: Some("b".into()),
             ..MediaOptions::default()
         };
-        audience.add(&options, &members);
+        audience.add(options, &members);
         audience.remove(std::slice::from_ref(&a));
         assert_eq!(audience.metadata_for(&a), None);
         assert_eq!(audience.metadata_for(&b), Some(Some(&"b".into())));
@@ -104,11 +103,11 @@ mod tests {
     #[test]
     fn without_late_joiners_only_those_who_are_there_get_it_and_once() {
         let [a, b, c] = ["a", "b", "c"].map(|id| PeerId::new(id).unwrap());
-        let members = [a.clone(), b.clone()];
+        let members = [a.clone(), b];
         for targets in [None, Some(vec![a.clone(), c.clone()])] {
             let mut audience = Audience::default();
             let options = MediaOptions { targets, metadata: None, late_joiners: false };
-            audience.add(&options, &members);
+            audience.add(options, &members);
             assert_eq!(audience.metadata_for(&a), Some(None));
             assert_eq!(audience.metadata_for(&c), None);
             audience.on_member_left(&a);

@@ -36,7 +36,7 @@ impl Pending {
     }
 
     /// To be kept though it was told of, if it is not too large for that.
-    pub(super) fn as_kept(self) -> Option<Self> {
+    pub(super) fn into_kept(self) -> Option<Self> {
         let is_small = self.size <= limits::METADATA_BYTES_MAX;
         is_small.then_some(Pending { is_kept: true, ..self })
     }

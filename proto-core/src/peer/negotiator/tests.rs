@@ -11,8 +11,18 @@ fn offered(what: What) -> Negotiator {
     let mut negotiator = Negotiator::default();
     negotiator.want(what);
     assert_eq!(negotiator.next(T0), Some(Next::Propose(what)));
-    assert_eq!(negotiator.on_offer_made(false, T0), Made::Said);
+    say(&mut negotiator, false, T0);
     negotiator
+}
+
+const ROOM: RoomKey = RoomKey::from_number(1);
+
+/// The engine makes an offer, and there is a room to say it in.
+fn say(negotiator: &mut Negotiator, leads: bool, now: Time) {
+    assert_eq!(negotiator.on_offer_made("offer".into(), leads, now), Made::Said);
+    assert_eq!(negotiator.to_say(now), Some("offer"));
+    negotiator.on_said(Some(ROOM), now);
+    assert_eq!(negotiator.to_say(now), None);
 }
 
 fn millis(millis: u64) -> Time {
@@ -48,7 +58,7 @@ fn what_nobody_answers_is_given_up_a_restart_at_once_and_tracks_after_three_time
         let lapsed = negotiator.wake(due.at).unwrap();
         lapses.push((due.at.since_epoch().as_secs(), lapsed.is_final));
         if negotiator.next(due.at).is_some() {
-            negotiator.on_offer_made(false, due.at);
+            say(&mut negotiator, false, due.at);
         }
     }
     assert_eq!(lapses, [(20, false), (60, false), (140, true)]);
@@ -65,7 +75,11 @@ fn an_engine_that_makes_no_offer_holds_nothing_up() {
     let due = negotiator.poll_timeout().unwrap().at;
     assert!(negotiator.wake(due).unwrap().is_final);
     assert_eq!(negotiator.next(due), Some(Next::Hear("theirs".into())));
-    assert_eq!(negotiator.on_offer_made(true, due), Made::Dropped, "it is too late");
+    assert_eq!(
+        negotiator.on_offer_made("offer".into(), true, due),
+        Made::Dropped,
+        "it is too late"
+    );
     negotiator.on_numbered(due);
     let due = negotiator.poll_timeout().unwrap().at;
     assert!(negotiator.wake(due).is_some());
@@ -76,7 +90,7 @@ fn an_answer_that_makes_no_sense_has_the_offer_made_once_more() {
     let mut negotiator = offered(What::Media);
     assert_eq!(negotiator.on_nonsense(), Some(Lapsed { what: What::Media, is_final: false }));
     assert!(negotiator.next(T0).is_some());
-    negotiator.on_offer_made(false, T0);
+    say(&mut negotiator, false, T0);
     assert_eq!(negotiator.on_nonsense(), Some(Lapsed { what: What::Media, is_final: true }));
     assert_eq!(negotiator.next(T0), None);
 }
@@ -102,7 +116,7 @@ fn who_answered_the_connection_answers_and_offers_again_restarts_not_for_ever() 
             if negotiator.next(now).is_none() {
                 break;
             }
-            negotiator.on_offer_made(false, now);
+            say(&mut negotiator, false, now);
             offers += 1;
         }
         assert_eq!(offers, if what == What::Restart { RESTARTS_MAX } else { 20 });
@@ -119,10 +133,28 @@ fn an_offer_that_waits_is_forgotten_where_the_other_side_gives_it_up() {
         assert_eq!(negotiator.on_offer(second.into(), leads, T0), Their::Ignored);
         negotiator.want(What::Media);
         assert!(negotiator.next(T0).is_some());
-        negotiator.on_offer_made(leads, T0);
+        say(&mut negotiator, leads, T0);
         let next = negotiator.next(millis(1_000));
         assert_eq!(next, (!leads).then(|| Next::Hear(second.into())));
     }
+}
+
+#[test]
+fn an_offer_whose_room_was_left_is_said_again_where_they_are_and_waits_for_that() {
+    let mut negotiator = offered(What::Media);
+    negotiator.on_left(RoomKey::from_number(2), T0);
+    assert_eq!(negotiator.to_say(millis(10_000)), None, "it was said in another room");
+    negotiator.on_left(ROOM, millis(1_000));
+    assert_eq!(negotiator.to_say(millis(2_999)), None, "the answer may be on its way");
+    assert_eq!(negotiator.poll_timeout().unwrap().at, millis(3_000));
+    assert_eq!(negotiator.to_say(millis(3_000)), Some("offer"));
+    negotiator.on_said(None, millis(3_000));
+    assert_eq!(negotiator.poll_timeout(), None, "nothing is to be done without a room");
+    assert_eq!(negotiator.wake(millis(600_000)), None);
+    assert_eq!(negotiator.to_say(millis(600_000)), Some("offer"));
+    negotiator.on_said(Some(ROOM), millis(600_000));
+    assert_eq!(negotiator.poll_timeout().unwrap().at, millis(620_000));
+    assert_eq!(negotiator.on_accepted("answer"), Some(What::Media));
 }
 
 #[test]
@@ -134,11 +166,11 @@ fn a_restart_with_a_number_goes_before_all_else() {
     assert!(!negotiator.is_asking(), "the answer to what was given up means nothing");
     negotiator.on_numbered_over();
     assert_eq!(negotiator.next(T0), None, "it is not made yet");
-    assert_eq!(negotiator.on_offer_made(true, T0), Made::Numbered);
+    assert_eq!(negotiator.on_offer_made("offer".into(), true, T0), Made::Numbered("offer".into()));
     negotiator.on_numbered_over();
     assert_eq!(negotiator.next(T0), Some(Next::Propose(What::Media)));
     // One of theirs takes the draft too.
-    negotiator.on_offer_made(true, T0);
+    say(&mut negotiator, true, T0);
     assert!(negotiator.give_way());
     assert_eq!(negotiator.next(T0), Some(Next::Propose(What::Media)));
 }
@@ -219,7 +251,7 @@ impl Side {
         if !std::mem::take(&mut self.is_making) {
             return None;
         }
-        assert_eq!(self.negotiator.on_offer_made(self.leads, now), Made::Said);
+        say(&mut self.negotiator, self.leads, now);
         self.draft.map(Message::Offer)
     }
 
