@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tristero_media_files::{
-    FileName, Form, IvfReader, IvfWriter, OggOpusReader, OggOpusWriter, RawReader, RawWriter, Sink,
-    Source, WebmReader, WebmTrack, WebmWriter, WriteError, Written, is_key_frame,
+    FileName, Form, IvfReader, IvfWriter, OggOpusReader, OggOpusWriter, RawReader, RawWriter,
+    ReadError, Sink, Source, WebmReader, WebmTrack, WebmWriter, WriteError, Written, is_key_frame,
 };
 use tristero_proto::media::{Codec, MediaFrame, MediaKind, MediaTime};
 
@@ -211,6 +211,44 @@ fn clusters_are_short_however_long_a_picture_is() {
         .map(|(_, frame)| frame.time.since_beginning().as_secs())
         .collect();
     assert_eq!(times, (0..40).chain([0]).collect::<Vec<u64>>());
+}
+
+#[test]
+fn tracks_of_other_codecs_are_left_out() {
+    let mut bytes = common::bytes("vp8-opus.webm");
+    let name = bytes.windows(6).position(|name| name == b"A_OPUS").expect("it has sound");
+    bytes[name + 5] = b'Z';
+    let mut source = Source::open(Cursor::new(bytes.clone()), "").expect("it has a picture");
+    assert_eq!(source.tracks().len(), 1);
+    assert_eq!(frames(&mut source).len(), 15);
+    let name = bytes.windows(5).position(|name| name == b"V_VP8").expect("it has a picture");
+    bytes[name + 4] = b'7';
+    assert!(matches!(Source::open(Cursor::new(bytes), ""), Err(ReadError::Unsupported(_))));
+}
+
+#[test]
+fn a_disk_that_is_full_is_an_error_and_what_was_written_is_read() {
+    let (video, audio) = (common::of("vp8.ivf"), common::of("sine.opus"));
+    for (form, most) in [Form::Separate, Form::Webm]
+        .into_iter()
+        .flat_map(|form| (0..48).map(move |n| (form, n * 97)))
+    {
+        let file = common::File::default();
+        let mut sink = Sink::new(form, |_| Ok(common::Full::after(most, file.clone())));
+        let [picture, sound] =
+            [MediaKind::Video, MediaKind::Audio].map(|kind| sink.add_track(kind).expect("few"));
+        let both = video.iter().zip(&audio);
+        let full = both.into_iter().any(|(frame, packet)| {
+            let written = sink.write(picture, frame, Duration::ZERO);
+            written.and_then(|_| sink.write(sound, packet, Duration::ZERO)).is_err()
+        });
+        let finished = sink.finish();
+        assert!(full || finished.is_err(), "{most} bytes are too few for all");
+        if form == Form::Webm && most > 2_000 {
+            let mut source = Source::open(Cursor::new(file.bytes()), "").expect("its headers");
+            assert!(!frames(&mut source).is_empty());
+        }
+    }
 }
 
 #[test]

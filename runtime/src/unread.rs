@@ -58,7 +58,7 @@ impl Unread {
     }
 
     /// For readers of one node.
-    pub(crate) fn frames(&self) -> FrameBounds {
+    pub(crate) fn frame_bounds(&self) -> FrameBounds {
         FrameBounds {
             frames: self.frames,
             bytes: self.frame_bytes,

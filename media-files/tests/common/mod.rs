@@ -106,3 +106,36 @@ pub fn write_everywhere(codec: Codec, bytes: &[u8]) -> bool {
         written & sink.finish().is_ok()
     })
 }
+
+/// A file on a disk that is full after some bytes.
+pub struct Full {
+    left: usize,
+    file: File,
+}
+
+impl Full {
+    pub fn after(bytes: usize, file: File) -> Self {
+        Full { left: bytes, file }
+    }
+}
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        let length = bytes.len().min(self.left);
+        if length == 0 {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.left -= length;
+        self.file.write(&bytes[..length])
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for Full {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+        self.file.seek(to)
+    }
+}

@@ -135,7 +135,7 @@ pub(crate) enum Wish {
 impl Tracks {
     pub(crate) fn new(unread: &Unread) -> Self {
         Tracks {
-            bounds: unread.frames(),
+            bounds: unread.frame_bounds(),
             events: unread.messages(),
             rooms: BTreeMap::new(),
             received: BTreeMap::new(),
