@@ -76,6 +76,31 @@ impl AgentMedia {
         Ok(self.answer(fields, adding))
     }
 
+    /// The stream of this name.
+    pub(crate) fn stream(&self, name: &str) -> Result<LocalStream, Refusal> {
+        self.streams.get(name).map(|sent| sent.stream.clone()).ok_or_else(|| no_stream(name))
+    }
+
+    /// Sends a stream of another room here too.
+    pub(crate) fn share_stream(
+        &mut self,
+        stream: LocalStream,
+        order: AddStreamOrder,
+    ) -> Result<Begun, Refusal> {
+        let AddStreamOrder { stream: name, metadata, target, late_joiners, .. } = order;
+        if self.streams.contains_key(&name) {
+            return Err(Refusal::new(format!("there is a stream called {name} already")));
+        }
+        let adding = self.room.add_stream(&stream).late_joiners(late_joiners);
+        let adding = address(adding, metadata, target.as_ref()).into_future();
+        let fields = Fields::new()
+            .with("stream", name.as_str())
+            .with_option("streamId", stream.id().map(|id| id.number().to_string()))
+            .with("tracks", describe_tracks(&stream.tracks()));
+        self.streams.insert(name, Sent { stream, playing: Vec::new() });
+        Ok(self.answer(fields, adding))
+    }
+
     /// Stops to send a stream.
     pub(crate) fn remove_stream(&mut self, order: RemoveStreamOrder) -> Result<Begun, Refusal> {
         let RemoveStreamOrder { stream: name, target, .. } = order;

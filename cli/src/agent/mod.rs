@@ -172,10 +172,14 @@ impl Agent {
             Order::RestartIce(restart) => {
                 self.room(&restart.at)?.restart_ice(&restart.target).map(Begun::Done)
             }
-            Order::AddStream(add) => {
-                let room = self.room(&add.at)?;
-                room.media().add_stream(add).await
-            }
+            Order::AddStream(add) => match &add.of {
+                None => self.room(&add.at)?.media().add_stream(add).await,
+                Some(of) => {
+                    let other = self.room(&InRoom(Some(of.clone())))?;
+                    let stream = other.media().stream(&add.stream)?;
+                    self.room(&add.at)?.media().share_stream(stream, add)
+                }
+            },
             Order::ReplaceTrack(replace) => {
                 let room = self.room(&replace.at)?;
                 room.media().replace_track(replace).await

@@ -264,6 +264,13 @@ async fn tell_events(
                     .with("peerId", peer.as_str());
                 teller.tell("joinError", fields).await;
             }
+            RoomEvent::TrackReplaced { peer, track, metadata } => {
+                let fields = Fields::new()
+                    .with("peer", peer.as_str())
+                    .with("trackId", track.number().to_string())
+                    .with_option("metadata", metadata);
+                teller.tell("trackReplaced", fields).await;
+            }
             RoomEvent::Relay(relay) => {
                 let fields = Fields::new().with("relay", relays.name(&relay));
                 teller.tell("relay", fields.with_all(describe_relay(&relay, clock.now()))).await;

@@ -15,10 +15,13 @@ use crate::agent::reply::Refusal;
 pub(crate) struct AddStreamOrder {
     #[serde(default, rename = "room")]
     pub(crate) at: InRoom,
+    #[serde(default)]
     pub(crate) files: Vec<PathBuf>,
     /// What it is called here.
     #[serde(default = "stream")]
     pub(crate) stream: String,
+    /// Another room, whose stream of that name is sent here too.
+    pub(crate) of: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) metadata: Option<Value>,
     #[serde(alias = "targets")]
@@ -82,7 +85,11 @@ impl AddStreamOrder {
     pub(super) fn parse(fields: Map<String, Value>) -> Result<Self, Refusal> {
         let add: AddStreamOrder = read(fields)?;
         check_target(add.target.as_ref())?;
-        Ok(add)
+        match (&add.of, add.files.is_empty()) {
+            (None, true) => Err(Refusal::new("files: there are none")),
+            (Some(_), false) => Err(Refusal::new("of: a stream of another room has its files")),
+            _ => Ok(add),
+        }
     }
 }
 
