@@ -25,7 +25,8 @@
 //!
 //! - [`wire`]: bytes to values and back; [`crypto`]: topics, envelopes and proofs
 //! - [`signaling`]: relays, strategies, announcing and negotiating; [`strategies`]: the codecs
-//! - [`engine`]: the trait behind which WebRTC is; [`media`]: audio and video as data
+//! - [`engine`]: the trait behind which WebRTC is; [`media`]: audio and video as data,
+//!   and who sends and gets what
 //! - `peer`: one connection and what waits on it; `room`: members, actions and messages
 //! - `node`: all of them together; [`Event`]: what it tells
 //! - [`limits`]: every bound, and what happens there

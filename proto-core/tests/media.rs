@@ -444,6 +444,8 @@ fn lost_frames_bring_key_frames_and_what_finds_no_room_is_dropped_until_one_come
         world.with(a, |node| node.mute_track(track, true)).unwrap();
         assert_eq!(world.write(a, track, &frame(Codec::Vp8, 1, true)), Written::default());
         world.with(a, |node| node.mute_track(track, false)).unwrap();
+        let late = world.write(a, track, &frame(Codec::Vp8, 2, false));
+        assert_eq!(late, dropped, "it goes on with a key frame");
         let now = world.now;
         world.with(b, |node| node.ignore_track(told, true, now));
         let before = world.frames(b, told);

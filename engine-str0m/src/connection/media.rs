@@ -22,6 +22,7 @@ use crate::media::packets::payloads;
 use crate::shared::Shared;
 
 /// Where and when a frame is sent.
+#[derive(Clone, Copy)]
 struct Placed {
     mid: Mid,
     numbered: Numbered,

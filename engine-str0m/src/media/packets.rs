@@ -82,12 +82,11 @@ fn unit_payloads(unit: &[u8]) -> Vec<Vec<u8>> {
 /// spec: RTP payload format for AV1, sections 4.4 and 4.5
 fn obu_payloads(mut unit: &[u8], is_key: bool) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
-    while let Some((header, extension, body, rest)) = split_obu(unit) {
+    while let Some((obu, rest)) = split_obu(unit) {
         unit = rest;
-        if header >> 3 & 0xF == TEMPORAL_DELIMITER {
+        if obu[0] >> 3 & 0xF == TEMPORAL_DELIMITER {
             continue;
         }
-        let obu = [&[header & !HAS_SIZE], extension, body].concat();
         let pieces = obu.chunks(RTP_PAYLOAD_BYTES_MAX - 1);
         let last = pieces.len().saturating_sub(1);
         for (index, piece) in pieces.enumerate() {
@@ -100,13 +99,13 @@ fn obu_payloads(mut unit: &[u8], is_key: bool) -> Vec<Vec<u8>> {
     payloads
 }
 
-/// The header of an OBU, its extension, its content and what follows.
-fn split_obu(unit: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
+/// An OBU without its size, and what follows.
+fn split_obu(unit: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let (header, rest) = unit.split_first()?;
     let (extension, rest) = rest.split_at_checked(usize::from(header & 0b100 != 0))?;
     let (size, rest) = super::frame::leb128(rest)?;
     let (body, rest) = rest.split_at_checked(size)?;
-    Some((*header, extension, body, rest))
+    Some(([&[header & !HAS_SIZE], extension, body].concat(), rest))
 }
 
 /// The type of a fragment, FU-A.

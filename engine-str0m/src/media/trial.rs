@@ -137,7 +137,7 @@ fn check(session: &Session, described: &str) -> TheirDescription {
 fn track(number: usize) -> SentTrack {
     SentTrack {
         track: TrackId::from_number(number as u64),
-        kind: if number % 2 == 0 { MediaKind::Video } else { MediaKind::Audio },
+        kind: if number.is_multiple_of(2) { MediaKind::Video } else { MediaKind::Audio },
         msid: Msid { stream: "s".to_owned(), track: number.to_string() },
         codecs: Vec::new(),
     }

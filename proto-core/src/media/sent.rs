@@ -306,6 +306,13 @@ impl Sent {
         self.events.push_back(event);
     }
 
+    /// What comes next of a track does not follow what came before.
+    pub(crate) fn break_off(&mut self, track: TrackId) {
+        if let Some(attachment) = self.attachments.get_mut(&track) {
+            attachment.break_off();
+        }
+    }
+
     /// Whether a frame is of use to the peer, and under which number it goes. `None` if the track is
     /// not attached.
     pub(crate) fn pass_frame(

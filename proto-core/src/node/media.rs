@@ -185,9 +185,13 @@ impl<E: Engine> Node<E> {
         Ok(written)
     }
 
-    /// Sends nothing of what is written to a track, until it is no longer so. The track stays.
+    /// Sends nothing of what is written to a track, until it is no longer so. The track stays, and
+    /// goes on with a key frame.
     pub fn mute_track(&mut self, track: TrackId, is_muted: bool) -> Result<(), MediaError> {
         self.media.local.track_mut(track)?.is_muted = is_muted;
+        if is_muted {
+            self.break_off(track);
+        }
         Ok(())
     }
 
@@ -217,6 +221,7 @@ impl<E: Engine> Node<E> {
         if is_on {
             self.media.local.track_mut(to)?.relayed = Some(from);
             self.set_relay(from, to, true);
+            self.break_off(to);
             if kind == MediaKind::Video {
                 self.ask_for_key_frame(from, now);
             }
@@ -324,6 +329,11 @@ impl<E: Engine> Node<E> {
             self.touched.insert(Part::Room(room));
         }
         Ok(())
+    }
+
+    /// What is sent next of a track does not follow what was sent before.
+    fn break_off(&mut self, track: TrackId) {
+        self.peers.values_mut().for_each(|peer| peer.sent.break_off(track));
     }
 
     fn set_relay(&mut self, from: PeerTrackId, to: TrackId, is_on: bool) {

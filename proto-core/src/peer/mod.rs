@@ -35,6 +35,11 @@ pub(crate) use restart::{Heard, Restarts, Told, Way};
 /// A connection that no room uses is closed after this long, as Trystero does.
 pub const IDLE_TTL: Duration = Duration::from_millis(123_333);
 
+/// A connection on which JavaScript is stuck is closed after this long, or when a room would use it
+/// again: not before JavaScript has left, which takes a tenth of a second in which it would meet us
+/// once more.
+const STUCK_TTL: Duration = Duration::from_millis(1_000);
+
 /// A peer that seems to have lost us, and does not say otherwise for this long when it is asked,
 /// is connected to anew.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(3_000);
@@ -243,8 +248,9 @@ impl Peer {
         if !self.attached.insert(room) {
             return None;
         }
-        self.idle_since = None;
-        self.is_stuck = false;
+        if !self.is_stuck {
+            self.idle_since = None;
+        }
         let early = self.early.take(token);
         if early.is_empty() {
             self.silent.insert(room);
@@ -328,7 +334,11 @@ impl Peer {
     }
 
     fn idle_deadline(&self) -> Option<Time> {
-        let ttl = if self.is_stuck { Duration::ZERO } else { self.idle_ttl };
+        let ttl = match (self.is_stuck, self.attached.is_empty()) {
+            (false, _) => self.idle_ttl,
+            (true, true) => STUCK_TTL,
+            (true, false) => Duration::ZERO,
+        };
         self.idle_since.map(|since| since + ttl)
     }
 }

@@ -105,9 +105,14 @@ impl Attachment {
     /// Something else is sent in its place. True if that has to be offered.
     pub(super) fn replace(&mut self, spec: &TrackSpec) -> bool {
         self.spec = spec.clone();
-        self.awaits_key = spec.kind == MediaKind::Video;
+        self.break_off();
         let is_agreed = |codec: &Codec| self.agreed().contains(codec);
         self.is_agreed() && !spec.codecs.is_empty() && !spec.codecs.iter().any(is_agreed)
+    }
+
+    /// What comes next does not follow what came before.
+    pub(super) fn break_off(&mut self) {
+        self.awaits_key = self.spec.kind == MediaKind::Video;
     }
 
     /// `is_contiguous` is whether nothing that comes before it was lost on its way to us.
