@@ -5,6 +5,7 @@
 //! lock is held, so a waker may itself call the node.
 
 mod media;
+mod sent;
 mod tracks;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,9 +21,8 @@ use crate::engine::AnyEngine;
 use crate::inbox::{Bounds, Inbox, Outlet, Wakes};
 use crate::io::ReadClock;
 use crate::unread::Unread;
-pub(crate) use tracks::{
-    ArrivedStream, ArrivedTrack, KnownTrack, ReadTrack, ReaderId, SentTo, Tracks,
-};
+pub(crate) use sent::{SentTo, SentTracks};
+pub(crate) use tracks::{ArrivedStream, ArrivedTrack, KnownTrack, ReadTrack, ReaderId, Tracks};
 
 /// See the [module](self).
 pub(crate) struct Shared {
@@ -38,7 +38,10 @@ pub(crate) struct State {
     /// What the driver has to perform.
     pub(crate) outputs: VecDeque<Output>,
     desks: BTreeMap<RoomKey, Desk>,
+    /// What peers send.
     pub(crate) tracks: Tracks,
+    /// What we send.
+    pub(crate) sent: SentTracks,
     /// Who waits until the driver has performed all outputs.
     flushes: Vec<Outlet<()>>,
     /// Who waits until the driver has ended.
@@ -64,6 +67,7 @@ impl Shared {
             outputs: VecDeque::new(),
             desks: BTreeMap::new(),
             tracks: Tracks::new(&unread),
+            sent: SentTracks::default(),
             flushes: Vec::new(),
             ends: Vec::new(),
             life: Life::Running,

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tristero::{
-    AddError, Added, Codec, Config, LocalStream, LocalTrack, MediaFrame, MediaKind, MediaTime,
-    PeerStreams, PeerTracks, Relaying, RemoteTrack, Room, RoomEvent, Unread,
+    AddError, Added, Codec, Config, LocalStream, LocalTrack, MediaError, MediaFrame, MediaKind,
+    MediaTime, PeerStreams, PeerTracks, Relaying, RemoteTrack, Room, RoomEvent, Unread,
 };
 use world::{Inhabitant, World, now, poll};
 
@@ -254,4 +254,16 @@ fn what_can_not_be_added_says_why() {
     let nobody = tristero::PeerId::new("nobody").unwrap();
     let adding = two.in_a.add_stream(&stream).to(&nobody);
     assert!(matches!(two.wait(adding), Err(AddError::NotTaken(failed)) if failed.len() == 1));
+}
+
+#[test]
+fn who_waits_for_answers_in_a_room_that_is_left_is_told_so() {
+    let two = Two::met();
+    let (_, _, stream) = camera();
+    let mut adding = two.in_a.add_stream(&stream).into_future();
+    assert!(poll(&mut adding).is_pending());
+    let mut leaving = pin!(two.in_a.clone().leave());
+    assert!(poll(&mut leaving).is_pending());
+    assert_eq!(poll(&mut adding), Poll::Ready(Err(AddError::RoomLeft)));
+    assert_eq!(two.in_a.add_stream(&stream).detach(), Err(MediaError::RoomGone.into()));
 }

@@ -205,14 +205,14 @@ impl ReplaceBuilder {
             let old_id = old.id_in(home).ok_or(AddError::NotSent)?;
             let metadata = metadata.clone();
             let added = state.node.replace_track(key, old_id, new.spec().clone(), metadata, now)?;
-            for room in state.tracks.rooms_of(old_id) {
-                state.tracks.end_sent(room, old_id);
-                state.tracks.begin_sent(room, added.track, new.wants());
+            for room in state.sent.rooms_of(old_id) {
+                state.sent.end(room, old_id);
+                state.sent.begin(room, added.track, new.wants());
             }
             new.settle(&shared, added.track);
             // It may be muted, which a new one is not.
             state.node.mute_track(added.track, new.is_muted())?;
-            let answers = state.tracks.await_track(key, added.track);
+            let answers = state.sent.await_track(key, added.track);
             Ok(Begun { peers: added.peers, answers })
         })?;
         if let Some(stream) = stream {
@@ -321,10 +321,10 @@ fn add_stream(
         };
         for track in &tracks {
             if let Some(id) = track.id_in(room.node().shared()) {
-                state.tracks.begin_sent(key, id, track.wants());
+                state.sent.begin(key, id, track.wants());
             }
         }
-        Ok(Begun { peers, answers: state.tracks.await_stream(key, stream_key) })
+        Ok(Begun { peers, answers: state.sent.await_stream(key, stream_key) })
     })
 }
 
@@ -367,8 +367,8 @@ fn add_track(
         let added = state.node.add_track(key, known, track.spec().clone(), options.clone(), now)?;
         track.settle(&shared, added.track);
         state.node.mute_track(added.track, track.is_muted())?;
-        state.tracks.begin_sent(key, added.track, track.wants());
-        Ok(Begun { peers: added.peers, answers: state.tracks.await_track(key, added.track) })
+        state.sent.begin(key, added.track, track.wants());
+        Ok(Begun { peers: added.peers, answers: state.sent.await_track(key, added.track) })
     })?;
     stream.push(track);
     Ok(begun)

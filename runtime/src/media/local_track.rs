@@ -170,7 +170,7 @@ impl LocalTrack {
     /// among them.
     pub fn codecs_of_peers(&self) -> BTreeMap<PeerId, Vec<Codec>> {
         let Some((shared, track)) = self.home() else { return BTreeMap::new() };
-        shared.with(|state| state.tracks.agreed(track))
+        shared.with(|state| state.sent.agreed(track))
     }
 
     /// What was counted of it on the way to a member of a room.
@@ -294,7 +294,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let Some((shared, track)) = self.home() else { return };
         shared.call(|state, now| {
-            for room in state.tracks.rooms_of(track) {
+            for room in state.sent.rooms_of(track) {
                 state.remove_track(room, track, None, now).ok();
             }
         });

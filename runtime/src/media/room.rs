@@ -125,7 +125,7 @@ impl Room {
             state.node.remove_stream(key, known, peers, now)?;
             if peers.is_none() {
                 for track in tracks.iter().filter_map(|track| track.id_in(node)) {
-                    state.tracks.end_sent(key, track);
+                    state.sent.end(key, track);
                 }
             }
             Ok(())

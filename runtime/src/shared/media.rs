@@ -29,7 +29,7 @@ impl State {
     ) -> Result<(), MediaError> {
         self.node.remove_track(room, track, targets, now)?;
         if targets.is_none() {
-            self.tracks.end_sent(room, track);
+            self.sent.end(room, track);
         }
         Ok(())
     }
@@ -40,7 +40,7 @@ impl State {
         if !is_of_media(event) || event.room().is_some_and(is_over) {
             return;
         }
-        let State { tracks, wakes, .. } = self;
+        let State { tracks, sent, wakes, .. } = self;
         let mut wishes = Vec::new();
         match event {
             Event::Frame { track, frame } => tracks.on_frame(*track, frame, wakes, &mut wishes),
@@ -48,9 +48,9 @@ impl State {
                 tracks.on_packet(*track, packet, wakes, &mut wishes);
             }
             Event::TrackAgreed { track, peer, codecs } => {
-                tracks.on_agreed(*track, peer.clone(), codecs.clone());
+                sent.on_agreed(*track, peer.clone(), codecs.clone());
             }
-            Event::KeyFrameWanted { track, .. } => tracks.on_key_frame_wanted(*track, wakes),
+            Event::KeyFrameWanted { track, .. } => sent.on_key_frame_wanted(*track, wakes),
             Event::PeerStream { room, peer, stream, tracks: added, metadata, size } => {
                 let (who, said) = ((peer.clone(), *stream), (metadata.clone(), *size));
                 tracks.on_stream(
@@ -75,12 +75,12 @@ impl State {
             }
             Event::PeerStreamEnded { room, stream, .. } => tracks.on_stream_ended(*room, *stream),
             Event::StreamSent { room, stream, peer, result } => {
-                tracks.on_stream_sent(*room, *stream, (peer.clone(), *result), wakes);
+                sent.on_stream_sent(*room, *stream, (peer.clone(), *result), wakes);
             }
             Event::TrackSent { room, track, peer, result } => {
-                tracks.on_track_sent(*room, *track, (peer.clone(), *result), wakes);
+                sent.on_track_sent(*room, *track, (peer.clone(), *result), wakes);
             }
-            Event::PeerLeft { room, peer, .. } => tracks.on_peer_left(*room, peer),
+            Event::PeerLeft { room, peer, .. } => sent.on_peer_left(*room, peer),
             _ => {}
         }
         self.fulfil(wishes, now);
@@ -89,6 +89,7 @@ impl State {
     /// All that was made from a room and is about media ends.
     pub(super) fn end_tracks_of(&mut self, room: RoomKey, now: Option<Time>) {
         let mut wishes = Vec::new();
+        self.sent.end_room(room, &mut self.wakes);
         self.tracks.end_room(room, &mut self.wakes, &mut wishes);
         if let Some(now) = now {
             self.fulfil(wishes, now);

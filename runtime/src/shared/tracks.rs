@@ -1,20 +1,17 @@
-//! Audio and video between the node and its handles: who reads which track, who waits for what
-//! becomes of what is sent, and who is to be told that a key frame is wanted.
+//! Audio and video of peers, between the node and its handles: who reads which track.
 //!
 //! A track of a peer is the same one in all rooms, and its frames are said once. Each reader belongs
 //! to the room that it was made from, and ends with it there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::{Arc, Weak};
 
 use serde_json::Value;
-use tristero_proto::media::{Codec, MediaFailure, MediaFrame, MediaKind, RtpPacket, StreamTrack};
-use tristero_proto::{PeerId, PeerStreamId, PeerTrackId, RoomKey, StreamKey, TrackId};
+use tristero_proto::media::{MediaFrame, MediaKind, RtpPacket, StreamTrack};
+use tristero_proto::{PeerId, PeerStreamId, PeerTrackId, RoomKey};
 
 use crate::frame_inbox::{FrameBounds, FrameInbox, FrameOutlet, Pushed};
 use crate::inbox::{Bounds, Inbox, Outlet, Wakes};
-use crate::media::Wants;
 use crate::unread::Unread;
 use crate::waiting::Readers;
 
@@ -25,7 +22,6 @@ pub(crate) struct Tracks {
     events: Bounds,
     rooms: BTreeMap<RoomKey, RoomTracks>,
     received: BTreeMap<PeerTrackId, Received>,
-    sent: BTreeMap<TrackId, Sent>,
     /// What the last reader was called.
     readers: u64,
 }
@@ -38,8 +34,6 @@ struct RoomTracks {
     alone: BTreeMap<PeerTrackId, (KnownTrack, PeerStreamId, Standing)>,
     stream_readers: Readers<ArrivedStream>,
     track_readers: Readers<ArrivedTrack>,
-    streams_sent: BTreeMap<StreamKey, Readers<SentTo>>,
-    tracks_sent: BTreeMap<TrackId, Readers<SentTo>>,
 }
 
 /// What is sent now. Bounded by what the node knows of each peer.
@@ -83,14 +77,6 @@ struct Reader {
     is_paused: bool,
 }
 
-/// A track of ours.
-#[derive(Debug)]
-struct Sent {
-    rooms: BTreeSet<RoomKey>,
-    wants: Weak<Wants>,
-    agreed: BTreeMap<PeerId, Vec<Codec>>,
-}
-
 /// One reader of a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReaderId(u64);
@@ -122,9 +108,6 @@ pub(crate) struct ReadTrack {
     pub(crate) packets: Inbox<RtpPacket>,
 }
 
-/// What became of something that is sent, for one peer.
-pub(crate) type SentTo = (PeerId, Result<(), MediaFailure>);
-
 /// What the node is to do about a track of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
@@ -139,7 +122,6 @@ impl Tracks {
             events: unread.messages(),
             rooms: BTreeMap::new(),
             received: BTreeMap::new(),
-            sent: BTreeMap::new(),
             readers: 0,
         }
     }
@@ -350,108 +332,8 @@ impl Tracks {
         received.weigh(track, wishes);
     }
 
-    /// A track is sent in a room from now on.
-    pub(crate) fn begin_sent(&mut self, room: RoomKey, track: TrackId, wants: &Arc<Wants>) {
-        let sent = self.sent.entry(track).or_insert_with(|| Sent {
-            rooms: BTreeSet::new(),
-            wants: Weak::new(),
-            agreed: BTreeMap::new(),
-        });
-        sent.rooms.insert(room);
-        sent.wants = Arc::downgrade(wants);
-    }
-
-    /// A track is sent in a room no longer.
-    pub(crate) fn end_sent(&mut self, room: RoomKey, track: TrackId) {
-        if let Some(sent) = self.sent.get_mut(&track) {
-            sent.rooms.remove(&room);
-            if sent.rooms.is_empty() {
-                self.sent.remove(&track);
-            }
-        }
-    }
-
-    /// The rooms that a track of ours is sent in.
-    pub(crate) fn rooms_of(&self, track: TrackId) -> Vec<RoomKey> {
-        self.sent.get(&track).map(|sent| sent.rooms.iter().copied().collect()).unwrap_or_default()
-    }
-
-    /// How peers take a track of ours.
-    pub(crate) fn agreed(&self, track: TrackId) -> BTreeMap<PeerId, Vec<Codec>> {
-        self.sent.get(&track).map(|sent| sent.agreed.clone()).unwrap_or_default()
-    }
-
-    pub(crate) fn on_agreed(&mut self, track: TrackId, peer: PeerId, codecs: Vec<Codec>) {
-        let Some(sent) = self.sent.get_mut(&track) else { return };
-        if codecs.is_empty() {
-            sent.agreed.remove(&peer);
-        } else {
-            sent.agreed.insert(peer, codecs);
-        }
-    }
-
-    pub(crate) fn on_key_frame_wanted(&self, track: TrackId, wakes: &mut Wakes) {
-        let wants = self.sent.get(&track).and_then(|sent| sent.wants.upgrade());
-        if let Some(wants) = wants {
-            wants.want(wakes);
-        }
-    }
-
-    /// A peer is gone from this room. What it agreed to counts no more where it was for this room.
-    pub(crate) fn on_peer_left(&mut self, room: RoomKey, peer: &PeerId) {
-        for sent in self.sent.values_mut() {
-            if sent.rooms.len() == 1 && sent.rooms.contains(&room) {
-                sent.agreed.remove(peer);
-            }
-        }
-    }
-
-    /// Who waits for what becomes of a stream that is sent in a room.
-    pub(crate) fn await_stream(&mut self, room: RoomKey, stream: StreamKey) -> Inbox<SentTo> {
-        let known = self.rooms.entry(room).or_default();
-        known.streams_sent.retain(|_, readers| !readers.is_empty());
-        known.streams_sent.entry(stream).or_default().add(Bounds::OWN)
-    }
-
-    /// Who waits for what becomes of a track that is sent in a room.
-    pub(crate) fn await_track(&mut self, room: RoomKey, track: TrackId) -> Inbox<SentTo> {
-        let known = self.rooms.entry(room).or_default();
-        known.tracks_sent.retain(|_, readers| !readers.is_empty());
-        known.tracks_sent.entry(track).or_default().add(Bounds::OWN)
-    }
-
-    pub(crate) fn on_stream_sent(
-        &mut self,
-        room: RoomKey,
-        stream: StreamKey,
-        sent: SentTo,
-        wakes: &mut Wakes,
-    ) {
-        let known = self.rooms.get_mut(&room);
-        if let Some(readers) = known.and_then(|known| known.streams_sent.get_mut(&stream)) {
-            readers.tell(sent, 0, wakes);
-        }
-    }
-
-    pub(crate) fn on_track_sent(
-        &mut self,
-        room: RoomKey,
-        track: TrackId,
-        sent: SentTo,
-        wakes: &mut Wakes,
-    ) {
-        let known = self.rooms.get_mut(&room);
-        if let Some(readers) = known.and_then(|known| known.tracks_sent.get_mut(&track)) {
-            readers.tell(sent, 0, wakes);
-        }
-    }
-
     /// A room was left: all that was made from it ends.
     pub(crate) fn end_room(&mut self, room: RoomKey, wakes: &mut Wakes, wishes: &mut Vec<Wish>) {
-        self.sent.retain(|_, sent| {
-            sent.rooms.remove(&room);
-            !sent.rooms.is_empty()
-        });
         for (track, received) in &mut self.received {
             received.end_in(room, wakes);
             received.weigh(*track, wishes);
@@ -460,8 +342,6 @@ impl Tracks {
         let Some(known) = self.rooms.remove(&room) else { return };
         known.stream_readers.end(wakes);
         known.track_readers.end(wakes);
-        known.streams_sent.into_values().for_each(|readers| readers.end(wakes));
-        known.tracks_sent.into_values().for_each(|readers| readers.end(wakes));
     }
 
     fn take_stream_readers(&mut self, room: RoomKey) -> Readers<ArrivedStream> {

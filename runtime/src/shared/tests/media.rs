@@ -163,14 +163,14 @@ fn a_key_frame_that_is_wanted_wakes_who_waits_for_it() {
     let (shared, key, _) = room();
     let track = LocalTrack::video([Codec::Vp8]);
     let id = TrackId::from_number(1);
-    shared.with(|state| state.tracks.begin_sent(key, id, track.wants()));
+    shared.with(|state| state.sent.begin(key, id, track.wants()));
     let mut wanted = pin!(track.key_frame_wanted());
     let mut cx = Context::from_waker(Waker::noop());
     assert!(wanted.as_mut().poll(&mut cx).is_pending());
     tell(&shared, [Event::KeyFrameWanted { track: id, peer: peer() }]);
     assert!(wanted.as_mut().poll(&mut cx).is_ready());
     assert!(!track.take_key_frame_wanted(), "it was said once");
-    shared.with(|state| state.tracks.end_sent(key, id));
+    shared.with(|state| state.sent.end(key, id));
     tell(&shared, [Event::KeyFrameWanted { track: id, peer: peer() }]);
     assert!(!track.take_key_frame_wanted(), "nobody has it any more");
 }
