@@ -412,8 +412,10 @@ impl Received {
     fn tell_track(&mut self, incoming: IncomingTrack, said: &Pending) {
         let &Pending { room, size, .. } = said;
         let Some(track) = self.tracks.get_mut(&incoming) else { return };
-        if let MediaSaid::Track { key, .. } = &said.said {
+        if let MediaSaid::Track { key, track: name, .. } = &said.said {
             track.add_name(key);
+            // Where a section is used again session descriptions call it something else.
+            track.add_name(name);
         }
         let metadata = said.metadata().cloned();
         track.rooms.insert(room, None);
