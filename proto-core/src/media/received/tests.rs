@@ -139,6 +139,8 @@ fn a_track_whose_name_session_descriptions_do_not_have_is_the_next_of_its_stream
     bench.say(ROOM, track("s", "renamed", "track"));
     bench.begin(&[("t", "not it"), ("s", "two")]);
     assert_eq!(bench.told(), ["1: stream 1 [1] stream", "1: track 3 of 1 track"]);
+    bench.say(ROOM, replacement("another", "renamed"));
+    assert_eq!(bench.told(), ["1: replaced 3 another"]);
 }
 
 #[test]
