@@ -196,3 +196,27 @@ fn restarts_and_tracks_do_not_get_in_each_others_way() {
         }
     }
 }
+
+#[test]
+fn tracks_outlive_a_path_and_those_that_are_added_while_there_is_none_come_later() {
+    for seed in 0..12 {
+        let mut pair = Pair::meet(seed);
+        let old = [0, 1].map(|side| pair.add(side, &camera(), 1).1);
+        pair.run_for(Duration::from_secs(2));
+        let mover = pair.peers[usize::from(seed % 2 == 0)].0;
+        pair.world.roam(mover);
+        pair.run_for(Duration::from_millis(seed * 40));
+        let new = [0, 1].map(|side| pair.add(side, &camera(), 2).1);
+        pair.run_for(Duration::from_secs(60));
+        for side in [0, 1] {
+            let (who, _) = pair.peers[side];
+            let left = pair.world.events(who).find(|e| matches!(e, Event::PeerLeft { .. }));
+            assert_eq!(left, None, "{seed} {side} at {:?}", pair.world.now());
+            for (name, tracks) in [(1, &old[side]), (2, &new[side])] {
+                let told = pair.told(1 - side).remove(&name).unwrap();
+                pair.stream(side, tracks[1], 10);
+                assert_eq!(pair.frames(1 - side, told[1]).len(), 10, "{seed} {side} {name}");
+            }
+        }
+    }
+}

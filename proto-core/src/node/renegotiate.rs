@@ -204,6 +204,9 @@ impl<E: Engine> Node<E> {
         else {
             return;
         };
+        if peer.restarts.is_possible() && peer.negotiator.is_stale(sdp) {
+            return debug!(?conn, "ignored an answer from before a restart");
+        }
         match self.engine.accept_answer(conn, sdp, now) {
             Ok(()) => {
                 if peer.negotiator.on_accepted(sdp) == Some(What::Media) {
@@ -225,6 +228,9 @@ impl<E: Engine> Node<E> {
     fn on_plain_offer(&mut self, conn: ConnId, sdp: String, now: Time) {
         let leads = self.has_offered(conn);
         let Some(peer) = self.peers.get_mut(&conn) else { return };
+        if peer.restarts.is_possible() && peer.negotiator.is_stale(&sdp) {
+            return debug!(?conn, "ignored an offer from before a restart");
+        }
         let Their::Answered(offer) = peer.negotiator.on_offer(sdp, leads, now) else { return };
         match self.engine.renegotiate(conn, &offer, now) {
             Ok(sdp) => {
@@ -263,14 +269,16 @@ impl<E: Engine> Node<E> {
                     debug!(peer = %peer.id, number, "the path to a peer is looked for anew");
                     peer.restarts.on_answer_made(number, answer, way, now);
                     peer.negotiator.give_way();
+                    peer.negotiator.on_restarted(&sdp);
                     self.on_media_rolled_back(conn);
                 }
                 Err(error) => debug!(peer = %peer.id, %error, "a restart is not possible"),
             },
             Heard::Answer { sdp, early } => {
                 peer.negotiator.on_numbered_over();
-                if let Err(error) = self.engine.accept_answer(conn, &sdp, now) {
-                    debug!(peer = %peer.id, %error, "a restart failed");
+                match self.engine.accept_answer(conn, &sdp, now) {
+                    Ok(()) => peer.negotiator.on_restarted(&sdp),
+                    Err(error) => debug!(peer = %peer.id, %error, "a restart failed"),
                 }
                 for candidate in early {
                     self.engine.add_remote_candidate(conn, &candidate, now);

@@ -285,6 +285,18 @@ impl Negotiator {
         Some(self.lapse(round))
     }
 
+    /// A restart with a number was agreed on, in which they said this.
+    pub(crate) fn on_restarted(&mut self, theirs: &str) {
+        self.budget.note(theirs);
+    }
+
+    /// Whether a description is from before the last restart, for one whose restarts all have
+    /// numbers: what was on its way when the path went comes once there is another. Whoever said it
+    /// has given it up, and to take it would undo the restart.
+    pub(crate) fn is_stale(&self, sdp: &str) -> bool {
+        self.budget.is_stale(sdp)
+    }
+
     /// Another exchange took the place of ours, which is to be offered again. True if there was one.
     pub(crate) fn give_way(&mut self) -> bool {
         let phase = std::mem::take(&mut self.phase);

@@ -47,6 +47,11 @@ impl Budget {
         self.credentials = credentials(sdp).map(str::to_owned);
     }
 
+    /// Whether a description has other credentials than they said last.
+    pub(super) fn is_stale(&self, sdp: &str) -> bool {
+        self.credentials.is_some() && self.restarts(sdp)
+    }
+
     fn restarts(&self, offer: &str) -> bool {
         credentials(offer) != self.credentials.as_deref()
     }

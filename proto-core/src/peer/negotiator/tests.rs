@@ -175,6 +175,15 @@ fn a_restart_with_a_number_goes_before_all_else() {
     assert_eq!(negotiator.next(T0), Some(Next::Propose(What::Media)));
 }
 
+#[test]
+fn what_was_said_before_a_restart_is_stale_after_it() {
+    let mut negotiator = Negotiator::default();
+    let (old, new) = ("v=0\r\na=ice-ufrag:old\r\n", "v=0\r\na=ice-ufrag:new\r\n");
+    assert!(!negotiator.is_stale(old), "nothing is known");
+    negotiator.on_restarted(new);
+    assert!(negotiator.is_stale(old) && !negotiator.is_stale(new));
+}
+
 /// Which offers of a flood, one each 10 ms, are answered, and how many at once.
 fn answered(offer: impl Fn(u64) -> String) -> (Vec<u64>, usize) {
     let mut negotiator = Negotiator::default();
