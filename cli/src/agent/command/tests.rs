@@ -131,7 +131,7 @@ fn a_stream_says_what_is_sent_and_how() {
         panic!("not a stream")
     };
     assert_eq!((order.manner, order.metadata), (AddManner::Stream, Some(Value::Null)));
-    assert_eq!(refusal(&json!({"cmd": "addStream"})), "missing field `files`");
+    assert_eq!(refusal(&json!({"cmd": "addStream"})), "files: there are none");
     assert!(refusal(&add("as", json!("packets"))).starts_with("as: unknown variant"));
     assert!(refusal(&add("target", json!([]))).starts_with("the target is an empty list"));
 }
