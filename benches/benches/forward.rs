@@ -17,6 +17,7 @@ use std::{env, io, process, thread};
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 use tristero_benches::{Process, raise_file_limit};
 use tristero_relay::{Config as RelayConfig, Relay};
@@ -166,15 +167,16 @@ impl Forwarded {
 
 async fn measure(relay: &str, receivers: usize, arguments: &Arguments) -> Result<Forwarded> {
     let settle = Duration::from_secs(arguments.settle);
-    let forwarder = Forwarder::start(relay)?;
+    let mut forwarder = Forwarder::start(relay)?;
+    let audience = (0..receivers).map(|_| Receiver::join(relay));
+    let audience = audience.collect::<Result<Vec<Receiver>>>()?;
+    let room = join(relay, ROOM, true)?;
     sleep(settle).await;
     let alone = Memory::of(&forwarder.process);
-    let mut audience = Vec::new();
-    for _ in 0..receivers {
-        audience.push(Receiver::join(relay).await?);
+    forwarder.join()?;
+    for room in audience.iter().map(|receiver| &receiver.room).chain([&room]) {
+        met(room).await?;
     }
-    let room = join(relay, true).await?;
-    met(&room).await?;
     sleep(settle).await;
     let connected = Memory::of(&forwarder.process);
 
@@ -213,11 +215,14 @@ async fn measure(relay: &str, receivers: usize, arguments: &Arguments) -> Result
     Ok(measured)
 }
 
-/// A node of its own in the room.
-async fn join(relay: &str, is_passive: bool) -> Result<Room> {
-    let config = Config::new("bench").relay(relay).ice(IceConfig::none()).passive(is_passive);
+/// A node of its own in a room.
+fn join(relay: &str, room: &str, is_passive: bool) -> Result<Room> {
     let node = node(Options { loopback: true, ..Options::default() })?;
-    Ok(node.join(&config, ROOM)?)
+    Ok(node.join(&config(relay).passive(is_passive), room)?)
+}
+
+fn config(relay: &str) -> Config {
+    Config::new("bench").relay(relay).ice(IceConfig::none())
 }
 
 /// Waits until there is somebody, who is the forwarder.
@@ -245,8 +250,8 @@ struct Counts {
 }
 
 impl Receiver {
-    async fn join(relay: &str) -> Result<Self> {
-        let room = join(relay, true).await?;
+    fn join(relay: &str) -> Result<Self> {
+        let room = join(relay, ROOM, true)?;
         let (mut streams, counts) = (room.peer_streams(), Arc::<Counts>::default());
         let counted = Arc::clone(&counts);
         tokio::spawn(async move {
@@ -259,7 +264,6 @@ impl Receiver {
             }
             Some(())
         });
-        met(&room).await?;
         Ok(Receiver { room, counts })
     }
 
@@ -347,8 +351,13 @@ impl Forwarder {
         let stdout = child.stdout.take().context("it is piped")?;
         let forwarder = Forwarder { child, process };
         let read = BufReader::new(stdout).read_line(&mut String::new())?;
-        ensure!(read > 0, "the forwarder does not join");
+        ensure!(read > 0, "the forwarder does not run");
         Ok(forwarder)
+    }
+
+    /// Lets it join the room. Passive members wait for somebody who does.
+    fn join(&mut self) -> Result<()> {
+        Ok(writeln!(self.child.stdin.as_mut().context("it is piped")?)?)
     }
 }
 
@@ -359,15 +368,21 @@ impl Drop for Forwarder {
     }
 }
 
-/// Sends each stream on to all others who are there, for as long as somebody holds the input open.
+/// Joins when it is told to and sends each stream on to all others who are there, for as long as somebody holds the input open.
 async fn be_forwarder(relay: &str) -> Result<()> {
-    thread::spawn(|| {
+    let (told, told_to_join) = oneshot::channel();
+    thread::spawn(move || {
+        let _ = io::stdin().read_line(&mut String::new());
+        let _ = told.send(());
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         process::exit(0);
     });
-    let room = join(relay, false).await?;
+    // A room where nobody is, so that what a node and its relay take is there before.
+    let alone = join(relay, "alone", false)?;
+    writeln!(io::stdout(), "waiting")?;
+    told_to_join.await?;
+    let room = alone.node().join(&config(relay), ROOM)?;
     let (mut events, mut streams) = (room.events(), room.peer_streams());
-    writeln!(io::stdout(), "joined")?;
     let mut forwarded = Vec::new();
     loop {
         tokio::select! {
