@@ -79,9 +79,6 @@ fn main() -> Result<()> {
         println!("{}", json!({ "seconds": arguments.seconds, "forwarded": rows }));
     } else {
         println!("video of 1 Mbit/s, 30 frames a second, for {} s", arguments.seconds);
-        println!(
-            "receivers  of a core, each  in all  memory, each, its own  connected  frames  key frames asked for"
-        );
         measured.iter().for_each(Forwarded::print);
     }
     Ok(())
@@ -98,7 +95,9 @@ struct Forwarded {
     forwarding: Memory,
     frames: u64,
     frames_expected: u64,
-    /// How often the sender was asked: until all were receiving, and while it was measured.
+    /// From when the sender has added its stream until all have seen a frame of it.
+    until_seen: Duration,
+    /// How often the sender was asked for a key frame: before it was measured, and meanwhile.
     asked_before: u64,
     asked: u64,
 }
@@ -134,14 +133,15 @@ impl Forwarded {
     fn print(&self) {
         let (resident, own) = self.forwarding.more_than(self.alone, self.receivers);
         let (connected, connected_own) = self.connected.more_than(self.alone, self.receivers);
-        let Forwarded { frames, frames_expected, asked_before, asked, .. } = self;
-        println!(
-            "{:9}  {:12.2} %  {:4.1} %  {resident:8.0} KiB, {own:5.0}  {connected:.0}, {connected_own:.0}  \
-             {frames}/{frames_expected}  {asked_before} at first, {asked} later",
-            self.receivers,
-            self.percent_each(),
-            self.percent(),
-        );
+        let Forwarded { receivers, frames, frames_expected, asked_before, asked, .. } = self;
+        let (percent, all, seen) =
+            (self.percent_each(), self.percent(), self.until_seen.as_secs_f64());
+        println!("{receivers} receivers");
+        println!("    {percent:.2} % of a core for each, {all:.1} % in all");
+        println!("    {resident:.0} KiB for each, {own:.0} of them its own");
+        println!("    {connected:.0} and {connected_own:.0} KiB before anything was sent");
+        println!("    {frames} frames of {frames_expected}; all had seen one after {seen:.2} s");
+        println!("    key frames asked for: {asked_before} at first, {asked} while measured");
     }
 
     fn to_json(&self) -> Value {
@@ -159,6 +159,7 @@ impl Forwarded {
             "ownKiBPerReceiver": own,
             "frames": self.frames,
             "framesExpected": self.frames_expected,
+            "untilSeenMilliseconds": self.until_seen.as_secs_f64() * 1e3,
             "keyFramesAskedBefore": self.asked_before,
             "keyFramesAsked": self.asked,
         })
@@ -187,6 +188,7 @@ async fn measure(relay: &str, receivers: usize, arguments: &Arguments) -> Result
         ensure!(began.elapsed() < PATIENCE, "not all have seen something");
         camera.play(1, Part::Before).await?;
     }
+    let until_seen = began.elapsed();
     camera.play(arguments.settle * FRAMES_PER_SECOND, Part::Before).await?;
 
     let (began, before, asked_before) = (Instant::now(), forwarder.process.cpu(), camera.asked);
@@ -205,6 +207,7 @@ async fn measure(relay: &str, receivers: usize, arguments: &Arguments) -> Result
         forwarding,
         frames: audience.iter().map(Receiver::measured).sum(),
         frames_expected: frames * receivers as u64,
+        until_seen,
         asked_before,
         asked: camera.asked - asked_before,
     };
