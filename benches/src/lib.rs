@@ -10,6 +10,7 @@
 //! - `relay`: our relay beside one on Node.js: processor time, latency, and memory of connections that
 //!   say nothing
 //! - `idle`: processor time, wake-ups and memory of a peer that is connected to many and says nothing
+//! - `forward`: processor time and memory of a peer that sends a stream of video on to many
 //!
 //! Each is `cargo bench -p tristero-benches --bench NAME`, takes `--help`, and has its figures in
 //! `docs/performance.md`.

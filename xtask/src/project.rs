@@ -48,6 +48,11 @@ impl Project {
         self.path("xtask/tools/Cargo.toml")
     }
 
+    /// The manifest of the example that wants a microphone, a workspace of its own as well.
+    pub(crate) fn microphone_manifest(&self) -> PathBuf {
+        self.path("examples/microphone/Cargo.toml")
+    }
+
     /// A program that is to run at the root of the checkout.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);

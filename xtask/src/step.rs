@@ -99,7 +99,9 @@ fn check_format(project: &Project) -> Result<(), Obstacle> {
     setup::rust_component(project, "rustfmt", "fmt")?;
     let format = || project.cargo(&["fmt", "--all", "--check"]);
     command::run(&mut format())?;
-    for manifest in [project.servers_manifest(), project.tools_manifest()] {
+    let manifests =
+        [project.servers_manifest(), project.tools_manifest(), project.microphone_manifest()];
+    for manifest in manifests {
         command::run(format().arg("--manifest-path").arg(manifest))?;
     }
     Ok(())
