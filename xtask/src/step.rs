@@ -52,7 +52,7 @@ pub(crate) enum Step {
     Lab,
     /// The demo ends well
     Demo,
-    /// A thousand simulated nights pass
+    /// Five hundred simulated nights pass
     Soak,
     /// Each fuzz target finds nothing in 10 s
     Fuzz,
@@ -242,7 +242,7 @@ fn run_fuzz(project: &Project) -> Tally {
 
 fn run_soak(project: &Project) -> Result<(), Obstacle> {
     let sim = Programs::build(project)?.sim;
-    Ok(command::run(&mut project.command(sim, &["soak", "--seeds", "1000"]))?)
+    Ok(command::run(&mut project.command(sim, &["soak", "--seeds", "500"]))?)
 }
 
 /// What a step counted, or that it could not.
