@@ -122,8 +122,10 @@ impl<R: Read + Seek> IvfReader<R> {
 pub struct IvfWriter<W> {
     to: W,
     codec: Codec,
-    frames: u32,
+    frames: u64,
     begun: Option<u64>,
+    /// The time of the last frame.
+    last: u64,
     size: Option<(u16, u16)>,
 }
 
@@ -134,7 +136,7 @@ impl<W: Write + Seek> IvfWriter<W> {
             return Err(WriteError::Codec { codec, form: Form::Separate });
         }
         to.write_all(&header(codec, 0, (0, 0)))?;
-        Ok(IvfWriter { to, codec, frames: 0, begun: None, size: None })
+        Ok(IvfWriter { to, codec, frames: 0, begun: None, last: 0, size: None })
     }
 
     /// Writes one frame.
@@ -153,18 +155,26 @@ impl<W: Write + Seek> IvfWriter<W> {
         self.to.write_all(&time.to_le_bytes())?;
         self.to.write_all(delimiter)?;
         self.to.write_all(&frame.bytes)?;
-        self.frames = self.frames.saturating_add(1);
+        self.frames += 1;
+        self.last = time;
         Ok(())
     }
 
-    /// Writes how many frames there are and how large, and gives back what was written to. A file
+    /// Writes how long it is and how large pictures are, and gives back what was written to. A file
     /// whose writing ended without this is read all the same.
     pub fn finish(mut self) -> Result<W, WriteError> {
         self.to.rewind()?;
-        self.to.write_all(&header(self.codec, self.frames, self.size.unwrap_or((0, 0))))?;
+        self.to.write_all(&header(self.codec, self.length(), self.size.unwrap_or((0, 0))))?;
         self.to.seek(SeekFrom::End(0))?;
         self.to.flush()?;
         Ok(self.to)
+    }
+
+    /// How long it is in ticks, the last frame as long as the others: the number of frames, which the
+    /// place in the header was for at first, is taken for that by FFmpeg.
+    fn length(&self) -> u32 {
+        let each = self.last.checked_div(self.frames.saturating_sub(1)).unwrap_or(0);
+        u32::try_from(self.last + each).unwrap_or(u32::MAX)
     }
 }
 
@@ -175,7 +185,7 @@ const FRAME_HEADER_BYTES: usize = 12;
 const CODECS: [(&[u8; 4], Codec); 4] =
     [(b"VP80", Codec::Vp8), (b"VP90", Codec::Vp9), (b"H264", Codec::H264), (b"AV01", Codec::Av1)];
 
-fn header(codec: Codec, frames: u32, (width, height): (u16, u16)) -> Vec<u8> {
+fn header(codec: Codec, length: u32, (width, height): (u16, u16)) -> Vec<u8> {
     let code = CODECS.iter().find(|(_, of)| *of == codec).map_or(b"    ", |(code, _)| *code);
     let mut header = Vec::with_capacity(HEADER_BYTES);
     header.extend_from_slice(MAGIC);
@@ -186,7 +196,7 @@ fn header(codec: Codec, frames: u32, (width, height): (u16, u16)) -> Vec<u8> {
     header.extend_from_slice(&height.to_le_bytes());
     header.extend_from_slice(&codec.clock_rate().to_le_bytes());
     header.extend_from_slice(&1_u32.to_le_bytes());
-    header.extend_from_slice(&frames.to_le_bytes());
+    header.extend_from_slice(&length.to_le_bytes());
     header.extend_from_slice(&[0; 4]);
     header
 }

@@ -251,8 +251,12 @@ pub const ICE_SERVERS_MAX: usize = 8;
 /// The payload of an RTP packet that is to be sent, in bytes, so that it travels whole.
 pub const RTP_PAYLOAD_BYTES_MAX: usize = 1_150;
 
-/// A frame of audio or video that is to be sent, in bytes.
+/// A frame of video that is to be sent, in bytes.
 pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A frame of audio that is to be sent, in bytes: it can't be cut, and travels in one packet. Opus of
+/// 20 ms has so many at 440 kbit/s.
+pub const AUDIO_FRAME_BYTES_MAX: usize = 1_100;
 
 /// The name of a stream or a track in a session description, in bytes (RFC 8830).
 pub const MSID_BYTES_MAX: usize = 64;

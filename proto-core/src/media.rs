@@ -181,7 +181,9 @@ pub struct MediaFrame {
     /// Whether nothing was lost between the frame before it and this one. Of frames that are sent
     /// nobody asks.
     pub is_contiguous: bool,
-    /// The bytes. They are shared and never copied, to however many peers they go.
+    /// The bytes: up to [`limits::AUDIO_FRAME_BYTES_MAX`](crate::limits::AUDIO_FRAME_BYTES_MAX) or
+    /// [`limits::FRAME_BYTES_MAX`](crate::limits::FRAME_BYTES_MAX) of them if it is to be sent. They
+    /// are shared and never copied, to however many peers they go.
     pub bytes: Arc<[u8]>,
 }
 

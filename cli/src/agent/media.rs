@@ -227,7 +227,10 @@ impl AgentMedia {
         let task = self.tasks.spawn(async move {
             let fields = Fields::new().with("stream", name);
             let fields = match playing.end().await {
-                Ok(played) => fields.with("written", played.written).with("late", played.late),
+                Ok(played) => fields
+                    .with("written", played.written)
+                    .with("late", played.late)
+                    .with("tooLarge", played.too_large),
                 Err(error) => fields.with("error", error.to_string()),
             };
             teller.tell("streamPlayed", fields).await;

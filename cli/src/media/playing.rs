@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -42,6 +42,8 @@ pub(crate) struct Played {
     pub(crate) written: u64,
     /// Frames that came too late to be.
     pub(crate) late: u64,
+    /// Frames that are larger than what can be sent.
+    pub(crate) too_large: u64,
 }
 
 /// Why a file is not sent, or not to its end.
@@ -95,9 +97,10 @@ impl Playing {
     pub(crate) async fn end(&mut self) -> Result<Played, PlayError> {
         let mut all = Played::default();
         while let Some(played) = self.0.join_next().await {
-            let Played { written, late } = played.expect("playing never panics")?;
+            let Played { written, late, too_large } = played.expect("playing never panics")?;
             all.written += written;
             all.late += late;
+            all.too_large += too_large;
         }
         Ok(all)
     }
@@ -136,16 +139,14 @@ impl ProgramFile {
                 Due::In(left) => sleep(left).await,
                 Due::Now => {}
             }
-            write(&tracks[track], &frame, &path)?;
-            played.written += 1;
+            match tracks[track].write(&frame) {
+                Ok(_) => played.written += 1,
+                Err(MediaError::TooLarge { .. }) => played.too_large += 1,
+                Err(why) => return Err(PlayError::Send { path, why }),
+            }
         }
         Ok(played)
     }
-}
-
-fn write(track: &LocalTrack, frame: &MediaFrame, path: &Path) -> Result<(), PlayError> {
-    let written = track.write(frame).map(drop);
-    written.map_err(|why| PlayError::Send { path: path.to_owned(), why })
 }
 
 /// Reads in a thread of its own, until its end, or until nobody takes what it reads.

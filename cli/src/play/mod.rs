@@ -51,6 +51,9 @@ async fn play(room: &Room, events: &mut RoomEvents, program: Program) -> Result<
     if played.late > 0 {
         eprintln!("{} were too late, and left out", played.late);
     }
+    if played.too_large > 0 {
+        eprintln!("{} were too large to be sent, and left out", played.too_large);
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Stdout has the paths of the files as they begin; what else there is to say goes to stderr.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +22,10 @@ use crate::signals::StopSignals;
 /// Records until it is told to stop, or its time is over.
 pub(crate) async fn run(arguments: RecordArguments) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
+    let folder = &arguments.out;
+    fs::create_dir_all(folder).map_err(|error| {
+        Failure::running(format!("the folder {} can't be made: {error}", folder.display()))
+    })?;
     let mut media = MediaConfig::default();
     if !arguments.codecs.is_empty() {
         media.codecs.clone_from(&arguments.codecs);

@@ -3,7 +3,7 @@
 //! A frame goes to packets by its own structure, and what has none would be an error in the middle of
 //! a connection, or nothing that anybody can put together again.
 
-use tristero_proto::limits::{FRAME_BYTES_MAX, RTP_PAYLOAD_BYTES_MAX};
+use tristero_proto::limits::{AUDIO_FRAME_BYTES_MAX, FRAME_BYTES_MAX};
 use tristero_proto::media::{Codec, MediaFrame, MediaKind};
 
 /// Whether a frame can be sent.
@@ -11,7 +11,7 @@ pub(crate) fn is_frame(frame: &MediaFrame) -> bool {
     let bytes = &frame.bytes[..];
     // Sound is sent in one packet.
     let bytes_max = match frame.codec.kind() {
-        MediaKind::Audio => RTP_PAYLOAD_BYTES_MAX,
+        MediaKind::Audio => AUDIO_FRAME_BYTES_MAX,
         MediaKind::Video => FRAME_BYTES_MAX,
     };
     let has_structure = match frame.codec {
@@ -98,7 +98,7 @@ mod tests {
         let large = vec![0; FRAME_BYTES_MAX + 1];
         for (codec, bytes) in [
             (Codec::Opus, &[][..]),
-            (Codec::Pcma, &[0; 1_151]),
+            (Codec::Pcma, &[0; 1_101]),
             (Codec::Vp8, &[1; 9]),
             (Codec::Vp8, &large),
             (Codec::Vp9, &[0x02]),

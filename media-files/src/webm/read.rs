@@ -218,7 +218,12 @@ fn track(entry: &[u8]) -> Result<Option<(u64, FileTrack)>, ReadError> {
     }
     if *codec == Codec::Opus {
         let head = ebml::find(entry, id::CODEC_PRIVATE)?.unwrap_or_default();
-        track.channels = Head::parse(head).ok().map(|head| head.channels);
+        match Head::parse(head) {
+            Ok(head) => track.channels = Some(head.channels),
+            // What has more channels than two is several streams in one, which rooms don't carry.
+            Err(ReadError::Unsupported(_)) => return Ok(None),
+            Err(_) => {}
+        }
     }
     Ok(Some((number, track)))
 }

@@ -164,7 +164,11 @@ impl<E: Engine> Node<E> {
         frame: &MediaFrame,
         now: Time,
     ) -> Result<Written, MediaError> {
-        check_size(frame.bytes.len(), limits::FRAME_BYTES_MAX)?;
+        let bytes_max = match frame.codec.kind() {
+            MediaKind::Audio => limits::AUDIO_FRAME_BYTES_MAX,
+            MediaKind::Video => limits::FRAME_BYTES_MAX,
+        };
+        check_size(frame.bytes.len(), bytes_max)?;
         self.check_kind(track, frame.codec)?;
         let written = self.send_frame(track, frame, true, now);
         self.settle(now);
