@@ -77,7 +77,7 @@ fn ivf_is_read_as_it_was_written() {
             writer.write(frame).expect("a frame");
         }
         let bytes = writer.finish().expect("memory").into_inner();
-        assert_eq!(bytes[24..28], [25, 0, 0, 0], "the number of frames");
+        assert_eq!(bytes[24..28], (25 * 3_000_u32).to_le_bytes(), "the length, in ticks");
         let mut reader = IvfReader::new(&bytes[..]).expect("its header");
         assert_eq!(reader.track().size, Some((64, 48)), "{codec}");
         let read: Vec<MediaFrame> =
