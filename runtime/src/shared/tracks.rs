@@ -226,11 +226,10 @@ impl Tracks {
         for track in &standing.tracks {
             self.received.entry(track.id).or_default().rooms.insert(room);
         }
-        readers.tell_each(
-            || self.arrived_stream(room, stream, &standing, &mut Vec::new()),
-            size,
-            wakes,
-        );
+        // A new reader may be the first of a track that was ignored for another room.
+        let mut read = Vec::new();
+        readers.tell_each(|| self.arrived_stream(room, stream, &standing, &mut read), size, wakes);
+        wishes.append(&mut read);
         for track in &standing.tracks {
             self.weigh(track.id, wishes);
         }
@@ -251,11 +250,13 @@ impl Tracks {
         let standing = Standing { peer, metadata, tracks: vec![track] };
         let mut readers = std::mem::take(&mut self.rooms.entry(room).or_default().track_readers);
         self.received.entry(track.id).or_default().rooms.insert(room);
+        let mut read = Vec::new();
         readers.tell_each(
-            || self.arrived_track(room, track, stream, &standing, &mut Vec::new()),
+            || self.arrived_track(room, track, stream, &standing, &mut read),
             size,
             wakes,
         );
+        wishes.append(&mut read);
         self.weigh(track.id, wishes);
         let known = self.rooms.entry(room).or_default();
         known.track_readers = readers;

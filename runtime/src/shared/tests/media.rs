@@ -136,6 +136,26 @@ fn what_nobody_reads_is_ignored_until_somebody_does() {
 }
 
 #[test]
+fn what_nobody_reads_in_one_room_is_read_in_another() {
+    let first = room().1;
+    let second = RoomKey::from_number(first.number() + 1);
+    let mut tracks = Tracks::new(&Unread::default());
+    let (mut wakes, mut wishes) = (Wakes::default(), Vec::new());
+    let (_streams, _tracks) =
+        (tracks.read_streams(second, &mut wishes), tracks.read_tracks(second, &mut wishes));
+    tracks.on_track(first, (peer(), STREAM), VIDEO, (None, 0), &mut wakes, &mut wishes);
+    let who = (peer(), STREAM);
+    tracks.on_stream(first, who.clone(), vec![AUDIO], (None, 0), &mut wakes, &mut wishes);
+    assert_eq!(wishes, [Wish::Ignore(VIDEO.id, true), Wish::Ignore(AUDIO.id, true)]);
+    wishes.clear();
+    tracks.on_track(second, who.clone(), VIDEO, (None, 0), &mut wakes, &mut wishes);
+    assert_eq!(wishes, [Wish::Ignore(VIDEO.id, false), Wish::KeyFrame(VIDEO.id)]);
+    wishes.clear();
+    tracks.on_stream(second, who, vec![AUDIO], (None, 0), &mut wakes, &mut wishes);
+    assert_eq!(wishes, [Wish::Ignore(AUDIO.id, false)]);
+}
+
+#[test]
 fn a_reader_that_is_too_slow_asks_for_a_key_frame() {
     let (_, key, _) = room();
     let unread = Unread { frames: 2, ..Unread::default() };
