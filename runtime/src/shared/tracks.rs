@@ -19,7 +19,8 @@ use crate::waiting::Readers;
 #[derive(Debug)]
 pub(crate) struct Tracks {
     bounds: FrameBounds,
-    events: Bounds,
+    /// Of streams and tracks that began.
+    arrivals: Bounds,
     rooms: BTreeMap<RoomKey, RoomTracks>,
     received: BTreeMap<PeerTrackId, Received>,
     /// What the last reader was called.
@@ -119,7 +120,7 @@ impl Tracks {
     pub(crate) fn new(unread: &Unread) -> Self {
         Tracks {
             bounds: unread.frame_bounds(),
-            events: unread.messages(),
+            arrivals: unread.arrivals(),
             rooms: BTreeMap::new(),
             received: BTreeMap::new(),
             readers: 0,
@@ -138,7 +139,7 @@ impl Tracks {
             .map(|(stream, standing)| self.arrived_stream(room, *stream, standing, wishes))
             .collect();
         let readers = &mut self.rooms.entry(room).or_default().stream_readers;
-        readers.add_with(self.events, arrived)
+        readers.add_with(self.arrivals, arrived)
     }
 
     /// Adds a reader of the tracks that are added alone in a room, which begins with those that
@@ -156,7 +157,7 @@ impl Tracks {
             })
             .collect();
         let readers = &mut self.rooms.entry(room).or_default().track_readers;
-        readers.add_with(self.events, arrived)
+        readers.add_with(self.arrivals, arrived)
     }
 
     /// Who waits for the end of a track in a room; it is over at once if there is no such track.
@@ -374,7 +375,7 @@ impl Tracks {
         ArrivedTrack { peer, stream, metadata, track }
     }
 
-    /// Adds a reader of a track.
+    /// Adds a reader of a track; beyond [`READERS_MAX`] one that is over.
     fn read(&mut self, room: RoomKey, track: KnownTrack, wishes: &mut Vec<Wish>) -> ReadTrack {
         self.readers += 1;
         let reader = ReaderId(self.readers);
@@ -382,6 +383,11 @@ impl Tracks {
         let bounds = Bounds { items: self.bounds.frames * PACKETS, bytes: self.bounds.bytes };
         let (packets, to_packets) = Inbox::new(bounds);
         let received = self.received.entry(track.id).or_default();
+        received.readers.retain(|reader| reader.frames.is_read());
+        if received.readers.iter().filter(|reader| reader.room == room).count() >= READERS_MAX {
+            // The writing ends are dropped, and nobody waits yet.
+            return ReadTrack { track, reader, frames, packets };
+        }
         received.readers.push(Reader {
             id: reader,
             room,
@@ -420,6 +426,10 @@ impl Received {
         }
     }
 }
+
+/// Readers of one track in one room. A member may tell of the same stream as often as it likes, and
+/// each time every reader of streams gets new readers of its tracks.
+const READERS_MAX: usize = 64;
 
 /// A frame is a few packets.
 const PACKETS: usize = 8;

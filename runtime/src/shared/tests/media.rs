@@ -156,6 +156,29 @@ fn what_nobody_reads_in_one_room_is_read_in_another() {
 }
 
 #[test]
+fn a_stream_that_is_told_again_and_again_has_few_readers() {
+    const TIMES: u64 = 2_000;
+    let (_, key, _) = room();
+    let mut tracks = Tracks::new(&Unread::default());
+    let (mut wakes, mut wishes) = (Wakes::default(), Vec::new());
+    let arrivals = tracks.read_streams(key, &mut wishes);
+    let mut tell = |tracks: &mut Tracks| {
+        let mut wishes = Vec::new();
+        let who = (peer(), STREAM);
+        tracks.on_stream(key, who, vec![AUDIO], (None, 0), &mut wakes, &mut wishes);
+    };
+    (0..TIMES).for_each(|_| tell(&mut tracks));
+    assert_eq!(arrivals.dropped(), TIMES - 1_024);
+    let arrived: Vec<_> = std::iter::from_fn(|| arrivals.try_next()).collect();
+    let live = arrived.iter().filter(|stream| !stream.tracks[0].frames.is_ended()).count();
+    assert!(live <= 64, "{live} readers");
+    drop(arrived);
+    tell(&mut tracks);
+    let arrived = arrivals.try_next().unwrap();
+    assert!(!arrived.tracks[0].frames.is_ended(), "who is gone doesn't count");
+}
+
+#[test]
 fn a_reader_that_is_too_slow_asks_for_a_key_frame() {
     let (_, key, _) = room();
     let unread = Unread { frames: 2, ..Unread::default() };
