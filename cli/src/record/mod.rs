@@ -15,7 +15,7 @@ use crate::args::RecordArguments;
 use crate::chat::{NODE_ENDED, first_relay};
 use crate::exit::Failure;
 use crate::joining;
-use crate::media::{Notes, Recorded, RecordingFiles, called, record};
+use crate::media::{Claims, Notes, Recorded, RecordingFiles, called, record};
 use crate::signals::StopSignals;
 
 /// Records until it is told to stop, or its time is over.
@@ -56,6 +56,8 @@ struct Recorder {
     files: RecordingFiles,
     /// How many recordings were begun.
     number: u64,
+    /// What is recorded now: a peer may tell of a stream as often as it likes.
+    claims: Claims,
     /// Bounded by what the peers of a room may send.
     running: JoinSet<(PeerId, Result<Recorded, WriteError>)>,
 }
@@ -64,7 +66,7 @@ impl Recorder {
     fn new(arguments: &RecordArguments) -> Self {
         let form = if arguments.webm { Form::Webm } else { Form::Separate };
         let files = RecordingFiles { folder: arguments.out.clone(), label: String::new(), form };
-        Recorder { files, number: 0, running: JoinSet::new() }
+        Recorder { files, number: 0, claims: Claims::default(), running: JoinSet::new() }
     }
 
     async fn run(&mut self, room: &Room, events: &mut RoomEvents) -> Result<(), Failure> {
@@ -87,9 +89,13 @@ impl Recorder {
     }
 
     fn begin(&mut self, peer: &PeerId, tracks: Vec<RemoteTrack>) {
+        let tracks = self.claims.claim_all(tracks);
+        if tracks.is_empty() {
+            return;
+        }
         self.number += 1;
         let label = RecordingFiles::label(peer.as_str(), self.number);
-        let kinds: Vec<String> = tracks.iter().map(|track| track.kind().to_string()).collect();
+        let kinds: Vec<String> = tracks.iter().map(|(track, _)| track.kind().to_string()).collect();
         eprintln!("{} sends {}", called(peer), kinds.join(" and "));
         let files = RecordingFiles { label, ..self.files.clone() };
         let peer = peer.clone();
