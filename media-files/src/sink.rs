@@ -191,7 +191,7 @@ impl<W: Write + Seek, O: FnMut(FileName) -> io::Result<W>> Sink<W, O> {
         }
         let at = track.at(frame, arrived);
         let written = if self.form == Form::Webm && crate::webm::holds(frame.codec) {
-            self.gathering.write(index, frame, at, &mut self.open)
+            self.gathering.write(index, frame, (at, arrived), &mut self.open)
         } else {
             self.gathering.end_track(index, &mut self.open)?;
             track.write(index, frame, arrived, &mut self.open).map(|()| Written::Taken)

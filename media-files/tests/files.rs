@@ -423,6 +423,35 @@ fn a_track_that_never_comes_is_waited_for_two_seconds() {
 }
 
 #[test]
+fn what_waits_for_a_track_is_bounded_whatever_its_times_say() {
+    let files = Files::default();
+    let mut sink = files.sink(Form::Webm);
+    let [video, _] =
+        [MediaKind::Video, MediaKind::Audio].map(|kind| sink.add_track(kind).expect("few"));
+    let key = common::of("vp8.ivf")[0].clone();
+    let mut bytes = key.bytes.to_vec();
+    bytes.resize(1 << 20, 0);
+    // All times are equal, and so are those of arriving.
+    let large = MediaFrame { bytes: Arc::from(bytes), ..key.clone() };
+    for index in 0..16 {
+        assert_eq!(files.names().len(), 0, "{index}");
+        sink.write(video, &large, Duration::ZERO).expect("memory");
+    }
+    assert_eq!(files.names(), ["tracks.webm"]);
+    sink.finish().expect("memory");
+
+    let files = Files::default();
+    let mut sink = files.sink(Form::Webm);
+    let [video, _] =
+        [MediaKind::Video, MediaKind::Audio].map(|kind| sink.add_track(kind).expect("few"));
+    for (step, names) in [(0, 0), (1, 0), (2, 1)] {
+        sink.write(video, &key, Duration::from_secs(step)).expect("memory");
+        assert_eq!(files.names().len(), names, "{step} s");
+    }
+    sink.finish().expect("memory");
+}
+
+#[test]
 fn a_codec_that_changes_begins_another_file_of_all_tracks() {
     let (vp8, vp9) = (common::of("vp8.ivf"), common::of("vp9.ivf"));
     let files = Files::default();
