@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tristero_media_files::limits::TRACKS_MAX;
 use tristero_tokio::{PeerTrackId, RemoteTrack};
 
 /// The tracks that are read now. Clones are handles of one set, which is bounded by what peers send.
@@ -26,6 +27,11 @@ impl Claims {
         tracks.into_iter().filter_map(claim).collect()
     }
 
+    /// As [`claim_all`](Self::claim_all), in groups that a recording can have.
+    pub(crate) fn claim_groups(&self, tracks: Vec<RemoteTrack>) -> Vec<Vec<Claimed>> {
+        groups(self.claim_all(tracks))
+    }
+
     fn claim(&self, track: PeerTrackId) -> Option<Claim> {
         self.lock().insert(track).then(|| Claim { claims: self.clone(), track })
     }
@@ -41,9 +47,26 @@ impl Drop for Claim {
     }
 }
 
+/// A peer may have more tracks in a stream than a recording can.
+fn groups<T>(tracks: Vec<T>) -> Vec<Vec<T>> {
+    let mut tracks = tracks.into_iter();
+    let next = || Some(tracks.by_ref().take(TRACKS_MAX).collect::<Vec<T>>());
+    std::iter::from_fn(next).take_while(|group| !group.is_empty()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_is_what_a_recording_can_have() {
+        let sizes = |tracks: usize| -> Vec<usize> {
+            groups(vec![(); tracks]).iter().map(Vec::len).collect()
+        };
+        assert!(sizes(0).is_empty());
+        assert_eq!(sizes(16), [16]);
+        assert_eq!(sizes(33), [16, 16, 1]);
+    }
 
     #[test]
     fn a_track_is_claimed_once_until_its_end() {

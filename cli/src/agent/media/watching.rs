@@ -75,14 +75,12 @@ pub(super) async fn record_all(
             Some(arrived) = tracks.recv() => (arrived.peer, vec![arrived.track]),
             else => return,
         };
-        let tracks = claims.claim_all(tracks);
-        if tracks.is_empty() {
-            continue;
+        for tracks in claims.claim_groups(tracks) {
+            number += 1;
+            let label = RecordingFiles::label(peer.as_str(), number);
+            let files = RecordingFiles { label, ..files.clone() };
+            tasks.spawn(record_one(peer.clone(), tracks, files, teller.clone()));
         }
-        number += 1;
-        let label = RecordingFiles::label(peer.as_str(), number);
-        let files = RecordingFiles { label, ..files.clone() };
-        tasks.spawn(record_one(peer, tracks, files, teller.clone()));
     }
 }
 
