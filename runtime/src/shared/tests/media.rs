@@ -226,3 +226,52 @@ fn what_is_written_to_a_track_of_no_room_goes_to_nobody() {
     assert_eq!((written.taken, written.dropped), (0, 0));
     assert_eq!(Arc::<Wants>::strong_count(track.wants()), 1);
 }
+
+#[test]
+fn who_waits_for_a_track_waits_for_what_replaces_it() {
+    let (shared, key, _room) = room();
+    let [old, new] = [1, 2].map(TrackId::from_number);
+    let wants = Arc::default();
+    let codecs = vec![Codec::Vp8];
+    let answers = shared.with(|state| {
+        state.sent.begin(key, old, &wants);
+        state.sent.await_track(key, old)
+    });
+    tell(&shared, [Event::TrackAgreed { track: old, peer: peer(), codecs: codecs.clone() }]);
+    shared.with(|state| state.sent.replace(old, new, &wants));
+    let agreed = shared.with(|state| [old, new].map(|track| state.sent.agreed(track)));
+    assert_eq!(agreed, [BTreeMap::new(), BTreeMap::from([(peer(), codecs)])]);
+    assert_eq!(shared.with(|state| state.sent.rooms_of(new)), [key]);
+    tell(&shared, [Event::TrackSent { room: key, track: new, peer: peer(), result: Ok(()) }]);
+    assert_eq!(answers.try_next(), Some((peer(), Ok(()))));
+}
+
+#[test]
+fn what_a_peer_agreed_to_is_forgotten_with_the_last_room_that_it_is_in() {
+    let first = room().1;
+    let [second, third] = [1, 2].map(|more| RoomKey::from_number(first.number() + more));
+    let track = TrackId::from_number(1);
+    let mut sent = SentTracks::default();
+    for room in [first, second] {
+        sent.begin(room, track, &Arc::default());
+    }
+    sent.on_agreed(track, peer(), vec![Codec::Vp8]);
+    sent.on_peer_left(third, &peer(), &[first].into());
+    sent.on_peer_left(first, &peer(), &[second].into());
+    assert_eq!(sent.agreed(track).len(), 1, "it still is where this is sent");
+    sent.on_peer_left(second, &peer(), &[third].into());
+    assert_eq!(sent.agreed(track).len(), 0);
+}
+
+#[test]
+fn what_two_relay_is_relayed_until_both_are_done() {
+    let [old, new] = [1, 2].map(TrackId::from_number);
+    let mut sent = SentTracks::default();
+    let [first, second] = [0; 2].map(|_| sent.begin_relay(VIDEO.id, old));
+    let other = sent.begin_relay(AUDIO.id, old);
+    assert_eq!(sent.end_relay(first), None);
+    sent.replace(old, new, &Arc::default());
+    assert_eq!(sent.end_relay(second), Some((VIDEO.id, new)));
+    assert_eq!(sent.end_relay(other), Some((AUDIO.id, new)));
+    assert_eq!(sent.end_relay(other), None);
+}
