@@ -27,6 +27,15 @@ pub const CLUSTER_TIME_MAX: Duration = Duration::from_secs(5);
 /// wrong time can't fill a disk.
 pub const GAP_MAX: Duration = Duration::from_secs(3_600);
 
+/// All gaps of one file that a writer of sound fills. A [`Sink`](crate::Sink) knows when frames arrive
+/// and goes by that instead: what it writes of sound is at most [`AHEAD_MAX`] longer than the time that
+/// passed.
+pub const GAPS_MAX: Duration = Duration::from_secs(6 * 3_600);
+
+/// How much longer sound in a file may become than the time that passed, by gaps that are filled: what
+/// the first frame was late on its way.
+pub const AHEAD_MAX: Duration = Duration::from_secs(10);
+
 /// The files that one track becomes, one for each change of its codec. What comes beyond is an
 /// error.
 pub const PARTS_MAX: usize = 64;

@@ -3,13 +3,14 @@
 
 use std::io::{Read, Seek, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ogg::reading::{BasePacketReader, PageParser};
 use ogg::{OggReadError, PacketWriteEndInfo, PacketWriter};
 use tristero_proto::media::{Codec, MediaFrame, MediaTime};
 
 use crate::error::{ReadError, WriteError};
-use crate::limits::{GAP_MAX, HEADER_BYTES_MAX};
+use crate::limits::{AHEAD_MAX, GAP_MAX, GAPS_MAX, HEADER_BYTES_MAX};
 use crate::opus::{self, Head, PRE_SKIP, RATE};
 use crate::track::FileTrack;
 use crate::{bytes, limits};
@@ -155,13 +156,15 @@ impl<R> std::fmt::Debug for OggOpusReader<R> {
 /// Writes an Ogg Opus file.
 ///
 /// What is missing between two packets becomes packets without sound that a decoder conceals, up to
-/// [`GAP_MAX`], so that what follows stands at its time.
+/// [`GAP_MAX`], and to [`GAPS_MAX`] in all, so that what follows stands at its time.
 pub struct OggOpusWriter<W: Write> {
     to: PacketWriter<'static, W>,
     phase: Phase,
     /// What was written, in samples.
     granule: u64,
     packets: u64,
+    /// Samples that may still be concealed.
+    gaps_left: u64,
 }
 
 /// Ogg marks the last packet as such, so one is always held back.
@@ -177,18 +180,41 @@ enum Phase {
 impl<W: Write> OggOpusWriter<W> {
     /// Begins a file. Nothing is written before the first packet.
     pub fn new(to: W) -> Self {
-        OggOpusWriter { to: PacketWriter::new(to), phase: Phase::Empty, granule: 0, packets: 0 }
+        OggOpusWriter {
+            to: PacketWriter::new(to),
+            phase: Phase::Empty,
+            granule: 0,
+            packets: 0,
+            gaps_left: samples_of(GAPS_MAX),
+        }
     }
 
     /// Writes one packet of Opus.
     pub fn write(&mut self, frame: &MediaFrame) -> Result<(), WriteError> {
+        let concealed = self.write_filling(frame, self.gaps_left)?;
+        self.gaps_left -= concealed;
+        Ok(())
+    }
+
+    /// Writes one packet that came so long after the first one.
+    pub(crate) fn write_after(
+        &mut self,
+        frame: &MediaFrame,
+        passed: Duration,
+    ) -> Result<(), WriteError> {
+        let most = samples_of(passed.saturating_add(AHEAD_MAX)).saturating_sub(self.granule);
+        self.write_filling(frame, most).map(drop)
+    }
+
+    /// Writes one packet, and what conceals a gap before it. How many samples that is.
+    fn write_filling(&mut self, frame: &MediaFrame, most: u64) -> Result<u64, WriteError> {
         bytes::check(Codec::Opus, frame)?;
         let Some(samples) = opus::samples(&frame.bytes) else {
             return Err(WriteError::NotOfCodec(Codec::Opus));
         };
         let time = frame.time.rescaled(RATE).ticks();
-        let phase = std::mem::replace(&mut self.phase, Phase::Empty);
-        let begun = match phase {
+        let mut concealed = 0;
+        let begun = match std::mem::replace(&mut self.phase, Phase::Empty) {
             Phase::Empty => {
                 self.write_headers(&frame.bytes)?;
                 time
@@ -197,13 +223,19 @@ impl<W: Write> OggOpusWriter<W> {
                 let like = packet[0];
                 self.put(packet, false)?;
                 let missing = time.saturating_sub(begun).saturating_sub(self.granule);
-                self.conceal(like, missing)?
-                    .map_or(begun, |left_out| begun.saturating_add(left_out))
+                // Clocks of two machines differ; a packet's worth is no gap.
+                if missing < TOLERANCE {
+                    begun
+                } else {
+                    concealed = missing.min(samples_of(GAP_MAX)).min(most);
+                    self.conceal(like, concealed)?;
+                    begun.saturating_add(missing - concealed)
+                }
             }
         };
         self.granule += samples;
         self.phase = Phase::Holding { packet: frame.bytes.to_vec(), begun };
-        Ok(())
+        Ok(concealed)
     }
 
     /// Ends the file, and gives back what was written to. A file whose writing ended without this
@@ -228,18 +260,12 @@ impl<W: Write> OggOpusWriter<W> {
         Ok(())
     }
 
-    /// Fills a gap. What is left out of it, if it is too long.
-    fn conceal(&mut self, like: u8, missing: u64) -> Result<Option<u64>, WriteError> {
-        let most = GAP_MAX.as_secs() * u64::from(RATE);
-        // Clocks of two machines differ; a packet's worth is no gap.
-        if missing < TOLERANCE {
-            return Ok(None);
-        }
-        for packet in opus::concealment(like, missing.min(most)) {
+    fn conceal(&mut self, like: u8, samples: u64) -> Result<(), WriteError> {
+        for packet in opus::concealment(like, samples) {
             self.granule += opus::samples(&packet).unwrap_or(0);
             self.put(packet.to_vec(), false)?;
         }
-        Ok(missing.checked_sub(most).filter(|left_out| *left_out > 0))
+        Ok(())
     }
 
     /// Writes the packet that ends at the granule position reached.
@@ -280,6 +306,10 @@ const PAGE_PACKETS: u64 = 50;
 const TOLERANCE: u64 = 960;
 
 const _: () = assert!(limits::FRAME_BYTES_MAX > HEADER_BYTES_MAX);
+
+fn samples_of(length: Duration) -> u64 {
+    length.as_secs().saturating_mul(u64::from(RATE))
+}
 
 /// RFC 7845, section 5.2: who wrote it, and no comments.
 fn tags() -> Vec<u8> {

@@ -4,12 +4,13 @@
 
 use std::io::{Read, Seek, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tristero_proto::media::{Codec, MediaFrame, MediaTime};
 
 use crate::bytes;
 use crate::error::{ReadError, WriteError};
-use crate::limits::GAP_MAX;
+use crate::limits::{AHEAD_MAX, GAP_MAX, GAPS_MAX};
 use crate::sink::Form;
 use crate::track::FileTrack;
 
@@ -72,13 +73,15 @@ impl<R: Read + Seek> RawReader<R> {
 
 /// Writes a file of raw sound.
 ///
-/// What is missing between two frames becomes silence, up to [`GAP_MAX`].
+/// What is missing between two frames becomes silence, up to [`GAP_MAX`], and to [`GAPS_MAX`] in all.
 #[derive(Debug)]
 pub struct RawWriter<W> {
     to: W,
     codec: Codec,
     begun: Option<u64>,
     written: u64,
+    /// Bytes that may still become silence.
+    silence_left: u64,
 }
 
 impl<W: Write> RawWriter<W> {
@@ -87,24 +90,42 @@ impl<W: Write> RawWriter<W> {
         if ending(codec).is_none() {
             return Err(WriteError::Codec { codec, form: Form::Separate });
         }
-        Ok(RawWriter { to, codec, begun: None, written: 0 })
+        Ok(RawWriter { to, codec, begun: None, written: 0, silence_left: bytes_of(GAPS_MAX) })
     }
 
     /// Writes one frame.
     pub fn write(&mut self, frame: &MediaFrame) -> Result<(), WriteError> {
+        let silence = self.write_filling(frame, self.silence_left)?;
+        self.silence_left -= silence;
+        Ok(())
+    }
+
+    /// Writes one frame that came so long after the first one.
+    pub(crate) fn write_after(
+        &mut self,
+        frame: &MediaFrame,
+        passed: Duration,
+    ) -> Result<(), WriteError> {
+        let most = bytes_of(passed.saturating_add(AHEAD_MAX)).saturating_sub(self.written);
+        self.write_filling(frame, most).map(drop)
+    }
+
+    /// Writes one frame, and silence before it. How many bytes that is.
+    fn write_filling(&mut self, frame: &MediaFrame, most: u64) -> Result<u64, WriteError> {
         bytes::check(self.codec, frame)?;
         // A byte is a sample, and of G.722 it is two.
         let time = frame.time.rescaled(BYTES_PER_SECOND).ticks();
         let begun = *self.begun.get_or_insert(time);
         let missing = time.saturating_sub(begun).saturating_sub(self.written);
+        let mut silence = 0;
         if missing >= FRAME_BYTES as u64 {
-            let most = GAP_MAX.as_secs() * u64::from(BYTES_PER_SECOND);
-            self.silence(missing.min(most))?;
-            self.begun = Some(begun.saturating_add(missing.saturating_sub(most)));
+            silence = missing.min(bytes_of(GAP_MAX)).min(most);
+            self.silence(silence)?;
+            self.begun = Some(begun.saturating_add(missing - silence));
         }
         self.to.write_all(&frame.bytes)?;
         self.written += frame.bytes.len() as u64;
-        Ok(())
+        Ok(silence)
     }
 
     /// Gives back what was written to.
@@ -146,6 +167,10 @@ const FRAMES_PER_SECOND: u32 = 50;
 /// All three have 64 kbit/s.
 const BYTES_PER_SECOND: u32 = 8_000;
 const FRAME_BYTES: usize = (BYTES_PER_SECOND / FRAMES_PER_SECOND) as usize;
+
+fn bytes_of(length: Duration) -> u64 {
+    length.as_secs().saturating_mul(u64::from(BYTES_PER_SECOND))
+}
 
 /// A byte of silence. Of G.722, whose decoder adapts, it is what an encoder of ffmpeg makes of
 /// silence most.

@@ -140,6 +140,8 @@ struct Track<W: Write> {
     gate: Gate,
     part: Part<W>,
     parts: usize,
+    /// When the first frame of the part came.
+    part_begun: Duration,
     /// Its first frame's time in the track, and when it came.
     begun: Option<(Duration, Duration)>,
     stats: SinkStats,
@@ -172,7 +174,9 @@ impl<W: Write + Seek, O: FnMut(FileName) -> io::Result<W>> Sink<W, O> {
 
     /// Writes a frame that came `arrived` after the recording's beginning.
     ///
-    /// After the first frame of a track the times of its frames count, and not when they arrived.
+    /// After the first frame of a track the times of its frames count, and not when they arrived; but
+    /// gaps in sound are filled no further than to [`AHEAD_MAX`](crate::limits::AHEAD_MAX) beyond the
+    /// time that passed.
     pub fn write(
         &mut self,
         track: SinkTrack,
@@ -187,10 +191,10 @@ impl<W: Write + Seek, O: FnMut(FileName) -> io::Result<W>> Sink<W, O> {
         }
         let at = track.at(frame, arrived);
         let written = if self.form == Form::Webm && crate::webm::holds(frame.codec) {
-            self.gathering.write(index, frame, at, &mut self.open)
+            self.gathering.write(index, frame, (at, arrived), &mut self.open)
         } else {
             self.gathering.end_track(index, &mut self.open)?;
-            track.write(index, frame, &mut self.open).map(|()| Written::Taken)
+            track.write(index, frame, arrived, &mut self.open).map(|()| Written::Taken)
         };
         match written {
             Ok(Written::Taken) => {
@@ -254,6 +258,7 @@ impl<W: Write + Seek> Track<W> {
             gate: Gate::Closed,
             part: Part::None,
             parts: 0,
+            part_begun: Duration::ZERO,
             begun: None,
             stats: SinkStats::default(),
         }
@@ -281,6 +286,7 @@ impl<W: Write + Seek> Track<W> {
         &mut self,
         index: usize,
         frame: &MediaFrame,
+        arrived: Duration,
         open: &mut impl FnMut(FileName) -> io::Result<W>,
     ) -> Result<(), WriteError> {
         if self.part.codec() != Some(frame.codec) {
@@ -295,8 +301,9 @@ impl<W: Write + Seek> Track<W> {
             };
             self.part = Part::begin(open(name)?, frame.codec)?;
             self.parts += 1;
+            self.part_begun = arrived;
         }
-        self.part.write(frame)
+        self.part.write(frame, arrived.saturating_sub(self.part_begun))
     }
 
     fn end(&mut self) -> Result<(), WriteError> {

@@ -92,7 +92,8 @@ impl<R: Read + Seek> Source<R> {
         Ok(Source { reader, tracks, repeats: false, passed: Duration::ZERO, ends, passes: 0 })
     }
 
-    /// Whether it begins anew after its last frame. Times go on; a file without any frame ends.
+    /// Whether it begins anew after its last frame. Times go on; a file without any frame ends, and so
+    /// does one whose frames take no time.
     #[must_use]
     pub fn repeating(mut self, repeats: bool) -> Self {
         self.repeats = repeats;
@@ -111,7 +112,9 @@ impl<R: Read + Seek> Source<R> {
                 return Ok(Some((track, frame)));
             }
             let length = self.ends.iter().filter_map(|end| end.at()).max();
-            let Some(length) = length.filter(|_| self.repeats) else { return Ok(None) };
+            // A pass that takes no time would be followed by the next at once, for ever.
+            let length = length.filter(|length| self.repeats && !length.is_zero());
+            let Some(length) = length else { return Ok(None) };
             self.rewind()?;
             self.passed = self.passed.saturating_add(length);
             self.passes += 1;

@@ -125,6 +125,67 @@ fn a_gap_in_sound_is_as_long_in_the_file() {
     assert_eq!(bytes[320..480], silence);
 }
 
+/// Frames of sound that are an age apart by their times.
+fn sound_with_gaps(codec: Codec) -> impl Iterator<Item = MediaFrame> {
+    const GAP: Duration = Duration::from_secs(3_000);
+    let like = match codec {
+        Codec::Opus => common::of("sine.opus")[0].clone(),
+        _ => sound(codec, 0),
+    };
+    (0..100)
+        .map(move |index| MediaFrame { time: MediaTime::of(codec, GAP * index), ..like.clone() })
+}
+
+/// How many seconds of sound are in a file.
+fn length_of(name: &str, bytes: &[u8]) -> f64 {
+    let mut source = Source::open(Cursor::new(bytes), name).expect("its headers");
+    let mut last = Duration::ZERO;
+    while let Some((_, frame)) = source.next_frame().expect("sound") {
+        last = frame.time.since_beginning();
+    }
+    last.as_secs_f64()
+}
+
+#[test]
+fn gaps_in_sound_are_filled_as_far_as_time_passed() {
+    const STEP: Duration = Duration::from_millis(20);
+    for (codec, name) in [(Codec::Pcmu, "audio-0.ul"), (Codec::Opus, "audio-0.opus")] {
+        let files = Files::default();
+        let mut sink = files.sink(Form::Separate);
+        let track = sink.add_track(MediaKind::Audio).expect("few");
+        for (index, frame) in (0..).zip(sound_with_gaps(codec)) {
+            sink.write(track, &frame, STEP * index).expect("memory");
+        }
+        sink.finish().expect("memory");
+        let length = files.length_of(name);
+        assert!((10.0..13.0).contains(&length), "{codec}: {length} s");
+
+        let files = Files::default();
+        let mut sink = files.sink(Form::Separate);
+        let track = sink.add_track(MediaKind::Audio).expect("few");
+        for frame in sound_with_gaps(codec).take(2) {
+            sink.write(track, &frame, frame.time.since_beginning()).expect("memory");
+        }
+        sink.finish().expect("memory");
+        let length = files.length_of(name);
+        assert!((length - 3_000.0).abs() < 1.0, "{codec}: {length} s");
+    }
+}
+
+#[test]
+fn gaps_of_a_file_have_a_bound_together() {
+    let most = tristero_media_files::limits::GAPS_MAX.as_secs_f64();
+    let mut raw = RawWriter::new(Vec::new(), Codec::Pcmu).expect("sound");
+    sound_with_gaps(Codec::Pcmu).for_each(|frame| raw.write(&frame).expect("a frame"));
+    let length = raw.finish().expect("memory").len() as f64 / 8_000.0;
+    assert!((most..most + 3.0).contains(&length), "{length} s");
+
+    let mut ogg = OggOpusWriter::new(Vec::new());
+    sound_with_gaps(Codec::Opus).for_each(|frame| ogg.write(&frame).expect("a packet"));
+    let length = length_of("a.opus", &ogg.finish().expect("memory"));
+    assert!((most - 3.0..most + 3.0).contains(&length), "{length} s");
+}
+
 #[test]
 fn raw_sound_has_frames_of_20_ms() {
     for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
@@ -362,6 +423,35 @@ fn a_track_that_never_comes_is_waited_for_two_seconds() {
 }
 
 #[test]
+fn what_waits_for_a_track_is_bounded_whatever_its_times_say() {
+    let files = Files::default();
+    let mut sink = files.sink(Form::Webm);
+    let [video, _] =
+        [MediaKind::Video, MediaKind::Audio].map(|kind| sink.add_track(kind).expect("few"));
+    let key = common::of("vp8.ivf")[0].clone();
+    let mut bytes = key.bytes.to_vec();
+    bytes.resize(1 << 20, 0);
+    // All times are equal, and so are those of arriving.
+    let large = MediaFrame { bytes: Arc::from(bytes), ..key.clone() };
+    for index in 0..16 {
+        assert_eq!(files.names().len(), 0, "{index}");
+        sink.write(video, &large, Duration::ZERO).expect("memory");
+    }
+    assert_eq!(files.names(), ["tracks.webm"]);
+    sink.finish().expect("memory");
+
+    let files = Files::default();
+    let mut sink = files.sink(Form::Webm);
+    let [video, _] =
+        [MediaKind::Video, MediaKind::Audio].map(|kind| sink.add_track(kind).expect("few"));
+    for (step, names) in [(0, 0), (1, 0), (2, 1)] {
+        sink.write(video, &key, Duration::from_secs(step)).expect("memory");
+        assert_eq!(files.names().len(), names, "{step} s");
+    }
+    sink.finish().expect("memory");
+}
+
+#[test]
 fn a_codec_that_changes_begins_another_file_of_all_tracks() {
     let (vp8, vp9) = (common::of("vp8.ivf"), common::of("vp9.ivf"));
     let files = Files::default();
@@ -474,6 +564,12 @@ impl Files {
 
     fn names(&self) -> Vec<String> {
         self.0.lock().expect("whole").iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn length_of(&self, name: &str) -> f64 {
+        let files = self.0.lock().expect("whole");
+        let (_, file) = files.iter().find(|(known, _)| known == name).expect("written");
+        length_of(name, &file.bytes())
     }
 
     fn read(&self, name: &str) -> Vec<(usize, MediaFrame)> {

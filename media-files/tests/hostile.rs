@@ -28,15 +28,25 @@ fn read_all(bytes: Vec<u8>, name: &str) -> Result<(), ReadError> {
 
 /// A header of a WebM file with a track of VP8, and what follows it.
 fn webm(rest: &[u8]) -> Vec<u8> {
+    webm_of(b"V_VP8", &[], rest)
+}
+
+/// One with a track of some codec. `info` is between the header and the track.
+fn webm_of(codec: &[u8], info: &[u8], rest: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(codec.len()).expect("a name");
     let mut bytes = vec![0x1a, 0x45, 0xdf, 0xa3, 0x87, 0x42, 0x82, 0x84];
     bytes.extend_from_slice(b"webm");
     bytes.extend_from_slice(&[0x18, 0x53, 0x80, 0x67, 0x01, 255, 255, 255, 255, 255, 255, 255]);
-    bytes.extend_from_slice(&[0x16, 0x54, 0xae, 0x6b, 0x8d, 0xae, 0x8b, 0xd7, 0x81, 1]);
-    bytes.extend_from_slice(&[0x86, 0x86]);
-    bytes.extend_from_slice(b"V_VP8\0");
+    bytes.extend_from_slice(info);
+    bytes.extend_from_slice(&[0x16, 0x54, 0xae, 0x6b, 0x87 + length, 0xae, 0x85 + length]);
+    bytes.extend_from_slice(&[0xd7, 0x81, 1, 0x86, 0x80 + length]);
+    bytes.extend_from_slice(codec);
     bytes.extend_from_slice(rest);
     bytes
 }
+
+/// The beginning of a cluster without an end.
+const CLUSTER: [u8; 12] = [0x1f, 0x43, 0xb6, 0x75, 0x01, 255, 255, 255, 255, 255, 255, 255];
 
 #[test]
 fn a_length_of_many_gigabytes_takes_no_memory() {
@@ -62,6 +72,33 @@ fn times_beyond_all_ages_are_an_error() {
     let mut ivf = common::bytes("vp8.ivf");
     ivf[16..20].copy_from_slice(&[0; 4]);
     assert!(matches!(read_all(ivf, ""), Err(ReadError::Damaged(_))));
+}
+
+#[test]
+fn times_of_webm_beyond_all_ages_are_an_error() {
+    let frame = common::of("vp8.ivf")[0].bytes.to_vec();
+    let file = |scale: [u8; 8], time: [u8; 8]| {
+        let info = [&[0x15, 0x49, 0xa9, 0x66, 0x8c, 0x2a, 0xd7, 0xb1, 0x88][..], &scale].concat();
+        let length = u32::try_from(frame.len() + 4).expect("a frame");
+        let size = (0x1000_0000 | length).to_be_bytes();
+        let block = [&[0xa3][..], &size, &[0x81, 0, 0, 0x80], &frame].concat();
+        webm_of(b"V_VP8", &info, &[&CLUSTER[..], &[0xe7, 0x88], &time, &block].concat())
+    };
+    let small = 1_000_000_u64.to_be_bytes();
+    read_all(file(small, small), "").expect("a time");
+    for (scale, time) in [([0xff; 8], [0xff; 8]), ([0xff; 8], small), (small, [0xff; 8])] {
+        assert!(matches!(read_all(file(scale, time), ""), Err(ReadError::Damaged(_))));
+    }
+}
+
+#[test]
+fn what_takes_no_time_is_not_repeated_for_ever() {
+    // A packet of no frames at the time 0.
+    let block = [0xa3, 0x86, 0x81, 0, 0, 0x80, 3, 0];
+    let bytes = webm_of(b"A_OPUS", &[], &[&CLUSTER[..], &block].concat());
+    let mut source = Source::open(Cursor::new(bytes), "").expect("its headers").repeating(true);
+    assert!(source.next_frame().expect("sound").is_some());
+    assert_eq!(source.next_frame().expect("sound"), None);
 }
 
 #[test]
@@ -123,7 +160,7 @@ proptest! {
             0 => b"DKIF".to_vec(),
             1 => b"OggS".to_vec(),
             2 => webm(&[]),
-            3 => webm(&[0x1f, 0x43, 0xb6, 0x75, 0x01, 255, 255, 255, 255, 255, 255, 255]),
+            3 => webm(&CLUSTER),
             _ => common::bytes("vp8.ivf")[..32].to_vec(),
         };
         bytes.extend_from_slice(&rest);

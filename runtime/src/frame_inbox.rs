@@ -93,19 +93,18 @@ impl FrameInbox {
     /// The next frame; `None` once there are no more and the writing end is done.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<MediaFrame>> {
         self.0.waker.register(cx.waker());
-        match self.try_next() {
+        // Under one lock: a frame may be the last one, and the end follow it at once.
+        let mut queue = self.0.lock();
+        match self.0.pop(&mut queue) {
             Some(frame) => Poll::Ready(Some(frame)),
-            None if self.is_ended() => Poll::Ready(None),
+            None if queue.is_ended => Poll::Ready(None),
             None => Poll::Pending,
         }
     }
 
     /// The next frame, if there is one now.
     pub(crate) fn try_next(&self) -> Option<MediaFrame> {
-        let mut queue = self.0.lock();
-        let frame = queue.frames.pop_front()?;
-        self.0.forget(&mut queue, frame.bytes.len());
-        Some(frame)
+        self.0.pop(&mut self.0.lock())
     }
 
     /// How many frames were dropped because nobody read them.
@@ -187,6 +186,12 @@ impl Shared {
         queue.bytes += size;
         self.bounds.waiting.fetch_add(size, Ordering::Relaxed);
         queue.frames.push_back(frame);
+    }
+
+    fn pop(&self, queue: &mut Queue) -> Option<MediaFrame> {
+        let frame = queue.frames.pop_front()?;
+        self.forget(queue, frame.bytes.len());
+        Some(frame)
     }
 
     fn forget(&self, queue: &mut Queue, size: usize) {

@@ -21,7 +21,7 @@ use crate::engine::AnyEngine;
 use crate::inbox::{Bounds, Inbox, Outlet, Wakes};
 use crate::io::ReadClock;
 use crate::unread::Unread;
-pub(crate) use sent::{SentTo, SentTracks};
+pub(crate) use sent::{RelayId, SentTo, SentTracks};
 pub(crate) use tracks::{ArrivedStream, ArrivedTrack, KnownTrack, ReadTrack, ReaderId, Tracks};
 
 /// See the [module](self).

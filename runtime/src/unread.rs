@@ -12,6 +12,7 @@ use crate::inbox::Bounds;
 pub struct Unread {
     /// Messages, requests, or events; 65,536 by default. At the bound the oldest message is
     /// dropped, and counted by [`Action::dropped`](crate::Action::dropped); a request is rejected.
+    /// Of streams and tracks that began there are 1,024 at most, and 16 MiB of what was said of them.
     pub messages: usize,
     /// Bytes that messages or requests take in memory; 256 MiB by default. At the bound the
     /// oldest message is dropped, and a request is rejected; a single larger one is kept.
@@ -51,6 +52,13 @@ impl Default for Unread {
 impl Unread {
     pub(crate) fn messages(&self) -> Bounds {
         Bounds { items: self.messages, bytes: self.bytes }
+    }
+
+    /// For streams and tracks that began. Each has a queue of frames for each of its tracks.
+    pub(crate) fn arrivals(&self) -> Bounds {
+        const ARRIVALS_MAX: usize = 1_024;
+        const BYTES_MAX: usize = 16 * 1024 * 1024;
+        Bounds { items: self.messages.min(ARRIVALS_MAX), bytes: self.bytes.min(BYTES_MAX) }
     }
 
     pub(crate) fn transfer(&self) -> Bounds {

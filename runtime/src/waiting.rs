@@ -88,6 +88,11 @@ impl<T> Readers<T> {
         self.0.first().ok_or(Unqueued::Gone)?.offer(item, size, wakes)
     }
 
+    /// Adds the readers of another stream, which get what follows here.
+    pub(crate) fn append(&mut self, mut others: Readers<T>) {
+        self.0.append(&mut others.0);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(|reader| !reader.is_read())
     }

@@ -14,8 +14,9 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::Instant;
 use tristero_media_files::{FileName, Form, Sink, SinkStats, WriteError, Written};
-use tristero_tokio::{MediaFrame, MediaKind, RemoteTrack};
+use tristero_tokio::{MediaFrame, MediaKind};
 
+use super::claims::Claimed;
 use crate::chat::numbered;
 
 /// Frames that wait for the thread that writes.
@@ -75,11 +76,11 @@ impl RecordingFiles {
 
 /// Records these tracks up to their end. `on_file` hears of each file as it begins.
 pub(crate) async fn record(
-    tracks: Vec<RemoteTrack>,
+    tracks: Vec<Claimed>,
     files: RecordingFiles,
     on_file: impl FnMut(&Path) + Send + 'static,
 ) -> Result<Recorded, WriteError> {
-    let kinds: Vec<MediaKind> = tracks.iter().map(RemoteTrack::kind).collect();
+    let kinds: Vec<MediaKind> = tracks.iter().map(|(track, _)| track.kind()).collect();
     let wanted: Arc<[AtomicBool]> = tracks.iter().map(|_| AtomicBool::new(false)).collect();
     let (frames, arrived) = mpsc::channel(WAITING);
     let begun = Instant::now();
@@ -94,7 +95,7 @@ pub(crate) async fn record(
 
 /// Hands on what comes, and asks for a key frame where the file can't go on without.
 async fn read(
-    mut track: RemoteTrack,
+    (mut track, _claim): Claimed,
     index: usize,
     frames: mpsc::Sender<Arrived>,
     wanted: Arc<[AtomicBool]>,

@@ -16,7 +16,7 @@ use crate::args::RecordArguments;
 use crate::chat::{NODE_ENDED, first_relay};
 use crate::exit::Failure;
 use crate::joining;
-use crate::media::{Notes, Recorded, RecordingFiles, called, record};
+use crate::media::{Claimed, Claims, Notes, Recorded, RecordingFiles, called, record};
 use crate::signals::StopSignals;
 
 /// Records until it is told to stop, or its time is over.
@@ -61,6 +61,8 @@ struct Recorder {
     files: RecordingFiles,
     /// How many recordings were begun.
     number: u64,
+    /// What is recorded now: a peer may tell of a stream as often as it likes.
+    claims: Claims,
     /// Bounded by what the peers of a room may send.
     running: JoinSet<(PeerId, Result<Recorded, WriteError>)>,
 }
@@ -69,7 +71,7 @@ impl Recorder {
     fn new(arguments: &RecordArguments) -> Self {
         let form = if arguments.webm { Form::Webm } else { Form::Separate };
         let files = RecordingFiles { folder: arguments.out.clone(), label: String::new(), form };
-        Recorder { files, number: 0, running: JoinSet::new() }
+        Recorder { files, number: 0, claims: Claims::default(), running: JoinSet::new() }
     }
 
     async fn run(&mut self, room: &Room, events: &mut RoomEvents) -> Result<(), Failure> {
@@ -92,9 +94,15 @@ impl Recorder {
     }
 
     fn begin(&mut self, peer: &PeerId, tracks: Vec<RemoteTrack>) {
+        for group in self.claims.claim_groups(tracks) {
+            self.begin_group(peer, group);
+        }
+    }
+
+    fn begin_group(&mut self, peer: &PeerId, tracks: Vec<Claimed>) {
         self.number += 1;
         let label = RecordingFiles::label(peer.as_str(), self.number);
-        let kinds: Vec<String> = tracks.iter().map(|track| track.kind().to_string()).collect();
+        let kinds: Vec<String> = tracks.iter().map(|(track, _)| track.kind().to_string()).collect();
         eprintln!("{} sends {}", called(peer), kinds.join(" and "));
         let files = RecordingFiles { label, ..self.files.clone() };
         let peer = peer.clone();
@@ -116,13 +124,46 @@ fn print(path: &Path) {
     let _ = writeln!(io::stdout(), "{}", path.display());
 }
 
+/// Says what became of a recording. Others go on, whatever one peer sends.
+///
+/// # Errors
+///
+/// Fails if no other recording can be written either.
 fn report(peer: &PeerId, recorded: Result<Recorded, WriteError>) -> Result<(), Failure> {
-    let recorded = recorded
-        .map_err(|error| Failure::running(format!("what {peer} sends is lost: {error}")))?;
-    for (kind, stats) in recorded.tracks {
-        eprintln!("{peer}: {}", describe(&kind.to_string(), &stats));
+    let peer = called(peer);
+    match recorded {
+        Ok(recorded) => {
+            for (kind, stats) in recorded.tracks {
+                eprintln!("{peer}: {}", describe(&kind.to_string(), &stats));
+            }
+            Ok(())
+        }
+        Err(error) => {
+            let lost = format!("the rest of what {peer} sends is lost: {error}");
+            if concerns_all(&error) {
+                return Err(Failure::Running(lost));
+            }
+            eprintln!("{lost}");
+            Ok(())
+        }
     }
-    Ok(())
+}
+
+/// Whether it is the disk or the folder, and not what one peer sends.
+fn concerns_all(error: &WriteError) -> bool {
+    use io::ErrorKind::{
+        NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    let WriteError::Io(error) = error else { return false };
+    matches!(
+        error.kind(),
+        NotADirectory
+            | NotFound
+            | PermissionDenied
+            | QuotaExceeded
+            | ReadOnlyFilesystem
+            | StorageFull
+    )
 }
 
 fn describe(kind: &str, stats: &SinkStats) -> String {
@@ -144,5 +185,26 @@ mod tests {
     #[test]
     fn what_is_left_out_is_told() {
         assert_eq!(describe("video", &SinkStats::default()), "video without a frame");
+    }
+
+    #[test]
+    fn what_one_peer_sends_ends_the_recording_of_no_other() {
+        let peer = PeerId::new("peer").unwrap();
+        let report = |error| report(&peer, Err(error));
+        assert_eq!(report(WriteError::Tracks), Ok(()));
+        let many_files = io::Error::other("too many open files");
+        assert_eq!(report(WriteError::Io(many_files)), Ok(()));
+        let full = WriteError::Io(io::ErrorKind::StorageFull.into());
+        assert!(matches!(report(full), Err(Failure::Running(_))));
+    }
+
+    #[test]
+    fn an_id_is_shown_in_the_order_of_its_letters() {
+        let peer = PeerId::new("a\u{202e}b").unwrap();
+        let full = WriteError::Io(io::ErrorKind::StorageFull.into());
+        let Err(Failure::Running(said)) = report(&peer, Err(full)) else {
+            panic!("a full disk concerns all");
+        };
+        assert!(!said.contains('\u{202e}'), "{said:?}");
     }
 }

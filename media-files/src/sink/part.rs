@@ -1,6 +1,7 @@
 //! A file that has one track.
 
 use std::io::{Seek, Write};
+use std::time::Duration;
 
 use tristero_proto::media::{Codec, MediaFrame, MediaKind};
 
@@ -26,12 +27,13 @@ impl<W: Write + Seek> Part<W> {
         })
     }
 
-    pub(super) fn write(&mut self, frame: &MediaFrame) -> Result<(), WriteError> {
+    /// Writes a frame that came so long after the first one of the file.
+    pub(super) fn write(&mut self, frame: &MediaFrame, passed: Duration) -> Result<(), WriteError> {
         match self {
             Part::None => Ok(()),
             Part::Ivf(writer, _) => writer.write(frame),
-            Part::OggOpus(writer) => writer.write(frame),
-            Part::Raw(writer, _) => writer.write(frame),
+            Part::OggOpus(writer) => writer.write_after(frame, passed),
+            Part::Raw(writer, _) => writer.write_after(frame, passed),
         }
     }
 

@@ -39,6 +39,7 @@ struct Held {
     described: Option<WebmTrack>,
     frame: MediaFrame,
     at: Duration,
+    arrived: Duration,
 }
 
 impl<W: Write + Seek> Gathering<W> {
@@ -55,7 +56,7 @@ impl<W: Write + Seek> Gathering<W> {
         &mut self,
         track: usize,
         frame: &MediaFrame,
-        at: Duration,
+        (at, arrived): (Duration, Duration),
         open: &mut impl FnMut(FileName) -> io::Result<W>,
     ) -> Result<Written, WriteError> {
         self.expected.insert(track);
@@ -76,9 +77,11 @@ impl<W: Write + Seek> Gathering<W> {
             }
             false => Some(WebmTrack::beginning_with(frame)?),
         };
-        held.push(Held { track, described, frame: frame.clone(), at });
-        let first = held[0].at;
-        let is_late = at.saturating_sub(first) >= HOLD_TIME_MAX || held.len() >= HOLD_FRAMES_MAX;
+        held.push(Held { track, described, frame: frame.clone(), at, arrived });
+        let bytes: usize = held.iter().map(|held| held.frame.bytes.len()).sum();
+        let is_late = arrived.saturating_sub(held[0].arrived) >= HOLD_TIME_MAX
+            || held.len() >= HOLD_FRAMES_MAX
+            || bytes >= HOLD_BYTES_MAX;
         let has_all =
             self.expected.iter().all(|track| held.iter().any(|held| held.track == *track));
         if has_all || is_late {
@@ -145,8 +148,10 @@ impl<W: Write + Seek> Gathering<W> {
     }
 }
 
-/// How long a file waits for the first frame of a track: a key frame that is asked for comes within
-/// it.
+/// How long a file waits for the first frame of a track, by when frames arrive: a key frame that is
+/// asked for comes within it.
 const HOLD_TIME_MAX: Duration = Duration::from_secs(2);
 /// Frames of a recording that are held.
 const HOLD_FRAMES_MAX: usize = 512;
+/// Bytes of these frames, and a frame more.
+const HOLD_BYTES_MAX: usize = 16 << 20;

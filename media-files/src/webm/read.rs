@@ -192,9 +192,11 @@ impl<R: Read + Seek> WebmReader<R> {
     fn time(&self, codec: Codec, in_cluster: i16) -> Result<MediaTime, ReadError> {
         let rate = codec.clock_rate();
         let ticks = self.cluster.saturating_add_signed(i64::from(in_cluster));
-        let ticks = u128::from(ticks) * u128::from(self.scale) * u128::from(rate) / 1_000_000_000;
-        let ticks =
-            u64::try_from(ticks).map_err(|_| ReadError::Damaged("a frame is an age away"))?;
+        let nanoseconds = u128::from(ticks) * u128::from(self.scale);
+        let ticks = nanoseconds.checked_mul(u128::from(rate)).map(|ticks| ticks / 1_000_000_000);
+        let ticks = ticks
+            .and_then(|ticks| u64::try_from(ticks).ok())
+            .ok_or(ReadError::Damaged("a frame is an age away"))?;
         Ok(MediaTime::new(ticks, rate))
     }
 }

@@ -205,10 +205,7 @@ impl ReplaceBuilder {
             let old_id = old.id_in(home).ok_or(AddError::NotSent)?;
             let metadata = metadata.clone();
             let added = state.node.replace_track(key, old_id, new.spec().clone(), metadata, now)?;
-            for room in state.sent.rooms_of(old_id) {
-                state.sent.end(room, old_id);
-                state.sent.begin(room, added.track, new.wants());
-            }
+            state.sent.replace(old_id, added.track, new.wants());
             new.settle(&shared, added.track);
             // It may be muted, which a new one is not.
             state.node.mute_track(added.track, new.is_muted())?;

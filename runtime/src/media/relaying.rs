@@ -13,18 +13,20 @@ use super::local_track::LocalTrack;
 use super::remote_track::RemoteTrack;
 use crate::inbox::Inbox;
 use crate::room::Room;
+use crate::shared::RelayId;
 
 /// A track of a peer that is sent on; made by [`LocalTrack::relay`].
 ///
 /// It goes on whether this is polled or not, and whether the track is read or not. The future
 /// resolves when the peer's track has ended, or the room that it came in was left. Dropping it ends
-/// the relaying.
+/// the relaying, unless there is another of the same two tracks.
 #[must_use = "dropping this ends the relaying"]
 pub struct Relaying {
     /// It is not left while something of it is sent on.
     room: Room,
     from: PeerTrackId,
     to: LocalTrack,
+    relay: RelayId,
     ended: Inbox<Infallible>,
 }
 
@@ -32,11 +34,12 @@ impl Relaying {
     pub(crate) fn begin(from: &RemoteTrack, to: &LocalTrack) -> Result<Self, MediaError> {
         let room = from.room().clone();
         let id = to.id_in(room.node().shared()).ok_or(MediaError::NoSuchTrack)?;
-        let ended = room.call(|state, key, now| {
+        let (relay, ended) = room.call(|state, key, now| {
             state.node.relay_track(from.id(), id, true, now)?;
-            Ok::<_, MediaError>(state.tracks.read_end(key, from.id()))
+            let relay = state.sent.begin_relay(from.id(), id);
+            Ok::<_, MediaError>((relay, state.tracks.read_end(key, from.id())))
         })?;
-        Ok(Relaying { room, from: from.id(), to: to.clone(), ended })
+        Ok(Relaying { room, from: from.id(), to: to.clone(), relay, ended })
     }
 }
 
@@ -60,8 +63,10 @@ impl fmt::Debug for Relaying {
 
 impl Drop for Relaying {
     fn drop(&mut self) {
-        let Some(to) = self.to.id_in(self.room.node().shared()) else { return };
-        // If one of the two is over, so is this.
-        self.room.call(|state, _, now| state.node.relay_track(self.from, to, false, now).ok());
+        self.room.call(|state, _, now| {
+            let (from, to) = state.sent.end_relay(self.relay)?;
+            // If one of the two is over, so is this.
+            state.node.relay_track(from, to, false, now).ok()
+        });
     }
 }

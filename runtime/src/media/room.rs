@@ -82,7 +82,10 @@ impl Room {
 
     /// The streams that members send, from now on. It begins with those that stand.
     ///
-    /// What nobody reads is not kept. Of several readers each gets all from then.
+    /// What nobody reads is not kept. Of several readers each gets all from then. A member may tell of
+    /// the same stream again, and then it comes again, with new readers of its tracks: these have the
+    /// same [`RemoteTrack::id`](crate::RemoteTrack::id). A track has 64 readers in a room at most; one
+    /// beyond is over from the beginning.
     pub fn peer_streams(&self) -> PeerStreams {
         let arrivals = self.call(|state, key, now| {
             state.room(key)?;

@@ -40,7 +40,7 @@ impl State {
         if !is_of_media(event) || event.room().is_some_and(is_over) {
             return;
         }
-        let State { tracks, sent, wakes, .. } = self;
+        let State { tracks, sent, wakes, node, desks, .. } = self;
         let mut wishes = Vec::new();
         match event {
             Event::Frame { track, frame } => tracks.on_frame(*track, frame, wakes, &mut wishes),
@@ -80,7 +80,11 @@ impl State {
             Event::TrackSent { room, track, peer, result } => {
                 sent.on_track_sent(*room, *track, (peer.clone(), *result), wakes);
             }
-            Event::PeerLeft { room, peer, .. } => sent.on_peer_left(*room, peer),
+            Event::PeerLeft { room, peer, .. } => {
+                let has_peer = |other: &RoomKey| node.peers(*other).any(|known| known == peer);
+                let others = desks.keys().copied().filter(|other| other != room && has_peer(other));
+                sent.on_peer_left(*room, peer, &others.collect());
+            }
             _ => {}
         }
         self.fulfil(wishes, now);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 use tristero_proto::media::{Codec, MediaFailure};
-use tristero_proto::{PeerId, RoomKey, StreamKey, TrackId};
+use tristero_proto::{PeerId, PeerTrackId, RoomKey, StreamKey, TrackId};
 
 use crate::inbox::{Bounds, Inbox, Wakes};
 use crate::media::Wants;
@@ -19,7 +19,14 @@ pub(crate) struct SentTracks {
     /// Who waits for answers. Bounded by the application, which has all of them.
     awaited_streams: BTreeMap<(RoomKey, StreamKey), Readers<SentTo>>,
     awaited_tracks: BTreeMap<(RoomKey, TrackId), Readers<SentTo>>,
+    /// What is sent on, once for each who wants it. Bounded by the application, which has all of them.
+    relays: BTreeMap<RelayId, (PeerTrackId, TrackId)>,
+    relays_begun: u64,
 }
+
+/// One who wants a track of a peer to be sent on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RelayId(u64);
 
 /// A track of ours.
 #[derive(Debug, Default)]
@@ -38,6 +45,36 @@ impl SentTracks {
         let sent = self.tracks.entry(track).or_default();
         sent.rooms.insert(room);
         sent.wants = Arc::downgrade(wants);
+    }
+
+    /// A track goes where another went, in all its rooms. Who waits for answers about the old one
+    /// waits for those about the new one.
+    pub(crate) fn replace(&mut self, old: TrackId, new: TrackId, wants: &Arc<Wants>) {
+        let mut sent = self.tracks.remove(&old).unwrap_or_default();
+        sent.wants = Arc::downgrade(wants);
+        for room in &sent.rooms {
+            if let Some(readers) = self.awaited_tracks.remove(&(*room, old)) {
+                self.awaited_tracks.entry((*room, new)).or_default().append(readers);
+            }
+        }
+        self.tracks.insert(new, sent);
+        for (_, to) in self.relays.values_mut().filter(|(_, to)| *to == old) {
+            *to = new;
+        }
+    }
+
+    /// A track of a peer is sent on as one of ours.
+    pub(crate) fn begin_relay(&mut self, from: PeerTrackId, to: TrackId) -> RelayId {
+        self.relays_begun += 1;
+        let relay = RelayId(self.relays_begun);
+        self.relays.insert(relay, (from, to));
+        relay
+    }
+
+    /// Somebody wants it no longer. What is to end, if nobody else wants the same.
+    pub(crate) fn end_relay(&mut self, relay: RelayId) -> Option<(PeerTrackId, TrackId)> {
+        let pair = self.relays.remove(&relay)?;
+        self.relays.values().all(|other| *other != pair).then_some(pair)
     }
 
     /// A track is sent in a room no longer.
@@ -89,10 +126,16 @@ impl SentTracks {
         }
     }
 
-    /// A peer is gone from this room. What it agreed to counts no more where it was for this room.
-    pub(super) fn on_peer_left(&mut self, room: RoomKey, peer: &PeerId) {
+    /// A peer is gone from a room, and still in these others. What it agreed to counts no more where a
+    /// track is sent in none of them.
+    pub(super) fn on_peer_left(
+        &mut self,
+        room: RoomKey,
+        peer: &PeerId,
+        others: &BTreeSet<RoomKey>,
+    ) {
         for sent in self.tracks.values_mut() {
-            if sent.rooms.len() == 1 && sent.rooms.contains(&room) {
+            if sent.rooms.contains(&room) && sent.rooms.is_disjoint(others) {
                 sent.agreed.remove(peer);
             }
         }

@@ -19,7 +19,8 @@ use crate::waiting::Readers;
 #[derive(Debug)]
 pub(crate) struct Tracks {
     bounds: FrameBounds,
-    events: Bounds,
+    /// Of streams and tracks that began.
+    arrivals: Bounds,
     rooms: BTreeMap<RoomKey, RoomTracks>,
     received: BTreeMap<PeerTrackId, Received>,
     /// What the last reader was called.
@@ -119,7 +120,7 @@ impl Tracks {
     pub(crate) fn new(unread: &Unread) -> Self {
         Tracks {
             bounds: unread.frame_bounds(),
-            events: unread.messages(),
+            arrivals: unread.arrivals(),
             rooms: BTreeMap::new(),
             received: BTreeMap::new(),
             readers: 0,
@@ -138,7 +139,7 @@ impl Tracks {
             .map(|(stream, standing)| self.arrived_stream(room, *stream, standing, wishes))
             .collect();
         let readers = &mut self.rooms.entry(room).or_default().stream_readers;
-        readers.add_with(self.events, arrived)
+        readers.add_with(self.arrivals, arrived)
     }
 
     /// Adds a reader of the tracks that are added alone in a room, which begins with those that
@@ -156,7 +157,7 @@ impl Tracks {
             })
             .collect();
         let readers = &mut self.rooms.entry(room).or_default().track_readers;
-        readers.add_with(self.events, arrived)
+        readers.add_with(self.arrivals, arrived)
     }
 
     /// Who waits for the end of a track in a room; it is over at once if there is no such track.
@@ -226,11 +227,10 @@ impl Tracks {
         for track in &standing.tracks {
             self.received.entry(track.id).or_default().rooms.insert(room);
         }
-        readers.tell_each(
-            || self.arrived_stream(room, stream, &standing, &mut Vec::new()),
-            size,
-            wakes,
-        );
+        // A new reader may be the first of a track that was ignored for another room.
+        let mut read = Vec::new();
+        readers.tell_each(|| self.arrived_stream(room, stream, &standing, &mut read), size, wakes);
+        wishes.append(&mut read);
         for track in &standing.tracks {
             self.weigh(track.id, wishes);
         }
@@ -251,11 +251,13 @@ impl Tracks {
         let standing = Standing { peer, metadata, tracks: vec![track] };
         let mut readers = std::mem::take(&mut self.rooms.entry(room).or_default().track_readers);
         self.received.entry(track.id).or_default().rooms.insert(room);
+        let mut read = Vec::new();
         readers.tell_each(
-            || self.arrived_track(room, track, stream, &standing, &mut Vec::new()),
+            || self.arrived_track(room, track, stream, &standing, &mut read),
             size,
             wakes,
         );
+        wishes.append(&mut read);
         self.weigh(track.id, wishes);
         let known = self.rooms.entry(room).or_default();
         known.track_readers = readers;
@@ -373,7 +375,7 @@ impl Tracks {
         ArrivedTrack { peer, stream, metadata, track }
     }
 
-    /// Adds a reader of a track.
+    /// Adds a reader of a track; beyond [`READERS_MAX`] one that is over.
     fn read(&mut self, room: RoomKey, track: KnownTrack, wishes: &mut Vec<Wish>) -> ReadTrack {
         self.readers += 1;
         let reader = ReaderId(self.readers);
@@ -381,6 +383,11 @@ impl Tracks {
         let bounds = Bounds { items: self.bounds.frames * PACKETS, bytes: self.bounds.bytes };
         let (packets, to_packets) = Inbox::new(bounds);
         let received = self.received.entry(track.id).or_default();
+        received.readers.retain(|reader| reader.frames.is_read());
+        if received.readers.iter().filter(|reader| reader.room == room).count() >= READERS_MAX {
+            // The writing ends are dropped, and nobody waits yet.
+            return ReadTrack { track, reader, frames, packets };
+        }
         received.readers.push(Reader {
             id: reader,
             room,
@@ -419,6 +426,10 @@ impl Received {
         }
     }
 }
+
+/// Readers of one track in one room. A member may tell of the same stream as often as it likes, and
+/// each time every reader of streams gets new readers of its tracks.
+const READERS_MAX: usize = 64;
 
 /// A frame is a few packets.
 const PACKETS: usize = 8;

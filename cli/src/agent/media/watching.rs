@@ -10,7 +10,7 @@ use tristero_tokio::{Codec, MediaKind, PeerId, RemoteTrack, Room};
 
 use crate::agent::events::Fields;
 use crate::agent::room::Teller;
-use crate::media::{RecordingFiles, record};
+use crate::media::{Claimed, Claims, RecordingFiles, record};
 
 /// How often it is told how much came of a track.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
@@ -20,6 +20,8 @@ pub(crate) async fn watch(room: Room, teller: Teller, tasks: TaskTracker) {
     let (mut streams, mut tracks) = (room.peer_streams(), room.peer_tracks());
     // What ends with the room is not to keep it.
     drop(room);
+    // A peer may tell of a stream as often as it likes.
+    let claims = Claims::default();
     loop {
         tokio::select! {
             arrived = streams.recv() => {
@@ -30,8 +32,12 @@ pub(crate) async fn watch(room: Room, teller: Teller, tasks: TaskTracker) {
                     .with_option("metadata", arrived.metadata)
                     .with("streamId", arrived.stream.id().number().to_string())
                     .with("tracks", described);
+                let tracks = claims.claim_all(arrived.stream.tracks);
+                if tracks.is_empty() {
+                    continue;
+                }
                 teller.tell("stream", fields).await;
-                for track in arrived.stream.tracks {
+                for track in tracks {
                     tasks.spawn(count(track, teller.clone()));
                 }
             }
@@ -43,8 +49,10 @@ pub(crate) async fn watch(room: Room, teller: Teller, tasks: TaskTracker) {
                     .with("kind", arrived.track.kind().to_string())
                     .with("trackId", track_id(&arrived.track))
                     .with("streamId", arrived.stream.number().to_string());
-                teller.tell("track", fields).await;
-                tasks.spawn(count(arrived.track, teller.clone()));
+                for track in claims.claim_all(vec![arrived.track]) {
+                    teller.tell("track", fields.clone()).await;
+                    tasks.spawn(count(track, teller.clone()));
+                }
             }
         }
     }
@@ -59,19 +67,24 @@ pub(super) async fn record_all(
 ) {
     let (mut streams, mut tracks) = (room.peer_streams(), room.peer_tracks());
     drop(room);
-    for number in 1.. {
-        let (peer, recorded) = tokio::select! {
+    let claims = Claims::default();
+    let mut number = 0;
+    loop {
+        let (peer, tracks) = tokio::select! {
             Some(arrived) = streams.recv() => (arrived.peer, arrived.stream.tracks),
             Some(arrived) = tracks.recv() => (arrived.peer, vec![arrived.track]),
             else => return,
         };
-        let label = RecordingFiles::label(peer.as_str(), number);
-        let files = RecordingFiles { label, ..files.clone() };
-        tasks.spawn(record_one(peer, recorded, files, teller.clone()));
+        for tracks in claims.claim_groups(tracks) {
+            number += 1;
+            let label = RecordingFiles::label(peer.as_str(), number);
+            let files = RecordingFiles { label, ..files.clone() };
+            tasks.spawn(record_one(peer.clone(), tracks, files, teller.clone()));
+        }
     }
 }
 
-async fn record_one(peer: PeerId, tracks: Vec<RemoteTrack>, files: RecordingFiles, teller: Teller) {
+async fn record_one(peer: PeerId, tracks: Vec<Claimed>, files: RecordingFiles, teller: Teller) {
     let fields = Fields::new().with("peer", peer.as_str());
     let fields = match record(tracks, files, |_| {}).await {
         Ok(recorded) => {
@@ -85,7 +98,7 @@ async fn record_one(peer: PeerId, tracks: Vec<RemoteTrack>, files: RecordingFile
 }
 
 /// Counts what comes of a track, and tells it each second and at the end.
-async fn count(mut track: RemoteTrack, teller: Teller) {
+async fn count((mut track, _claim): Claimed, teller: Teller) {
     let mut counted = Counted::default();
     let mut seconds = interval(COUNT_INTERVAL);
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);

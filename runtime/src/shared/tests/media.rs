@@ -136,6 +136,49 @@ fn what_nobody_reads_is_ignored_until_somebody_does() {
 }
 
 #[test]
+fn what_nobody_reads_in_one_room_is_read_in_another() {
+    let first = room().1;
+    let second = RoomKey::from_number(first.number() + 1);
+    let mut tracks = Tracks::new(&Unread::default());
+    let (mut wakes, mut wishes) = (Wakes::default(), Vec::new());
+    let (_streams, _tracks) =
+        (tracks.read_streams(second, &mut wishes), tracks.read_tracks(second, &mut wishes));
+    tracks.on_track(first, (peer(), STREAM), VIDEO, (None, 0), &mut wakes, &mut wishes);
+    let who = (peer(), STREAM);
+    tracks.on_stream(first, who.clone(), vec![AUDIO], (None, 0), &mut wakes, &mut wishes);
+    assert_eq!(wishes, [Wish::Ignore(VIDEO.id, true), Wish::Ignore(AUDIO.id, true)]);
+    wishes.clear();
+    tracks.on_track(second, who.clone(), VIDEO, (None, 0), &mut wakes, &mut wishes);
+    assert_eq!(wishes, [Wish::Ignore(VIDEO.id, false), Wish::KeyFrame(VIDEO.id)]);
+    wishes.clear();
+    tracks.on_stream(second, who, vec![AUDIO], (None, 0), &mut wakes, &mut wishes);
+    assert_eq!(wishes, [Wish::Ignore(AUDIO.id, false)]);
+}
+
+#[test]
+fn a_stream_that_is_told_again_and_again_has_few_readers() {
+    const TIMES: u64 = 2_000;
+    let (_, key, _) = room();
+    let mut tracks = Tracks::new(&Unread::default());
+    let (mut wakes, mut wishes) = (Wakes::default(), Vec::new());
+    let arrivals = tracks.read_streams(key, &mut wishes);
+    let mut tell = |tracks: &mut Tracks| {
+        let mut wishes = Vec::new();
+        let who = (peer(), STREAM);
+        tracks.on_stream(key, who, vec![AUDIO], (None, 0), &mut wakes, &mut wishes);
+    };
+    (0..TIMES).for_each(|_| tell(&mut tracks));
+    assert_eq!(arrivals.dropped(), TIMES - 1_024);
+    let arrived: Vec<_> = std::iter::from_fn(|| arrivals.try_next()).collect();
+    let live = arrived.iter().filter(|stream| !stream.tracks[0].frames.is_ended()).count();
+    assert!(live <= 64, "{live} readers");
+    drop(arrived);
+    tell(&mut tracks);
+    let arrived = arrivals.try_next().unwrap();
+    assert!(!arrived.tracks[0].frames.is_ended(), "who is gone doesn't count");
+}
+
+#[test]
 fn a_reader_that_is_too_slow_asks_for_a_key_frame() {
     let (_, key, _) = room();
     let unread = Unread { frames: 2, ..Unread::default() };
@@ -182,4 +225,53 @@ fn what_is_written_to_a_track_of_no_room_goes_to_nobody() {
     let written = track.write(&frame).unwrap();
     assert_eq!((written.taken, written.dropped), (0, 0));
     assert_eq!(Arc::<Wants>::strong_count(track.wants()), 1);
+}
+
+#[test]
+fn who_waits_for_a_track_waits_for_what_replaces_it() {
+    let (shared, key, _room) = room();
+    let [old, new] = [1, 2].map(TrackId::from_number);
+    let wants = Arc::default();
+    let codecs = vec![Codec::Vp8];
+    let answers = shared.with(|state| {
+        state.sent.begin(key, old, &wants);
+        state.sent.await_track(key, old)
+    });
+    tell(&shared, [Event::TrackAgreed { track: old, peer: peer(), codecs: codecs.clone() }]);
+    shared.with(|state| state.sent.replace(old, new, &wants));
+    let agreed = shared.with(|state| [old, new].map(|track| state.sent.agreed(track)));
+    assert_eq!(agreed, [BTreeMap::new(), BTreeMap::from([(peer(), codecs)])]);
+    assert_eq!(shared.with(|state| state.sent.rooms_of(new)), [key]);
+    tell(&shared, [Event::TrackSent { room: key, track: new, peer: peer(), result: Ok(()) }]);
+    assert_eq!(answers.try_next(), Some((peer(), Ok(()))));
+}
+
+#[test]
+fn what_a_peer_agreed_to_is_forgotten_with_the_last_room_that_it_is_in() {
+    let first = room().1;
+    let [second, third] = [1, 2].map(|more| RoomKey::from_number(first.number() + more));
+    let track = TrackId::from_number(1);
+    let mut sent = SentTracks::default();
+    for room in [first, second] {
+        sent.begin(room, track, &Arc::default());
+    }
+    sent.on_agreed(track, peer(), vec![Codec::Vp8]);
+    sent.on_peer_left(third, &peer(), &[first].into());
+    sent.on_peer_left(first, &peer(), &[second].into());
+    assert_eq!(sent.agreed(track).len(), 1, "it still is where this is sent");
+    sent.on_peer_left(second, &peer(), &[third].into());
+    assert_eq!(sent.agreed(track).len(), 0);
+}
+
+#[test]
+fn what_two_relay_is_relayed_until_both_are_done() {
+    let [old, new] = [1, 2].map(TrackId::from_number);
+    let mut sent = SentTracks::default();
+    let [first, second] = [0; 2].map(|_| sent.begin_relay(VIDEO.id, old));
+    let other = sent.begin_relay(AUDIO.id, old);
+    assert_eq!(sent.end_relay(first), None);
+    sent.replace(old, new, &Arc::default());
+    assert_eq!(sent.end_relay(second), Some((VIDEO.id, new)));
+    assert_eq!(sent.end_relay(other), Some((AUDIO.id, new)));
+    assert_eq!(sent.end_relay(other), None);
 }
