@@ -1,7 +1,7 @@
 /** Counting the clients of a server, for tests that wait until those they know of are there. */
 
-/** Longer than a client waits before it comes back: ours and Trystero's wait 53 s at most. */
-const CONNECT_MS = 60_000;
+/** Longer than a client waits before it comes back, ours and Trystero's 53 s at most, and may wait a second time. */
+const CONNECT_MS = 120_000;
 
 export class Links {
   #count = 0;
