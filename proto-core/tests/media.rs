@@ -510,6 +510,48 @@ fn a_track_is_relayed_inside_a_node_with_the_wish_for_key_frames() {
 }
 
 #[test]
+fn a_relay_ends_with_the_track_that_is_replaced() {
+    let mut world = World::new();
+    let [a, b, c] = ["a", "b", "c"].map(|id| world.add(id));
+    let up = world.join(a, room("app", "up"));
+    world.join(b, room("app", "up"));
+    let down = world.join(b, room("app", "down"));
+    world.join(c, room("app", "down"));
+    world.run_until(|world| world.has_joined(b, a) && world.has_joined(b, c));
+    let source = world.add_stream(a, up, &video(), with("source"));
+    let relay = world.add_stream(b, down, &video(), with("relay"));
+    world.run_for(2 * SECOND);
+    let from = world.streams(b)[0].tracks[0].0;
+    let told = world.streams(c)[0].tracks[0].0;
+    let (now, old) = (world.now, relay.tracks[0]);
+    world.with(b, |node| node.relay_track(from, old, true, now)).unwrap();
+    let spec = video()[0].clone();
+    let new = world.with(b, |node| node.replace_track(down, old, spec, None, now)).unwrap().track;
+    world.run_for(SECOND);
+    for who in [a, b] {
+        world.take_events(who);
+    }
+    world.write(a, source.tracks[0], &frame(Codec::Vp8, 7, true));
+    world.run_for(SECOND);
+    assert!(world.frames(c, told).is_empty(), "it is not sent on as the new one");
+    let now = world.now;
+    world.with(c, |node| node.request_key_frame(told, now));
+    world.run_for(SECOND);
+    assert_eq!(world.wanted(b), [new], "whoever writes the new one is asked");
+    assert!(world.wanted(a).is_empty());
+    flows(&mut world, b, new, c, told);
+    // The new one may be relayed too, and that may be ended.
+    for is_on in [true, false] {
+        let now = world.now;
+        world.with(b, |node| node.relay_track(from, new, is_on, now)).unwrap();
+        let before = world.frames(c, told).len();
+        world.write(a, source.tracks[0], &frame(Codec::Vp8, 8, true));
+        world.run_for(SECOND);
+        assert_eq!(world.frames(c, told).len() - before, usize::from(is_on));
+    }
+}
+
+#[test]
 fn a_packet_arrives_as_it_was_sent() {
     for (mut world, a, b, key) in pairs() {
         let added = world.add_stream(a, key, &video(), with("packets"));
