@@ -388,9 +388,14 @@ impl Sent {
                 let msid = Msid { stream: names.name.clone(), track: track_name };
                 let attachment = Attachment::new(wire, stream, (key, msid), is_alone, spec.clone());
                 self.attachments.insert(*track, attachment);
-                self.is_dirty = true;
             }
         }
+        // They are new, or were offered to a peer that did not answer.
+        let is_wanted = |(track, _): &(TrackId, TrackSpec)| {
+            self.attachments.get(track).is_some_and(Attachment::is_wanted)
+        };
+        let has_wanted = tracks.iter().any(is_wanted);
+        self.is_dirty |= has_wanted;
         let said = match subject {
             Subject::Stream(_) => {
                 let (key, stream) = (names.key.clone(), names.name.clone());
@@ -403,7 +408,7 @@ impl Sent {
         };
         round.said.extend(said.map(|said| (room, said)));
         self.announcements[index].phase = Phase::Said;
-        new > 0
+        has_wanted
     }
 
     /// Looks which announcements are agreed on.

@@ -92,6 +92,11 @@ impl Attachment {
         }
     }
 
+    /// Whether it has to be offered.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.standing == Standing::Wanted
+    }
+
     /// Whether the other side has said whether it takes it.
     pub(super) fn is_settled(&self) -> bool {
         matches!(self.standing, Standing::Answered(_))
