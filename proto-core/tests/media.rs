@@ -198,6 +198,27 @@ fn a_replaced_track_goes_on_as_the_same_one() {
 }
 
 #[test]
+fn a_track_that_is_replaced_before_it_is_agreed_on_is_answered_as_what_it_was_called() {
+    for (mut world, a, b, key) in pairs() {
+        for pause in [0, 1_000] {
+            let added = world.add_stream(a, key, &camera(), with("camera"));
+            world.run_for(Duration::from_millis(pause));
+            let old = world.add_track(a, key, added.stream, video()[0].clone(), with("one")).track;
+            let (now, spec) = (world.now, video()[0].clone());
+            let new = world.with(a, |node| node.replace_track(key, old, spec, None, now));
+            let new = new.unwrap().track;
+            world.run_for(5 * SECOND);
+            let mut sent = world.sent_tracks(a);
+            sent.sort_by_key(|(track, _)| *track);
+            assert_eq!(sent, [(old, Ok(())), (new, Ok(()))]);
+            let (_, told, _) = world.tracks(b).pop().unwrap();
+            flows(&mut world, a, new, b, told);
+            world.take_events(a);
+        }
+    }
+}
+
+#[test]
 fn both_may_add_and_remove_at_once_for_many_rounds() {
     for (mut world, a, b, key) in pairs() {
         let mut streams = Vec::new();

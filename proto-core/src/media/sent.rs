@@ -64,6 +64,8 @@ struct Announcement {
     /// Those among them that go once they are agreed on, because JavaScript was told of them.
     leaving: Vec<TrackId>,
     phase: Phase,
+    /// What the calls that it answers know it as: the track may have been replaced since.
+    called: Subject,
     /// How many calls it answers.
     calls: usize,
 }
@@ -126,12 +128,12 @@ impl Sent {
         };
         if let Some(known) = self.announcements.iter_mut().find(is_it) {
             known.calls = if known.phase == Phase::Waiting { known.calls + 1 } else { 1 };
-            (known.metadata, known.phase) = (metadata, Phase::Waiting);
+            (known.metadata, known.phase, known.called) = (metadata, Phase::Waiting, subject);
             return;
         }
         let phase = Phase::Waiting;
-        let (leaving, calls) = (Vec::new(), 1);
-        let known = Announcement { room, subject, metadata, tracks, leaving, phase, calls };
+        let (leaving, called, calls) = (Vec::new(), subject, 1);
+        let known = Announcement { room, subject, metadata, tracks, leaving, phase, called, calls };
         self.announcements.push(known);
     }
 
@@ -490,7 +492,7 @@ impl Announcement {
         peer: &PeerId,
         result: Result<(), MediaFailure>,
     ) -> impl Iterator<Item = Event> + use<> {
-        let answer = self.subject.answer(self.room, peer, result);
+        let answer = self.called.answer(self.room, peer, result);
         std::iter::repeat_n(answer, self.calls)
     }
 }
