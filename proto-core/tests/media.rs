@@ -424,6 +424,34 @@ fn a_peer_that_takes_nothing_or_no_such_codec_refuses() {
 }
 
 #[test]
+fn what_replaces_a_refused_track_is_offered_to_who_refused_it() {
+    for is_plain in [false, true] {
+        let mut world = World::new();
+        world.is_plain = is_plain;
+        let (a, b) = (world.add("a"), world.add("b"));
+        let key = world.join(a, room("app", "room"));
+        let config = MediaConfig { codecs: vec![Codec::Av1], ..MediaConfig::default() };
+        world.join(b, RoomConfig { media: config, ..room("app", "room") });
+        world.run_until(|world| world.has_joined(a, b) && world.has_joined(b, a));
+        let added = world.add_stream(a, key, &video(), with("video"));
+        world.run_for(SECOND);
+        let refused = Err(MediaFailure::Refused);
+        assert_eq!(world.sent_streams(a), [(added.stream, b, refused)]);
+        let (now, spec) = (world.now, TrackSpec::of(Codec::Av1));
+        let new = world
+            .with(a, |node| node.replace_track(key, added.tracks[0], spec, None, now))
+            .unwrap()
+            .track;
+        world.run_for(5 * SECOND);
+        let written = world.write(a, new, &frame(Codec::Av1, 1, true));
+        assert_eq!(written, Written { taken: 1, dropped: 0 });
+        world.run_for(SECOND);
+        let told = world.streams(b)[0].tracks[0].0;
+        assert_eq!(world.frames(b, told), [1]);
+    }
+}
+
+#[test]
 fn lost_frames_bring_key_frames_and_what_finds_no_room_is_dropped_until_one_comes() {
     for (mut world, a, b, key) in pairs() {
         let added = world.add_stream(a, key, &video(), with("video"));
