@@ -316,6 +316,31 @@ fn a_second_room_is_told_without_another_offer_and_the_track_goes_once() {
 }
 
 #[test]
+fn a_stream_that_comes_to_a_room_again_has_the_tracks_that_were_removed_there() {
+    for (mut world, a, b, key) in pairs() {
+        let other = world.join(a, room("app", "other"));
+        world.join(b, room("app", "other"));
+        world.run_until(|world| world.joins(a, b) == 2 && world.joins(b, a) == 2);
+        let added = world.add_stream(a, key, &camera(), with("one"));
+        world.share_stream(a, other, added.stream, with("two"));
+        world.run_for(2 * SECOND);
+        let now = world.now;
+        world.with(a, |node| node.remove_track(key, added.tracks[0], None, now)).unwrap();
+        world.run_for(2 * SECOND);
+        world.remove_stream(a, key, added.stream);
+        world.run_for(2 * SECOND);
+        // Who joins now sees what the room sends, and nothing of the other one.
+        let c = world.add("c");
+        world.join(c, room("app", "room"));
+        world.run_until(|world| world.has_joined(c, a) && world.has_joined(a, c));
+        world.share_stream(a, key, added.stream, with("again"));
+        world.run_for(2 * SECOND);
+        let told = world.streams(c);
+        assert_eq!((told.len(), told[0].tracks.len()), (1, 2));
+    }
+}
+
+#[test]
 fn who_comes_later_gets_it_too_unless_that_is_not_wanted() {
     for (mut world, a, b, key) in pairs() {
         let added = world.add_stream(a, key, &video(), with("all"));

@@ -123,7 +123,14 @@ impl LocalMedia {
     ) -> Result<(), MediaError> {
         let local = self.streams.get_mut(&stream).ok_or(MediaError::NoSuchStream)?;
         let tracks = self.tracks.values_mut().filter(|track| track.stream == stream);
-        let audiences = tracks.map(|track| &mut track.rooms).chain([&mut local.rooms]);
+        let audiences = tracks.map(|track| {
+            if targets.is_none() {
+                // Where the stream comes again it comes whole.
+                track.left_out.remove(&room);
+            }
+            &mut track.rooms
+        });
+        let audiences = audiences.chain([&mut local.rooms]);
         let mut is_known = false;
         for audiences in audiences {
             is_known |= audiences.contains_key(&room);
