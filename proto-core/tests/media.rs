@@ -391,6 +391,39 @@ fn a_connection_that_is_replaced_carries_it_again() {
 }
 
 #[test]
+fn what_a_peer_took_of_a_track_is_told_to_be_over_when_it_does_not_go_there_any_more() {
+    for (mut world, a, b, key) in pairs() {
+        let added = world.add_stream(a, key, &video(), with("camera"));
+        world.run_for(70 * SECOND);
+        let agreed = |world: &World| -> Vec<usize> {
+            let count = |event: &Event| match event {
+                Event::TrackAgreed { track, codecs, .. } if *track == added.tracks[0] => {
+                    Some(codecs.len())
+                }
+                _ => None,
+            };
+            world.events(a).iter().filter_map(count).collect()
+        };
+        assert_eq!(agreed(&world), [1]);
+        world.network_is_cut = true;
+        world.run_for(20 * SECOND);
+        world.network_is_cut = false;
+        world.run_until(|world| world.streams(b).len() == 2);
+        world.run_for(SECOND);
+        assert_eq!(agreed(&world), [1, 0, 1], "the connection was lost");
+        let (now, targets) = (world.now, [world.id(b)]);
+        world.with(a, |node| node.remove_stream(key, added.stream, Some(&targets), now)).unwrap();
+        world.run_for(SECOND);
+        assert_eq!(agreed(&world), [1, 0, 1, 0], "it was removed");
+        world.share_stream(a, key, added.stream, with("again"));
+        world.run_for(2 * SECOND);
+        world.leave(b, key);
+        world.run_for(2 * SECOND);
+        assert_eq!(agreed(&world), [1, 0, 1, 0, 1, 0], "the peer left");
+    }
+}
+
+#[test]
 fn everything_ends_before_the_member_leaves() {
     for (mut world, a, b, key) in pairs() {
         let added = world.add_stream(a, key, &camera(), with("camera"));

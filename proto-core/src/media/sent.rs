@@ -177,6 +177,12 @@ impl Sent {
         self.events.retain(|event| event.room() != Some(room));
     }
 
+    /// The connection is gone, and all rooms were left.
+    pub(crate) fn on_lost(&mut self) {
+        self.announcements.clear();
+        self.release();
+    }
+
     /// Whether there is anything to say or to offer.
     pub(crate) fn has_more(&self) -> bool {
         self.is_dirty || self.announcements.iter().any(|known| known.phase == Phase::Waiting)
@@ -461,7 +467,7 @@ impl Sent {
         self.release();
     }
 
-    /// Detaches what no announcement has any more.
+    /// Detaches what no announcement has any more, and tells that the peer takes it no longer.
     fn release(&mut self) {
         let announcements = &self.announcements;
         let is_held = |track: &TrackId| {
@@ -469,7 +475,14 @@ impl Sent {
             announcements.iter().any(has_it)
         };
         let before = self.attachments.len();
-        self.attachments.retain(|track, _| is_held(track));
+        self.attachments.retain(|track, attachment| {
+            let is_kept = is_held(track);
+            if !is_kept && attachment.is_agreed() {
+                let (track, peer, codecs) = (*track, self.peer.clone(), Vec::new());
+                self.events.push_back(Event::TrackAgreed { track, peer, codecs });
+            }
+            is_kept
+        });
         self.is_dirty |= self.attachments.len() < before;
         let attachments = &self.attachments;
         self.streams.retain(|stream, _| attachments.values().any(|known| known.stream == *stream));
