@@ -343,7 +343,7 @@ pub enum Event {
         /// Who.
         peer: PeerId,
         /// How its frames have to be encoded from now on, the best first; none if the peer does not
-        /// take it.
+        /// take it, or it does not go there any more.
         codecs: Vec<Codec>,
     },
     /// A peer can't go on with a track of ours without a key frame. It is said at most every

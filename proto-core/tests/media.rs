@@ -198,6 +198,27 @@ fn a_replaced_track_goes_on_as_the_same_one() {
 }
 
 #[test]
+fn a_track_that_is_replaced_before_it_is_agreed_on_is_answered_as_what_it_was_called() {
+    for (mut world, a, b, key) in pairs() {
+        for pause in [0, 1_000] {
+            let added = world.add_stream(a, key, &camera(), with("camera"));
+            world.run_for(Duration::from_millis(pause));
+            let old = world.add_track(a, key, added.stream, video()[0].clone(), with("one")).track;
+            let (now, spec) = (world.now, video()[0].clone());
+            let new = world.with(a, |node| node.replace_track(key, old, spec, None, now));
+            let new = new.unwrap().track;
+            world.run_for(5 * SECOND);
+            let mut sent = world.sent_tracks(a);
+            sent.sort_by_key(|(track, _)| *track);
+            assert_eq!(sent, [(old, Ok(())), (new, Ok(()))]);
+            let (_, told, _) = world.tracks(b).pop().unwrap();
+            flows(&mut world, a, new, b, told);
+            world.take_events(a);
+        }
+    }
+}
+
+#[test]
 fn both_may_add_and_remove_at_once_for_many_rounds() {
     for (mut world, a, b, key) in pairs() {
         let mut streams = Vec::new();
@@ -295,6 +316,31 @@ fn a_second_room_is_told_without_another_offer_and_the_track_goes_once() {
 }
 
 #[test]
+fn a_stream_that_comes_to_a_room_again_has_the_tracks_that_were_removed_there() {
+    for (mut world, a, b, key) in pairs() {
+        let other = world.join(a, room("app", "other"));
+        world.join(b, room("app", "other"));
+        world.run_until(|world| world.joins(a, b) == 2 && world.joins(b, a) == 2);
+        let added = world.add_stream(a, key, &camera(), with("one"));
+        world.share_stream(a, other, added.stream, with("two"));
+        world.run_for(2 * SECOND);
+        let now = world.now;
+        world.with(a, |node| node.remove_track(key, added.tracks[0], None, now)).unwrap();
+        world.run_for(2 * SECOND);
+        world.remove_stream(a, key, added.stream);
+        world.run_for(2 * SECOND);
+        // Who joins now sees what the room sends, and nothing of the other one.
+        let c = world.add("c");
+        world.join(c, room("app", "room"));
+        world.run_until(|world| world.has_joined(c, a) && world.has_joined(a, c));
+        world.share_stream(a, key, added.stream, with("again"));
+        world.run_for(2 * SECOND);
+        let told = world.streams(c);
+        assert_eq!((told.len(), told[0].tracks.len()), (1, 2));
+    }
+}
+
+#[test]
 fn who_comes_later_gets_it_too_unless_that_is_not_wanted() {
     for (mut world, a, b, key) in pairs() {
         let added = world.add_stream(a, key, &video(), with("all"));
@@ -341,6 +387,39 @@ fn a_connection_that_is_replaced_carries_it_again() {
         assert_eq!(world.ended_streams(b), [(key, told[0].stream)]);
         world.run_for(SECOND);
         flows(&mut world, a, added.tracks[0], b, told[1].tracks[0].0);
+    }
+}
+
+#[test]
+fn what_a_peer_took_of_a_track_is_told_to_be_over_when_it_does_not_go_there_any_more() {
+    for (mut world, a, b, key) in pairs() {
+        let added = world.add_stream(a, key, &video(), with("camera"));
+        world.run_for(70 * SECOND);
+        let agreed = |world: &World| -> Vec<usize> {
+            let count = |event: &Event| match event {
+                Event::TrackAgreed { track, codecs, .. } if *track == added.tracks[0] => {
+                    Some(codecs.len())
+                }
+                _ => None,
+            };
+            world.events(a).iter().filter_map(count).collect()
+        };
+        assert_eq!(agreed(&world), [1]);
+        world.network_is_cut = true;
+        world.run_for(20 * SECOND);
+        world.network_is_cut = false;
+        world.run_until(|world| world.streams(b).len() == 2);
+        world.run_for(SECOND);
+        assert_eq!(agreed(&world), [1, 0, 1], "the connection was lost");
+        let (now, targets) = (world.now, [world.id(b)]);
+        world.with(a, |node| node.remove_stream(key, added.stream, Some(&targets), now)).unwrap();
+        world.run_for(SECOND);
+        assert_eq!(agreed(&world), [1, 0, 1, 0], "it was removed");
+        world.share_stream(a, key, added.stream, with("again"));
+        world.run_for(2 * SECOND);
+        world.leave(b, key);
+        world.run_for(2 * SECOND);
+        assert_eq!(agreed(&world), [1, 0, 1, 0, 1, 0], "the peer left");
     }
 }
 
@@ -399,6 +478,34 @@ fn a_peer_that_takes_nothing_or_no_such_codec_refuses() {
         assert_eq!(written, Written { taken: 0, dropped: 2 });
         world.run_for(SECOND);
         assert!(world.streams(b).is_empty());
+    }
+}
+
+#[test]
+fn what_replaces_a_refused_track_is_offered_to_who_refused_it() {
+    for is_plain in [false, true] {
+        let mut world = World::new();
+        world.is_plain = is_plain;
+        let (a, b) = (world.add("a"), world.add("b"));
+        let key = world.join(a, room("app", "room"));
+        let config = MediaConfig { codecs: vec![Codec::Av1], ..MediaConfig::default() };
+        world.join(b, RoomConfig { media: config, ..room("app", "room") });
+        world.run_until(|world| world.has_joined(a, b) && world.has_joined(b, a));
+        let added = world.add_stream(a, key, &video(), with("video"));
+        world.run_for(SECOND);
+        let refused = Err(MediaFailure::Refused);
+        assert_eq!(world.sent_streams(a), [(added.stream, b, refused)]);
+        let (now, spec) = (world.now, TrackSpec::of(Codec::Av1));
+        let new = world
+            .with(a, |node| node.replace_track(key, added.tracks[0], spec, None, now))
+            .unwrap()
+            .track;
+        world.run_for(5 * SECOND);
+        let written = world.write(a, new, &frame(Codec::Av1, 1, true));
+        assert_eq!(written, Written { taken: 1, dropped: 0 });
+        world.run_for(SECOND);
+        let told = world.streams(b)[0].tracks[0].0;
+        assert_eq!(world.frames(b, told), [1]);
     }
 }
 
@@ -507,6 +614,48 @@ fn a_track_is_relayed_inside_a_node_with_the_wish_for_key_frames() {
     world.write(a, source.tracks[0], &frame(Codec::Vp8, 7, true));
     world.run_for(SECOND);
     assert_eq!(world.frames(c, told)[before..], [1, 2, 5, 6]);
+}
+
+#[test]
+fn a_relay_ends_with_the_track_that_is_replaced() {
+    let mut world = World::new();
+    let [a, b, c] = ["a", "b", "c"].map(|id| world.add(id));
+    let up = world.join(a, room("app", "up"));
+    world.join(b, room("app", "up"));
+    let down = world.join(b, room("app", "down"));
+    world.join(c, room("app", "down"));
+    world.run_until(|world| world.has_joined(b, a) && world.has_joined(b, c));
+    let source = world.add_stream(a, up, &video(), with("source"));
+    let relay = world.add_stream(b, down, &video(), with("relay"));
+    world.run_for(2 * SECOND);
+    let from = world.streams(b)[0].tracks[0].0;
+    let told = world.streams(c)[0].tracks[0].0;
+    let (now, old) = (world.now, relay.tracks[0]);
+    world.with(b, |node| node.relay_track(from, old, true, now)).unwrap();
+    let spec = video()[0].clone();
+    let new = world.with(b, |node| node.replace_track(down, old, spec, None, now)).unwrap().track;
+    world.run_for(SECOND);
+    for who in [a, b] {
+        world.take_events(who);
+    }
+    world.write(a, source.tracks[0], &frame(Codec::Vp8, 7, true));
+    world.run_for(SECOND);
+    assert!(world.frames(c, told).is_empty(), "it is not sent on as the new one");
+    let now = world.now;
+    world.with(c, |node| node.request_key_frame(told, now));
+    world.run_for(SECOND);
+    assert_eq!(world.wanted(b), [new], "whoever writes the new one is asked");
+    assert!(world.wanted(a).is_empty());
+    flows(&mut world, b, new, c, told);
+    // The new one may be relayed too, and that may be ended.
+    for is_on in [true, false] {
+        let now = world.now;
+        world.with(b, |node| node.relay_track(from, new, is_on, now)).unwrap();
+        let before = world.frames(c, told).len();
+        world.write(a, source.tracks[0], &frame(Codec::Vp8, 8, true));
+        world.run_for(SECOND);
+        assert_eq!(world.frames(c, told).len() - before, usize::from(is_on));
+    }
 }
 
 #[test]

@@ -177,6 +177,27 @@ fn who_does_not_answer_gets_nothing_and_the_rest_goes_on() {
 }
 
 #[test]
+fn what_is_announced_again_to_who_does_not_answer_is_answered_and_blocks_nothing() {
+    for is_plain in [false, true] {
+        let mut world = World::new();
+        world.is_plain = is_plain;
+        let (a, b) = (world.add("a"), world.add("b"));
+        let key = world.join(a, room("app", "room"));
+        world.join(b, room("app", "room"));
+        world.run_until(|world| world.has_joined(a, b) && world.has_joined(b, a));
+        world.stalls.insert(b);
+        let added = world.add_stream(a, key, &video(), with("video"));
+        world.run_for(SECOND);
+        world.share_stream(a, key, added.stream, with("again"));
+        world.run_for(400 * SECOND);
+        let unanswered = (added.stream, b, Err(MediaFailure::NotAnswered));
+        assert_eq!(world.sent_streams(a), [unanswered; 2]);
+        world.stalls.remove(&b);
+        still_sends(&mut world, a, b, key);
+    }
+}
+
+#[test]
 fn so_many_tracks_go_to_one_peer_and_no_more() {
     for is_plain in [false, true] {
         let mut world = World::new();

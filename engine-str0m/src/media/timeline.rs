@@ -72,9 +72,15 @@ impl Moment {
             || rate != self.rate
             || said > self.said.saturating_add(passed).saturating_add(ticks(FORWARD_MAX));
         if is_leap {
-            return self.sent + passed.clamp(ticks(LEAP_MIN).max(1), ticks(FORWARD_MAX));
+            let step = passed.clamp(ticks(LEAP_MIN).max(1), ticks(FORWARD_MAX));
+            return self.sent.saturating_add(step);
         }
-        self.sent.saturating_add(said).saturating_sub(self.said)
+        let difference = said.abs_diff(self.said);
+        if said >= self.said {
+            self.sent.saturating_add(difference)
+        } else {
+            self.sent.saturating_sub(difference)
+        }
     }
 }
 
@@ -104,6 +110,17 @@ mod tests {
         assert_eq!(place(&mut timeline, 5_100, 1), (1 << 30) + 9_000);
         assert_eq!(place(&mut timeline, 5_066, 2), (1 << 30) + 5_940, "it is shown before");
         assert_eq!(place(&mut timeline, 15_000, 3), (1 << 30) + 900_000, "a pause");
+    }
+
+    #[test]
+    fn a_track_may_count_from_a_number_that_is_as_large_as_can_be() {
+        let mut timeline = Timeline::new(0);
+        let mut place = |ticks| {
+            timeline.place(MediaTime::new(ticks, RATE), RATE, Order::Any, Time::from_millis(0))
+        };
+        let first = place(u64::MAX - 9_000);
+        assert_eq!(place(u64::MAX - 3_000), first + 6_000);
+        assert_eq!(place(u64::MAX - 6_000), first + 3_000);
     }
 
     #[test]

@@ -123,7 +123,14 @@ impl LocalMedia {
     ) -> Result<(), MediaError> {
         let local = self.streams.get_mut(&stream).ok_or(MediaError::NoSuchStream)?;
         let tracks = self.tracks.values_mut().filter(|track| track.stream == stream);
-        let audiences = tracks.map(|track| &mut track.rooms).chain([&mut local.rooms]);
+        let audiences = tracks.map(|track| {
+            if targets.is_none() {
+                // Where the stream comes again it comes whole.
+                track.left_out.remove(&room);
+            }
+            &mut track.rooms
+        });
+        let audiences = audiences.chain([&mut local.rooms]);
         let mut is_known = false;
         for audiences in audiences {
             is_known |= audiences.contains_key(&room);
@@ -183,15 +190,17 @@ impl LocalMedia {
         Ok(TrackId(self.next_track.next()))
     }
 
-    /// It does.
+    /// It does. Gives what was sent on as the old track, which nothing is any more: whoever asked for
+    /// that knows only the old one, and could not end it.
     pub(crate) fn replace_track(
         &mut self,
         room: RoomKey,
         old: TrackId,
         (track, spec): (TrackId, TrackSpec),
         metadata: Option<Value>,
-    ) {
-        let Some(mut local) = self.tracks.remove(&old) else { return };
+    ) -> Option<PeerTrackId> {
+        let mut local = self.tracks.remove(&old)?;
+        let relayed = local.relayed.take();
         local.spec = spec;
         if let Some(audience) = local.rooms.get_mut(&room) {
             audience.set_metadata(metadata);
@@ -200,6 +209,7 @@ impl LocalMedia {
             stream.tracks.iter_mut().filter(|other| **other == old).for_each(|id| *id = track);
         }
         self.tracks.insert(track, local);
+        relayed
     }
 
     /// A room is left.

@@ -58,8 +58,8 @@ struct Track {
     was_told: bool,
     /// Whether it was replaced before.
     is_replaced: bool,
-    /// The rooms that were told of it, and what was said of it there while it was there.
-    rooms: BTreeMap<RoomKey, Option<Pending>>,
+    /// The rooms that were told of it.
+    rooms: BTreeMap<RoomKey, Told>,
     relays: BTreeSet<TrackId>,
     is_ignored: bool,
     asking: Asking,
@@ -70,8 +70,17 @@ struct Track {
 struct Stream {
     /// What session descriptions call it, if they do.
     name: Option<String>,
-    /// The rooms that were told of it, and what was said of it there while it was there.
-    rooms: BTreeMap<RoomKey, Option<Pending>>,
+    /// The rooms that were told of it.
+    rooms: BTreeMap<RoomKey, Told>,
+}
+
+/// What a room knows of a stream or a track.
+#[derive(Debug, Default)]
+struct Told {
+    /// The digest of what was said when it was told last; `None` if nothing was.
+    digest: Option<u64>,
+    /// What was said while it was there.
+    kept: Option<Pending>,
 }
 
 /// What becomes of a frame or a packet.
@@ -103,7 +112,9 @@ impl Received {
         match &pending.said {
             MediaSaid::Stream { stream, .. } => match self.stream_named(stream) {
                 Some(stream) => {
-                    self.tell_stream(stream, &pending);
+                    if !self.is_known_of_stream(stream, &pending) {
+                        self.tell_stream(stream, &pending);
+                    }
                     self.keep_for_stream(stream, pending);
                 }
                 None => self.pending.push(pending),
@@ -112,7 +123,9 @@ impl Received {
                 let stream = self.stream_named(stream);
                 match stream.and_then(|stream| self.track_named(stream, &[key, track])) {
                     Some(track) => {
-                        self.tell_track(track, &pending);
+                        if !self.is_known_of_track(track, &pending) {
+                            self.tell_track(track, &pending);
+                        }
                         self.keep_for_track(track, pending);
                     }
                     None => self.pending.push(pending),
@@ -148,16 +161,16 @@ impl Received {
             return self.fresh.remove(index).map(|(_, id, ..)| id);
         }
         let track = self.tracks.remove(&incoming)?;
-        for (room, kept) in track.rooms {
-            self.pending.restore(kept, now);
+        for (room, told) in track.rooms {
+            self.pending.restore(told.kept, now);
             let (peer, track) = (self.peer.clone(), track.id);
             self.events.push_back(Event::PeerTrackEnded { room, peer, track });
         }
         if !self.tracks.values().any(|other| other.stream == track.stream)
             && let Some(stream) = self.streams.remove(&track.stream)
         {
-            for (room, kept) in stream.rooms {
-                self.pending.restore(kept, now);
+            for (room, told) in stream.rooms {
+                self.pending.restore(told.kept, now);
                 let (peer, stream) = (self.peer.clone(), track.stream);
                 self.events.push_back(Event::PeerStreamEnded { room, peer, stream });
             }
@@ -398,7 +411,7 @@ impl Received {
         let &Pending { room, size, .. } = said;
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let metadata = said.metadata().cloned();
-        stream.rooms.insert(room, None);
+        stream.rooms.insert(room, Told::by(said));
         let mut tracks = Vec::new();
         for track in self.tracks.values_mut().filter(|track| track.stream == id) {
             track.rooms.entry(room).or_default();
@@ -418,24 +431,39 @@ impl Received {
             track.add_name(name);
         }
         let metadata = said.metadata().cloned();
-        track.rooms.insert(room, None);
+        track.rooms.insert(room, Told::by(said));
         self.say_track(incoming, room, metadata, size);
+    }
+
+    /// Whether a room was told just this of a stream, and of all its tracks. It is not told again:
+    /// who sends little would make us do much.
+    fn is_known_of_stream(&self, id: PeerStreamId, said: &Pending) -> bool {
+        let mut tracks = self.tracks.values().filter(|track| track.stream == id);
+        let told = self.streams.get(&id).and_then(|stream| stream.rooms.get(&said.room));
+        told.is_some_and(|told| told.is_by(said))
+            && tracks.all(|track| track.rooms.contains_key(&said.room))
+    }
+
+    /// The same for a track.
+    fn is_known_of_track(&self, incoming: IncomingTrack, said: &Pending) -> bool {
+        let told = self.tracks.get(&incoming).and_then(|track| track.rooms.get(&said.room));
+        told.is_some_and(|told| told.is_by(said))
     }
 
     /// Keeps what was said of a stream that is there: it may be about to end, and to begin again under
     /// the same name.
     fn keep_for_stream(&mut self, stream: PeerStreamId, said: Pending) {
         let room = self.streams.get_mut(&stream).and_then(|known| known.rooms.get_mut(&said.room));
-        if let Some(kept) = room {
-            *kept = said.into_kept();
+        if let Some(told) = room {
+            told.kept = said.into_kept();
         }
     }
 
     /// The same for a track.
     fn keep_for_track(&mut self, track: IncomingTrack, said: Pending) {
         let room = self.tracks.get_mut(&track).and_then(|known| known.rooms.get_mut(&said.room));
-        if let Some(kept) = room {
-            *kept = said.into_kept();
+        if let Some(told) = room {
+            told.kept = said.into_kept();
         }
     }
 
@@ -505,6 +533,16 @@ impl Received {
         let mut replaced = told().filter(|(_, track)| track.is_replaced);
         let only = replaced.next().filter(|_| replaced.next().is_none());
         by_name(name).or_else(|| by_name(key)).or(only).map(|(incoming, _)| *incoming)
+    }
+}
+
+impl Told {
+    fn by(said: &Pending) -> Self {
+        Told { digest: Some(said.digest()), kept: None }
+    }
+
+    fn is_by(&self, said: &Pending) -> bool {
+        self.digest == Some(said.digest())
     }
 }
 

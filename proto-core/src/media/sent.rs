@@ -64,6 +64,8 @@ struct Announcement {
     /// Those among them that go once they are agreed on, because JavaScript was told of them.
     leaving: Vec<TrackId>,
     phase: Phase,
+    /// What the calls that it answers know it as: the track may have been replaced since.
+    called: Subject,
     /// How many calls it answers.
     calls: usize,
 }
@@ -126,12 +128,12 @@ impl Sent {
         };
         if let Some(known) = self.announcements.iter_mut().find(is_it) {
             known.calls = if known.phase == Phase::Waiting { known.calls + 1 } else { 1 };
-            (known.metadata, known.phase) = (metadata, Phase::Waiting);
+            (known.metadata, known.phase, known.called) = (metadata, Phase::Waiting, subject);
             return;
         }
         let phase = Phase::Waiting;
-        let (leaving, calls) = (Vec::new(), 1);
-        let known = Announcement { room, subject, metadata, tracks, leaving, phase, calls };
+        let (leaving, called, calls) = (Vec::new(), subject, 1);
+        let known = Announcement { room, subject, metadata, tracks, leaving, phase, called, calls };
         self.announcements.push(known);
     }
 
@@ -173,6 +175,12 @@ impl Sent {
     pub(crate) fn forget(&mut self, room: RoomKey, is_ours: bool) {
         self.on_left(room, is_ours);
         self.events.retain(|event| event.room() != Some(room));
+    }
+
+    /// The connection is gone, and all rooms were left.
+    pub(crate) fn on_lost(&mut self) {
+        self.announcements.clear();
+        self.release();
     }
 
     /// Whether there is anything to say or to offer.
@@ -388,9 +396,14 @@ impl Sent {
                 let msid = Msid { stream: names.name.clone(), track: track_name };
                 let attachment = Attachment::new(wire, stream, (key, msid), is_alone, spec.clone());
                 self.attachments.insert(*track, attachment);
-                self.is_dirty = true;
             }
         }
+        // They are new, or were offered to a peer that did not answer.
+        let is_wanted = |(track, _): &(TrackId, TrackSpec)| {
+            self.attachments.get(track).is_some_and(Attachment::is_wanted)
+        };
+        let has_wanted = tracks.iter().any(is_wanted);
+        self.is_dirty |= has_wanted;
         let said = match subject {
             Subject::Stream(_) => {
                 let (key, stream) = (names.key.clone(), names.name.clone());
@@ -403,7 +416,7 @@ impl Sent {
         };
         round.said.extend(said.map(|said| (room, said)));
         self.announcements[index].phase = Phase::Said;
-        new > 0
+        has_wanted
     }
 
     /// Looks which announcements are agreed on.
@@ -454,7 +467,7 @@ impl Sent {
         self.release();
     }
 
-    /// Detaches what no announcement has any more.
+    /// Detaches what no announcement has any more, and tells that the peer takes it no longer.
     fn release(&mut self) {
         let announcements = &self.announcements;
         let is_held = |track: &TrackId| {
@@ -462,7 +475,14 @@ impl Sent {
             announcements.iter().any(has_it)
         };
         let before = self.attachments.len();
-        self.attachments.retain(|track, _| is_held(track));
+        self.attachments.retain(|track, attachment| {
+            let is_kept = is_held(track);
+            if !is_kept && attachment.is_agreed() {
+                let (track, peer, codecs) = (*track, self.peer.clone(), Vec::new());
+                self.events.push_back(Event::TrackAgreed { track, peer, codecs });
+            }
+            is_kept
+        });
         self.is_dirty |= self.attachments.len() < before;
         let attachments = &self.attachments;
         self.streams.retain(|stream, _| attachments.values().any(|known| known.stream == *stream));
@@ -485,7 +505,7 @@ impl Announcement {
         peer: &PeerId,
         result: Result<(), MediaFailure>,
     ) -> impl Iterator<Item = Event> + use<> {
-        let answer = self.subject.answer(self.room, peer, result);
+        let answer = self.called.answer(self.room, peer, result);
         std::iter::repeat_n(answer, self.calls)
     }
 }

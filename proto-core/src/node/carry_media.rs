@@ -251,6 +251,7 @@ impl<E: Engine> Node<E> {
             peer.received.on_left(room);
             peer.sent.on_left(room, peer.is_ours());
         }
+        peer.sent.on_lost();
         for track in peer.received.ids() {
             self.media.received.remove(&track);
             self.media.local.end_relays(track);

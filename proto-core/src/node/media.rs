@@ -118,8 +118,8 @@ impl<E: Engine> Node<E> {
     }
 
     /// Sends another track in place of one, to all that get it: for them it is the same track, and
-    /// goes on after a key frame. The old one is no track any more. One [`Event::TrackSent`] answers
-    /// for each peer.
+    /// goes on after a key frame. The old one is no track any more, and what was relayed as it is so
+    /// no longer. One [`Event::TrackSent`] answers for each peer.
     ///
     /// [`Event::TrackSent`]: crate::Event::TrackSent
     pub fn replace_track(
@@ -147,10 +147,8 @@ impl<E: Engine> Node<E> {
             }
             self.want_media(conn);
         }
-        self.media.local.replace_track(room, old, (new, track), metadata);
-        if let Some(from) = self.media.local.track(new)?.relayed {
+        if let Some(from) = self.media.local.replace_track(room, old, (new, track), metadata) {
             self.set_relay(from, old, false);
-            self.set_relay(from, new, true);
         }
         self.settle(now);
         Ok(AddedTrack { track: new, peers })

@@ -1,6 +1,7 @@
 //! What a peer said of media that has not come yet.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -53,6 +54,17 @@ impl Pending {
             | MediaSaid::Track { metadata, .. }
             | MediaSaid::Replacement { metadata, .. } => metadata.as_ref(),
         }
+    }
+
+    /// A number for its key and its metadata, which may be large. A peer that finds another thing
+    /// with the same number has it not told, and harms nobody else.
+    pub(super) fn digest(&self) -> u64 {
+        let (MediaSaid::Stream { key, .. }
+        | MediaSaid::Track { key, .. }
+        | MediaSaid::Replacement { key, .. }) = &self.said;
+        let mut hasher = DefaultHasher::new();
+        (key, self.metadata().map(Value::to_string)).hash(&mut hasher);
+        hasher.finish()
     }
 }
 

@@ -193,6 +193,44 @@ fn a_stream_that_is_removed_and_added_at_once_has_its_metadata() {
 }
 
 #[test]
+fn what_is_said_again_without_change_is_told_once_and_kept_for_when_it_begins_anew() {
+    let mut bench = bench();
+    bench.say(ROOM, stream("s", "same"));
+    bench.say(ROOM, track("s", "b", "same"));
+    let tracks = bench.begin(&[("s", "a"), ("s", "b")]);
+    let first = ["1: track 2 of 1 same", "1: stream 1 [1, 2] same"];
+    assert_eq!(bench.told(), first);
+    for _ in 0..100 {
+        bench.say(ROOM, stream("s", "same"));
+        bench.say(ROOM, track("s", "b", "same"));
+    }
+    assert!(bench.told().is_empty());
+    bench.say(OTHER, stream("s", "same"));
+    bench.say(ROOM, track("s", "b", "other"));
+    bench.say(ROOM, stream("s", "other"));
+    bench.say(ROOM, stream("s", "same"));
+    let changed = [
+        "2: stream 1 [1, 2] same",
+        "1: track 2 of 1 other",
+        "1: stream 1 [1, 2] other",
+        "1: stream 1 [1, 2] same",
+    ];
+    assert_eq!(bench.told(), changed);
+    for track in tracks {
+        bench.received.on_ended(track, bench.now);
+    }
+    bench.told();
+    bench.begin(&[("s", "c"), ("s", "b")]);
+    let anew = ["1: track 4 of 2 other", "1: stream 2 [3, 4] same", "2: stream 2 [3, 4] same"];
+    assert_eq!(bench.told(), anew);
+    // A room that left and came again knows nothing.
+    bench.received.on_left(ROOM);
+    bench.told();
+    bench.say(ROOM, stream("s", "same"));
+    assert_eq!(bench.told(), ["1: stream 2 [3, 4] same"]);
+}
+
+#[test]
 fn a_room_that_is_told_just_before_a_stream_begins_anew_is_told_of_that() {
     let mut bench = bench();
     bench.say(ROOM, stream("s", "one"));

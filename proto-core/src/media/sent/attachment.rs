@@ -92,6 +92,11 @@ impl Attachment {
         }
     }
 
+    /// Whether it has to be offered.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.standing == Standing::Wanted
+    }
+
     /// Whether the other side has said whether it takes it.
     pub(super) fn is_settled(&self) -> bool {
         matches!(self.standing, Standing::Answered(_))
@@ -107,7 +112,9 @@ impl Attachment {
         self.spec = spec.clone();
         self.break_off();
         let is_agreed = |codec: &Codec| self.agreed().contains(codec);
-        self.is_agreed() && !spec.codecs.is_empty() && !spec.codecs.iter().any(is_agreed)
+        let fits = spec.codecs.is_empty() || spec.codecs.iter().any(is_agreed);
+        // Who refused the old one may take this.
+        self.is_settled() && !(self.is_agreed() && fits)
     }
 
     /// What comes next does not follow what came before.
