@@ -126,3 +126,43 @@ fn files_that_can_not_be_played_are_named() {
     let wrong = agent.ask("addStream", json!({"files": [sample("make.sh")]}));
     assert!(wrong["error"].as_str().unwrap().contains("is no file of IVF"), "{wrong}");
 }
+
+#[test]
+fn a_stream_of_two_rooms_goes_on_when_one_is_left() {
+    let relay = Relay::start();
+    let (mut a, mut b) = pair(&relay, "first");
+    for agent in [&mut a, &mut b] {
+        agent.join(&relay, "second");
+    }
+    b.meet(&a, "second");
+    a.meet(&b, "second");
+    a.must("addStream", json!({"room": "first", "files": [sample("sine.opus")]}));
+    a.must("addStream", json!({"room": "second", "of": "first"}));
+    b.wait_for("stream", &json!({"room": "second"}));
+    a.must("leave", json!({"room": "first"}));
+    b.wait_for("peerLeave", &json!({"room": "first"}));
+    // What was on its way may come yet, and is less than a second of it.
+    let heard = |b: &Agent| {
+        let counts = b.past("audioPackets", &json!({"room": "second"}));
+        counts.last().and_then(|count| count["packets"].as_u64()).unwrap_or(0)
+    };
+    let before = heard(&b);
+    while heard(&b) < before + 100 {
+        b.wait_for_next("audioPackets");
+    }
+    a.must("removeStream", json!({"room": "second"}));
+    b.wait_for("trackEnded", &json!({"room": "second"}));
+}
+
+#[test]
+fn a_name_is_free_again_when_nothing_was_added() {
+    let mut agent = Agent::start();
+    let nowhere = json!({"appId": "a", "roomId": "r", "relayUrls": ["ws://127.0.0.1:9"]});
+    agent.must("join", nowhere);
+    let files = json!([sample("sine.opus")]);
+    let refused = agent.ask("addStream", json!({"files": files, "metadata": "x".repeat(70_000)}));
+    assert_eq!(refused["ok"], false, "{refused}");
+    agent.must("addStream", json!({"files": files}));
+    let again = agent.ask("addStream", json!({"files": files}));
+    assert_eq!(again["error"], "there is a stream called stream already");
+}

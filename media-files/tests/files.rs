@@ -432,7 +432,7 @@ fn what_waits_for_a_track_is_bounded_whatever_its_times_say() {
     let mut bytes = key.bytes.to_vec();
     bytes.resize(1 << 20, 0);
     // All times are equal, and so are those of arriving.
-    let large = MediaFrame { bytes: Arc::from(bytes), ..key.clone() };
+    let large = MediaFrame { bytes: Arc::from(bytes), ..key };
     for index in 0..16 {
         assert_eq!(files.names().len(), 0, "{index}");
         sink.write(video, &large, Duration::ZERO).expect("memory");

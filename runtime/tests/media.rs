@@ -177,6 +177,27 @@ fn a_track_that_is_added_alone_and_one_in_its_place_come_alone() {
 }
 
 #[test]
+fn who_waits_for_a_track_hears_of_the_one_in_its_place() {
+    let mut two = Two::met();
+    let (video, _, stream) = camera();
+    let adding = two.in_a.add_stream(&stream);
+    two.wait(adding).unwrap();
+    let [screen, other] = [(); 2].map(|()| LocalTrack::video([Codec::Vp8]));
+    let adding = two.in_a.add_track(&screen, &stream).into_future();
+    let replacing = two.in_a.replace_track(&screen, &other).stream(&stream).into_future();
+    assert_eq!(two.wait(adding).unwrap().taken.len(), 1);
+    assert_eq!(two.wait(replacing).unwrap().taken.len(), 1);
+
+    let agreed = video.codecs_of_peers();
+    assert_eq!(agreed.len(), 1);
+    let next = LocalTrack::video([Codec::Vp8]);
+    let replacing = two.in_a.replace_track(&video, &next).stream(&stream);
+    two.wait(replacing).unwrap();
+    assert_eq!(next.codecs_of_peers(), agreed);
+    assert!(video.codecs_of_peers().is_empty());
+}
+
+#[test]
 fn a_track_ends_with_its_last_handle() {
     let mut two = Two::met();
     let mut streams = two.in_b.peer_streams();
@@ -235,6 +256,31 @@ fn what_comes_is_sent_on_without_being_read() {
     two.in_a.remove_stream(&stream).unwrap();
     two.run();
     assert!(poll(&mut relaying).is_ready());
+}
+
+#[test]
+fn of_two_relays_of_one_pair_the_last_ends_it() {
+    let mut two = Two::met();
+    let (mut streams, mut back) = (two.in_b.peer_streams(), two.in_a.peer_streams());
+    let (video, _, stream) = camera();
+    let adding = two.in_a.add_stream(&stream);
+    two.wait(adding).unwrap();
+    let picture = now(streams.recv()).unwrap().stream.take(MediaKind::Video).unwrap();
+    let relayed = LocalTrack::video([]);
+    let adding = two.in_b.add_stream(&LocalStream::new([relayed.clone()]));
+    two.wait(adding).unwrap();
+    let mut seen = now(back.recv()).unwrap().stream.take(MediaKind::Video).unwrap();
+    let [first, second] = [(); 2].map(|()| relayed.relay(&picture).unwrap());
+    let mut seen_after = |two: &mut Two, ticks| {
+        video.write(&frame(Codec::Vp8, ticks, true)).unwrap();
+        two.run();
+        times(&mut seen).len()
+    };
+    assert_eq!(seen_after(&mut two, 1), 1);
+    drop(first);
+    assert_eq!(seen_after(&mut two, 2), 1);
+    drop(second);
+    assert_eq!(seen_after(&mut two, 3), 0);
 }
 
 #[test]

@@ -4,13 +4,18 @@ mod watching;
 
 use std::collections::BTreeMap;
 use std::future::IntoFuture;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 use tristero_media_files::Form;
-use tristero_tokio::{AddBuilder, Added, LocalStream, LocalTrack, MediaFailure, PeerId, Room};
+use tristero_tokio::{
+    AddBuilder, AddError, Added, LocalStream, LocalTrack, MediaError, MediaFailure, PeerId, Room,
+};
 
 use super::command::{
     AddManner, AddStreamOrder, RecordOrder, RemoveStreamOrder, ReplaceTrackOrder, Targets,
@@ -35,13 +40,23 @@ pub(crate) struct AgentMedia {
 
 /// A stream that is sent.
 struct Sent {
-    stream: LocalStream,
-    /// What plays each track. Files that were added together end together.
-    playing: Vec<(LocalTrack, Arc<Playing>)>,
+    shared: SharedStream,
+    /// What tells in this room of the end of files.
+    telling: Vec<Aborting>,
 }
 
-/// Ends what plays when this is dropped.
-struct Playing(AbortHandle);
+/// A stream that other rooms may send too. It is played until the last of them is left, or removes it.
+#[derive(Clone)]
+pub(crate) struct SharedStream {
+    stream: LocalStream,
+    playing: Arc<Mutex<Players>>,
+}
+
+/// What plays each track. Files that were added together end together.
+type Players = Vec<(LocalTrack, Arc<Aborting>)>;
+
+/// Ends a task when this is dropped.
+struct Aborting(AbortHandle);
 
 impl AgentMedia {
     pub(crate) fn new(room: Room, teller: Teller, tasks: TaskTracker) -> Self {
@@ -64,11 +79,12 @@ impl AgentMedia {
         let program = Program::open(files, repeats).await.map_err(Refusal::new)?;
         let stream = program.stream();
         let adding = self.room.add_stream(&stream).late_joiners(late_joiners);
-        let adding = address(adding, metadata, target.as_ref()).into_future();
+        let adding = begin(address(adding, metadata, target.as_ref()))?;
         let tracks = stream.tracks();
         let id = stream.id().map(|id| id.number().to_string());
-        let playing = self.play(&name, program);
-        self.streams.insert(name.clone(), Sent { stream, playing });
+        let (playing, telling) = self.play(&name, program);
+        let shared = SharedStream { stream, playing: Arc::new(Mutex::new(playing)) };
+        self.streams.insert(name.clone(), Sent { shared, telling: vec![telling] });
         let fields = Fields::new()
             .with("stream", name)
             .with_option("streamId", id)
@@ -77,27 +93,31 @@ impl AgentMedia {
     }
 
     /// The stream of this name.
-    pub(crate) fn stream(&self, name: &str) -> Result<LocalStream, Refusal> {
-        self.streams.get(name).map(|sent| sent.stream.clone()).ok_or_else(|| no_stream(name))
+    pub(crate) fn stream(&self, name: &str) -> Result<SharedStream, Refusal> {
+        self.streams.get(name).map(|sent| sent.shared.clone()).ok_or_else(|| no_stream(name))
     }
 
     /// Sends a stream of another room here too.
     pub(crate) fn share_stream(
         &mut self,
-        stream: LocalStream,
+        shared: SharedStream,
         order: AddStreamOrder,
     ) -> Result<Begun, Refusal> {
         let AddStreamOrder { stream: name, metadata, target, late_joiners, .. } = order;
         if self.streams.contains_key(&name) {
             return Err(Refusal::new(format!("there is a stream called {name} already")));
         }
-        let adding = self.room.add_stream(&stream).late_joiners(late_joiners);
-        let adding = address(adding, metadata, target.as_ref()).into_future();
+        if self.streams.len() >= STREAMS_MAX {
+            return Err(Refusal::new(format!("a room has {STREAMS_MAX} streams at most")));
+        }
+        let stream = &shared.stream;
+        let adding = self.room.add_stream(stream).late_joiners(late_joiners);
+        let adding = begin(address(adding, metadata, target.as_ref()))?;
         let fields = Fields::new()
             .with("stream", name.as_str())
             .with_option("streamId", stream.id().map(|id| id.number().to_string()))
             .with("tracks", describe_tracks(&stream.tracks()));
-        self.streams.insert(name, Sent { stream, playing: Vec::new() });
+        self.streams.insert(name, Sent { shared, telling: Vec::new() });
         Ok(self.answer(fields, adding))
     }
 
@@ -105,14 +125,16 @@ impl AgentMedia {
     pub(crate) fn remove_stream(&mut self, order: RemoveStreamOrder) -> Result<Begun, Refusal> {
         let RemoveStreamOrder { stream: name, target, .. } = order;
         let sent = self.streams.get(&name).ok_or_else(|| no_stream(&name))?;
-        match target.as_ref().map(Targets::peers) {
-            Some(peers) => self.room.remove_stream_from(&sent.stream, peers),
-            None => self.room.remove_stream(&sent.stream),
-        }
-        .map_err(Refusal::new)?;
-        if target.is_none() {
+        let stream = &sent.shared.stream;
+        let removed = match target.as_ref().map(Targets::peers) {
+            Some(peers) => self.room.remove_stream_from(stream, peers),
+            None => self.room.remove_stream(stream),
+        };
+        // What the room does not have is not to keep its name.
+        if target.is_none() && matches!(removed, Ok(()) | Err(MediaError::NoSuchStream)) {
             self.streams.remove(&name);
         }
+        removed.map_err(Refusal::new)?;
         let teller = self.teller.clone();
         Ok(Begun::Running(Box::pin(async move {
             teller.tell("streamRemoved", Fields::new().with("stream", name)).await;
@@ -132,22 +154,23 @@ impl AgentMedia {
             return Err(Refusal::new("a track is replaced by a file with one track"));
         };
         let sent = self.streams.get(&name).ok_or_else(|| no_stream(&name))?;
-        let old = sent.stream.tracks().into_iter().find(|old| old.kind() == new.kind());
+        let stream = &sent.shared.stream;
+        let old = stream.tracks().into_iter().find(|old| old.kind() == new.kind());
         let old = old.ok_or_else(|| Refusal::new(format!("it has no {}", new.kind())))?;
         let old_id = track_id(&old);
-        let mut replacing = self.room.replace_track(&old, new).stream(&sent.stream);
+        let mut replacing = self.room.replace_track(&old, new).stream(stream);
         if let Some(metadata) = metadata {
             replacing = replacing.metadata(metadata);
         }
-        let replacing = replacing.into_future();
+        let replacing = begin(replacing)?;
         let fields = Fields::new()
             .with("stream", name.as_str())
             .with_option("oldTrackId", old_id)
             .with_option("trackId", track_id(new));
-        let playing = self.play(&name, program);
+        let played = self.play(&name, program);
         if let Some(sent) = self.streams.get_mut(&name) {
-            sent.playing.retain(|(track, _)| *track != old);
-            sent.playing.extend(playing);
+            sent.shared.players().retain(|(track, _)| *track != old);
+            sent.play(played);
         }
         let teller = self.teller.clone();
         Ok(Begun::Running(Box::pin(async move {
@@ -181,16 +204,16 @@ impl AgentMedia {
         let tracks = program.tracks();
         let mut adding = Vec::new();
         for track in &tracks {
-            let add = self.room.add_track(track, &sent.stream).late_joiners(late_joiners);
+            let add = self.room.add_track(track, &sent.shared.stream).late_joiners(late_joiners);
             adding.push(address(add, metadata.clone(), target.as_ref()).into_future());
         }
         let fields = Fields::new()
             .with("stream", name.as_str())
-            .with_option("streamId", sent.stream.id().map(|id| id.number().to_string()))
+            .with_option("streamId", sent.shared.stream.id().map(|id| id.number().to_string()))
             .with("tracks", describe_tracks(&tracks));
-        let playing = self.play(&name, program);
+        let played = self.play(&name, program);
         if let Some(sent) = self.streams.get_mut(&name) {
-            sent.playing.extend(playing);
+            sent.play(played);
         }
         let all = async move {
             let mut all = Added::default();
@@ -208,7 +231,7 @@ impl AgentMedia {
     fn answer(
         &self,
         fields: Fields,
-        adding: impl Future<Output = Result<Added, tristero_tokio::AddError>> + Send + 'static,
+        adding: impl Future<Output = Result<Added, AddError>> + Send + 'static,
     ) -> Begun {
         let teller = self.teller.clone();
         Begun::Running(Box::pin(async move {
@@ -219,31 +242,82 @@ impl AgentMedia {
         }))
     }
 
-    /// Plays files until their end, or until all their tracks are replaced or removed.
-    fn play(&self, name: &str, program: Program) -> Vec<(LocalTrack, Arc<Playing>)> {
+    /// Plays files until their end, or until all their tracks are replaced or removed. It tells of
+    /// their end in this room, unless that is left before.
+    fn play(&self, name: &str, program: Program) -> (Players, Aborting) {
         let tracks = program.tracks();
         let (teller, name) = (self.teller.clone(), name.to_owned());
-        let mut playing = program.play();
-        let task = self.tasks.spawn(async move {
+        let (ended, end) = oneshot::channel();
+        // No task of this room, for another may go on with it.
+        let playing = tokio::spawn(async move {
+            // Nobody is there to be told if this room was left.
+            let _ = ended.send(program.play().end().await);
+        });
+        let telling = self.tasks.spawn(async move {
             let fields = Fields::new().with("stream", name);
-            let fields = match playing.end().await {
-                Ok(played) => fields
+            let fields = match end.await {
+                Ok(Ok(played)) => fields
                     .with("written", played.written)
                     .with("late", played.late)
                     .with("tooLarge", played.too_large),
-                Err(error) => fields.with("error", error.to_string()),
+                Ok(Err(error)) => fields.with("error", error.to_string()),
+                // It was ended.
+                Err(_) => return,
             };
             teller.tell("streamPlayed", fields).await;
         });
-        let playing = Arc::new(Playing(task.abort_handle()));
-        tracks.into_iter().map(|track| (track, playing.clone())).collect()
+        let playing = Arc::new(Aborting(playing.abort_handle()));
+        let players = tracks.into_iter().map(|track| (track, playing.clone())).collect();
+        (players, Aborting(telling.abort_handle()))
     }
 }
 
-impl Drop for Playing {
+impl Sent {
+    fn play(&mut self, (playing, telling): (Players, Aborting)) {
+        self.shared.players().extend(playing);
+        self.telling.retain(|Aborting(task)| !task.is_finished());
+        self.telling.push(telling);
+    }
+}
+
+impl SharedStream {
+    fn players(&self) -> MutexGuard<'_, Players> {
+        self.playing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Aborting {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// Begins to add, and waits for the others later.
+///
+/// # Errors
+///
+/// Fails if it can't be added at all.
+fn begin<F>(
+    adding: impl IntoFuture<Output = Result<Added, AddError>, IntoFuture = F>,
+) -> Result<impl Future<Output = Result<Added, AddError>> + Send + 'static, Refusal>
+where
+    F: Future<Output = Result<Added, AddError>> + Unpin + Send + 'static,
+{
+    let mut adding = adding.into_future();
+    let early = match Pin::new(&mut adding).poll(&mut Context::from_waker(Waker::noop())) {
+        // It is added all the same.
+        Poll::Ready(Err(error)) if !matches!(error, AddError::NotTaken(_)) => {
+            return Err(Refusal::new(error));
+        }
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    };
+    Ok(async move {
+        match early {
+            Some(result) => result,
+            None => adding.await,
+        }
+    })
 }
 
 fn address(adding: AddBuilder, metadata: Option<Value>, target: Option<&Targets>) -> AddBuilder {

@@ -49,7 +49,9 @@ pub(super) const RECORD_EXAMPLES: &str = "\
 Each track becomes a file: .ivf of VP8, VP9, AV1 and H264, .opus, .g722, .ul and .al; with --webm a
 stream becomes one file, but for the tracks that WebM can't hold. Nothing is encoded anew. A file
 begins at a key frame, and where frames are missing video is left out up to the next one; how much
-is told at the end. No file is ever replaced.
+is told at the end. No file is ever replaced: they are called PEER-NUMBER-KIND-TRACK, and a track that
+goes on in another codec goes on in another file. Raw sound has no header: ffplay -f mulaw -ar 8000,
+-f alaw -ar 8000, or -f g722.
 
 The paths of the files go to stdout as they begin, notes to stderr. Ctrl-C ends all files and
 leaves the room.
@@ -61,8 +63,10 @@ Examples:
 Exit status: 1 if a file can't be written, 3 if no relay was reachable within --wait seconds.";
 
 pub(super) const PLAY_EXAMPLES: &str = "\
-All files together are one stream, which begins when the first peer takes it and goes to everyone
-who is in the room then or comes later. Nothing is encoded anew, so peers have to take the codecs:
+All files together are one stream, which begins when the first peer takes it, whoever that is, another
+that plays or chats too, and goes to everyone who is in the room then or comes later. Files are IVF,
+WebM (or .mkv with the same codecs, of which others are left out), Ogg Opus, .g722, .ul and .al; a pipe
+is none, for files are gone back in. Sound has two channels at most. Nothing is encoded anew, so peers have to take the codecs:
 browsers take VP8, VP9, AV1, H264, Opus, G722 and PCM. For those who come later the picture begins at
 the file's next key frame.
 
@@ -70,7 +74,7 @@ Examples:
   tristero play lobby bars.ivf sine.opus --app my-app --relay ws://127.0.0.1:8080
   tristero play lobby film.webm --loop --app my-app --strategy nostr
 
-  ffmpeg -i film.mp4 -c:v libvpx -b:v 1M -g 60 -deadline realtime -c:a libopus film.webm
+  ffmpeg -i film.mp4 -c:v libvpx -b:v 1M -g 60 -deadline realtime -c:a libopus -ac 2 film.webm
 
 Exit status: 1 if a file can't be read, 3 if no relay was reachable within --wait seconds.";
 
