@@ -142,8 +142,10 @@ struct Track<W: Write> {
     parts: usize,
     /// When the first frame of the part came.
     part_begun: Duration,
-    /// Its first frame's time in the track, and when it came.
+    /// The first frame of its codec: its time in the track, and when it came.
     begun: Option<(Duration, Duration)>,
+    /// When the first frame of all came.
+    first_arrived: Option<Duration>,
     stats: SinkStats,
 }
 
@@ -260,6 +262,7 @@ impl<W: Write + Seek> Track<W> {
             parts: 0,
             part_begun: Duration::ZERO,
             begun: None,
+            first_arrived: None,
             stats: SinkStats::default(),
         }
     }
@@ -278,6 +281,11 @@ impl<W: Write + Seek> Track<W> {
     /// When a frame is to be shown, from the recording's beginning.
     fn at(&mut self, frame: &MediaFrame, arrived: Duration) -> Duration {
         let time = frame.time.since_beginning();
+        if self.stats.codec.is_some_and(|codec| codec != frame.codec) {
+            // Another codec counts from another beginning.
+            self.begun = None;
+        }
+        self.first_arrived.get_or_insert(arrived);
         let (first, first_arrived) = *self.begun.get_or_insert((time, arrived));
         first_arrived.saturating_add(time.saturating_sub(first))
     }
@@ -311,7 +319,7 @@ impl<W: Write + Seek> Track<W> {
     }
 
     fn count(&mut self, frame: &MediaFrame, at: Duration) {
-        let (_, begun) = self.begun.unwrap_or_default();
+        let begun = self.first_arrived.unwrap_or_default();
         self.stats.codec = Some(frame.codec);
         self.stats.frames += 1;
         self.stats.key_frames += u64::from(frame.is_key);

@@ -385,6 +385,22 @@ fn a_codec_that_changes_begins_another_file() {
 }
 
 #[test]
+fn a_codec_that_changes_goes_on_in_time_wherever_it_counts_from() {
+    let files = Files::default();
+    let mut sink = files.sink(Form::Separate);
+    let track = sink.add_track(MediaKind::Audio).expect("few");
+    let at = |index: u64| Duration::from_millis(20 * index);
+    for index in 0..50 {
+        sink.write(track, &sound(Codec::G722, 1_000_000_000 + 320 * index), at(index))
+            .expect("memory");
+    }
+    for index in 50..100 {
+        sink.write(track, &sound(Codec::Pcmu, 160 * index), at(index)).expect("memory");
+    }
+    assert_eq!(sink.finish().expect("memory")[0].length, at(99));
+}
+
+#[test]
 fn tracks_of_one_file_stand_as_they_arrived() {
     let (video, sound) = (common::of("vp8.ivf"), common::of("sine.opus"));
     let files = Files::default();

@@ -136,6 +136,12 @@ export const defineStreams = (pair, files) => {
         round > 0 && left.do('removeStream', before),
         round > 0 && right.do('removeStream', before),
       ]);
+      if (round % 3 === 1) {
+        await Promise.all([
+          left.do('replaceTrack', { ...own, files: [files.VP8] }),
+          right.do('replaceTrack', own),
+        ]);
+      }
     }
     const last = { room: room.room, metadata: ROUNDS - 1 };
     const { streamId } = await right.waitFor('stream', last);
