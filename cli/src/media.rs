@@ -9,4 +9,4 @@ mod recording;
 pub(crate) use claims::{Claimed, Claims};
 pub(crate) use notes::{Notes, called};
 pub(crate) use playing::Program;
-pub(crate) use recording::{Recorded, RecordingFiles, record};
+pub(crate) use recording::{Recorded, RecordingFiles, Step, record};

@@ -53,7 +53,8 @@ is told at the end. No file is ever replaced: they are called PEER-NUMBER-KIND-T
 goes on in another codec goes on in another file. Raw sound has no header: ffplay -f mulaw -ar 8000,
 -f alaw -ar 8000, or -f g722.
 
-The paths of the files go to stdout as they begin, notes to stderr. Ctrl-C ends all files and
+The paths of the files go to stdout as they begin, notes to stderr, and on a terminal a line of how
+much was written so far. Ctrl-C ends all files and
 leaves the room.
 
 Examples:

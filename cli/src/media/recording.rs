@@ -74,11 +74,20 @@ impl RecordingFiles {
     }
 }
 
-/// Records these tracks up to their end. `on_file` hears of each file as it begins.
+/// What is told of a recording.
+#[derive(Debug)]
+pub(crate) enum Step<'a> {
+    /// A file begins.
+    File(&'a Path),
+    /// A frame of so many bytes was written.
+    Frame(usize),
+}
+
+/// Records these tracks up to their end.
 pub(crate) async fn record(
     tracks: Vec<Claimed>,
     files: RecordingFiles,
-    on_file: impl FnMut(&Path) + Send + 'static,
+    on_step: impl Fn(Step<'_>) + Send + 'static,
 ) -> Result<Recorded, WriteError> {
     let kinds: Vec<MediaKind> = tracks.iter().map(|(track, _)| track.kind()).collect();
     let wanted: Arc<[AtomicBool]> = tracks.iter().map(|_| AtomicBool::new(false)).collect();
@@ -89,7 +98,7 @@ pub(crate) async fn record(
         reading.spawn(read(track, index, frames.clone(), wanted.clone(), begun));
     }
     drop(frames);
-    let write = move || write(&kinds, arrived, &wanted, &files, on_file);
+    let write = move || write(&kinds, arrived, &wanted, &files, on_step);
     spawn_blocking(write).await.expect("writing never panics")
 }
 
@@ -117,12 +126,12 @@ fn write(
     mut arrived: mpsc::Receiver<Arrived>,
     wanted: &[AtomicBool],
     files: &RecordingFiles,
-    mut on_file: impl FnMut(&Path),
+    on_step: impl Fn(Step<'_>),
 ) -> Result<Recorded, WriteError> {
     let mut paths = Vec::new();
     let mut sink = Sink::new(files.form, |name| {
         let (path, file) = files.create(name)?;
-        on_file(&path);
+        on_step(Step::File(&path));
         paths.push(path);
         Ok(BufWriter::new(file))
     });
@@ -131,7 +140,7 @@ fn write(
     let mut result = Ok(());
     while let Some(Arrived { track, frame, at }) = arrived.blocking_recv() {
         match sink.write(tracks[track], &frame, at) {
-            Ok(Written::Taken) => {}
+            Ok(Written::Taken) => on_step(Step::Frame(frame.bytes.len())),
             Ok(Written::LeftOut) => wanted[track].store(true, Ordering::Relaxed),
             Err(error) => {
                 result = Err(error);

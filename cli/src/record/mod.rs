@@ -2,6 +2,8 @@
 //!
 //! Stdout has the paths of the files as they begin; what else there is to say goes to stderr.
 
+mod progress;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -16,8 +18,9 @@ use crate::args::RecordArguments;
 use crate::chat::{NODE_ENDED, first_relay};
 use crate::exit::Failure;
 use crate::joining;
-use crate::media::{Claimed, Claims, Notes, Recorded, RecordingFiles, called, record};
+use crate::media::{Claimed, Claims, Notes, Recorded, RecordingFiles, Step, called, record};
 use crate::signals::StopSignals;
+use progress::Progress;
 
 /// Records until it is told to stop, or its time is over.
 pub(crate) async fn run(arguments: RecordArguments) -> Result<(), Failure> {
@@ -63,6 +66,7 @@ struct Recorder {
     number: u64,
     /// What is recorded now: a peer may tell of a stream as often as it likes.
     claims: Claims,
+    progress: Progress,
     /// Bounded by what the peers of a room may send.
     running: JoinSet<(PeerId, Result<Recorded, WriteError>)>,
 }
@@ -71,23 +75,25 @@ impl Recorder {
     fn new(arguments: &RecordArguments) -> Self {
         let form = if arguments.webm { Form::Webm } else { Form::Separate };
         let files = RecordingFiles { folder: arguments.out.clone(), label: String::new(), form };
-        Recorder { files, number: 0, claims: Claims::default(), running: JoinSet::new() }
+        let (claims, progress) = (Claims::default(), Progress::begin());
+        Recorder { files, number: 0, claims, progress, running: JoinSet::new() }
     }
 
     async fn run(&mut self, room: &Room, events: &mut RoomEvents) -> Result<(), Failure> {
         let (mut streams, mut tracks) = (room.peer_streams(), room.peer_tracks());
         let mut notes = Notes::default();
-        eprintln!("recording what is sent in this room; Ctrl-C ends it");
+        self.progress.aside(|| eprintln!("recording what is sent in this room; Ctrl-C ends it"));
         loop {
             tokio::select! {
                 Some(arrived) = streams.recv() => self.begin(&arrived.peer, arrived.stream.tracks),
                 Some(arrived) = tracks.recv() => self.begin(&arrived.peer, vec![arrived.track]),
                 Some(ended) = self.running.join_next() => {
                     let (peer, recorded) = ended.map_err(Failure::running)?;
-                    report(&peer, recorded)?;
+                    self.progress.aside(|| report(&peer, recorded))?;
                 }
                 event = events.recv() => {
-                    notes.note(&event.ok_or_else(|| Failure::running(NODE_ENDED))?);
+                    let event = event.ok_or_else(|| Failure::running(NODE_ENDED))?;
+                    self.progress.aside(|| notes.note(&event));
                 }
             }
         }
@@ -103,18 +109,24 @@ impl Recorder {
         self.number += 1;
         let label = RecordingFiles::label(peer.as_str(), self.number);
         let kinds: Vec<String> = tracks.iter().map(|(track, _)| track.kind().to_string()).collect();
-        eprintln!("{} sends {}", called(peer), kinds.join(" and "));
+        self.progress.aside(|| eprintln!("{} sends {}", called(peer), kinds.join(" and ")));
         let files = RecordingFiles { label, ..self.files.clone() };
         let peer = peer.clone();
-        self.running.spawn(async move { (peer, record(tracks, files, print).await) });
+        let progress = self.progress.clone();
+        let on_step = move |step: Step<'_>| match step {
+            Step::File(path) => progress.aside(|| print(path)),
+            Step::Frame(bytes) => progress.add(bytes as u64),
+        };
+        self.running.spawn(async move { (peer, record(tracks, files, on_step).await) });
     }
 
     async fn finish(mut self) -> Result<(), Failure> {
         let mut outcome = Ok(());
         while let Some(ended) = self.running.join_next().await {
             let (peer, recorded) = ended.map_err(Failure::running)?;
-            outcome = outcome.and(report(&peer, recorded));
+            outcome = outcome.and(self.progress.aside(|| report(&peer, recorded)));
         }
+        self.progress.end();
         outcome
     }
 }
