@@ -174,7 +174,7 @@ impl<W: Write + Seek> IvfWriter<W> {
     /// place in the header was for at first, is taken for that by FFmpeg.
     fn length(&self) -> u32 {
         let each = self.last.checked_div(self.frames.saturating_sub(1)).unwrap_or(0);
-        u32::try_from(self.last + each).unwrap_or(u32::MAX)
+        u32::try_from(self.last.saturating_add(each)).unwrap_or(u32::MAX)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Files that are wrong: they are errors or shorter, and nothing else.
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use proptest::prelude::*;
-use tristero_media_files::{ReadError, Source, is_key_frame};
-use tristero_proto::media::Codec;
+use tristero_media_files::{Form, ReadError, Sink, Source, is_key_frame};
+use tristero_proto::media::{Codec, MediaFrame, MediaTime};
 
 mod common;
 
@@ -151,6 +152,11 @@ fn what_is_known_and_not_carried_is_named() {
     assert!(matches!(read_all(Vec::new(), ""), Err(ReadError::UnknownForm)));
 }
 
+/// A time, at one end or the other more often than between.
+fn time() -> impl Strategy<Value = u64> {
+    prop_oneof![0..100_000_u64, u64::MAX - 100_000..=u64::MAX, any::<u64>()]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -188,6 +194,23 @@ proptest! {
     ) {
         let _ = is_key_frame(codec, &bytes);
         let _ = common::write_everywhere(codec, &bytes);
+    }
+
+    #[test]
+    fn frames_may_have_any_times(
+        like in proptest::sample::select(common::one_of_each()),
+        times in proptest::collection::vec((time(), time()), 2..5),
+    ) {
+        for form in [Form::Separate, Form::Webm] {
+            let mut sink = Sink::new(form, |_| Ok(Cursor::new(Vec::new())));
+            let track = sink.add_track(like.codec.kind()).expect("few");
+            for (ticks, arrived) in &times {
+                let time = MediaTime::new(*ticks, like.codec.clock_rate());
+                let frame = MediaFrame { time, ..like.clone() };
+                sink.write(track, &frame, Duration::from_secs(*arrived)).expect("memory");
+            }
+            prop_assert_eq!(sink.finish().expect("memory")[0].frames, times.len() as u64);
+        }
     }
 
     #[test]

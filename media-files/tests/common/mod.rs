@@ -35,6 +35,19 @@ pub fn videos() -> [Vec<MediaFrame>; 4] {
     [of("vp8.ivf"), of("vp9.ivf"), of("av1.ivf"), access_units()]
 }
 
+/// A key frame of each codec that needs bytes of its own, and sound of which any bytes are.
+pub fn one_of_each() -> Vec<MediaFrame> {
+    let silence = MediaFrame {
+        codec: Codec::Pcmu,
+        time: MediaTime::new(0, 8_000),
+        is_key: true,
+        is_contiguous: true,
+        bytes: Arc::from(vec![0xff; 160]),
+    };
+    let frames = videos().into_iter().chain([of("sine.opus"), vec![silence]]);
+    frames.map(|frames| frames[0].clone()).collect()
+}
+
 /// The pictures of the file of H.264, which has no container: each has one slice, and ends with it.
 pub fn access_units() -> Vec<MediaFrame> {
     let bytes = bytes("baseline.h264");
