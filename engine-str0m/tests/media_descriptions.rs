@@ -168,6 +168,26 @@ fn the_first_section_of_a_kind_lives_on_and_later_ones_are_refused_and_used_agai
     assert_eq!(world.hosts[1].log(B.1).receiving().count(), 2);
 }
 
+/// Chromium puts a track into a section in which it never sent, and before it hears an answer: a
+/// refusal would stop that track.
+#[test]
+fn a_section_in_which_they_never_sent_is_not_refused() {
+    let mut world = connected();
+    let with = |direction| [section("video", "0", "sendrecv"), section("video", "1", direction)];
+    let ports = |answer: &str| -> String {
+        first_lines(answer).iter().map(|line| &line[8..9]).collect()
+    };
+    for direction in ["recvonly", "inactive", "recvonly"] {
+        let answer = answered(&mut world, &with(direction));
+        assert_eq!(directions(&answer), ["recvonly", "inactive"]);
+        assert_eq!(ports(&answer), "99", "{direction}");
+    }
+    let answer = answered(&mut world, &with("sendrecv"));
+    assert_eq!(directions(&answer), ["recvonly"; 2]);
+    let answer = answered(&mut world, &with("recvonly"));
+    assert_eq!(ports(&answer), "90", "now it was used");
+}
+
 #[test]
 fn a_room_that_wants_nothing_keeps_the_first_of_each_kind() {
     for media in [

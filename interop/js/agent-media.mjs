@@ -47,19 +47,24 @@ export class AgentMedia {
 
   /**
    * Adds a stream of tracks of these kinds, or one that has this name already. With `answered` it
-   * waits until every target has answered the offer of it.
+   * waits until every target has answered the offer of it. With `hastily` it offers sections without
+   * tracks first, and puts the tracks into them while nobody has answered.
    */
-  async addStream({ kinds = ['video'], source, stream: name, as, target, metadata, answered }) {
+  async addStream(options) {
+    const { kinds = ['video'], source, stream: name, as, target, metadata } = options;
     const tracks = await Promise.all(kinds.map((kind) => makeTrack(kind, source)));
     const stream = this.#streams.get(name) ?? new MediaStream(tracks);
     this.#streams.set(name ?? `stream-${(this.#unnamed += 1)}`, stream);
     const connections = this.#connections(target);
-    const answers = answered ? connections.map(nextAnswer) : [];
-    const options = { target, metadata };
+    if (options.hastily) {
+      await Promise.all(connections.map((connection) => offerSections(connection, kinds)));
+    }
+    const answers = options.answered ? connections.map(nextAnswer) : [];
     if (as === 'tracks') {
-      stream.getTracks().forEach((track) => this.#room.addTrack(track, stream, options));
+      const add = (track) => this.#room.addTrack(track, stream, { target, metadata });
+      stream.getTracks().forEach(add);
     } else {
-      this.#room.addStream(stream, options);
+      this.#room.addStream(stream, { target, metadata });
     }
     await Promise.all(answers);
     const result = { streamId: stream.id, tracks: stream.getTracks().map(describeTrack) };
@@ -177,6 +182,13 @@ export const nextAnswer = (connection) =>
         resolve();
       }
     });
+  });
+
+/** Resolves while an offer of sections of these kinds waits for its answer. */
+const offerSections = (connection, kinds) =>
+  new Promise((resolve) => {
+    connection.addEventListener('signalingstatechange', resolve, { once: true });
+    kinds.forEach((kind) => connection.addTransceiver(kind, { direction: 'recvonly' }));
   });
 
 const describeTrack = ({ kind, id }) => ({ kind, id });

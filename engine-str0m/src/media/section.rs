@@ -34,6 +34,15 @@ pub(crate) struct MediaSection {
     pub(crate) feedback: Feedback,
     pub(crate) sending: Option<Sending>,
     pub(crate) receiving: Option<Receiving>,
+    pub(crate) past: Past,
+}
+
+/// Whether the other side ever sent in a section. A browser puts a track only into one in which it
+/// never did (`addTrack` of the WebRTC specification), and at any moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    Unused,
+    Used,
 }
 
 /// Who brought a section into the session.
@@ -102,6 +111,13 @@ impl MediaSection {
     /// Whether we send in it. An offer says what we would like, an answer what was agreed on.
     pub(crate) fn sends(&self, half: Half) -> bool {
         self.sending.as_ref().is_some_and(|sending| half == Half::Offer || sending.is_taken())
+    }
+
+    /// Notes what both sides have agreed on for now.
+    pub(crate) fn note_use(&mut self) {
+        if self.receiving.is_some() {
+            self.past = Past::Used;
+        }
     }
 
     /// Whether packets say that they belong to it, without which nobody knows.

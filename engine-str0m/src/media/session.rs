@@ -6,9 +6,10 @@
 //!
 //! What is done with sections that nobody sends in follows from Chromium, which numbers header
 //! extensions anew as soon as no section lives, and then breaks its own connection. So **the first
-//! section of each kind is never refused**: it is inactive. Later ones are refused, so that their
-//! places are used again. Sections of ours are never refused by us, and nothing of ours is sent in
-//! theirs: both sides reuse what is theirs.
+//! section of each kind is never refused**: it is inactive. Nor is one refused in which they offer
+//! to send nothing and never sent: a browser may put a track into it before it hears our answer, and
+//! would lose it. Others are refused, so that their places are used again. Sections of ours are never
+//! refused by us, and nothing of ours is sent in theirs: both sides reuse what is theirs.
 //!
 //! spec: RFC 9429, sections 5.2 and 5.3; RFC 3264, sections 6 and 8
 
@@ -20,7 +21,7 @@ use tristero_proto::media::{Codec, MediaConfig, MediaKind, SentTrack};
 use super::extensions::ExtensionIds;
 use super::formats::{Format, Numbered, PayloadTypes};
 use super::parse::{Feedback, Label, TheirDescription, TheirMedia, TheirSection};
-use super::section::{Half, Maker, MediaSection, Receiving, Section, Sending};
+use super::section::{Half, Maker, MediaSection, Past, Receiving, Section, Sending};
 use super::slots::Slots;
 use crate::limits::{TRACKS_RECEIVED_MAX, TRACKS_SENT_MAX};
 use crate::sdp::SdpError;
@@ -221,7 +222,9 @@ impl Session {
         }
         let is_used = section.receiving.is_some() || section.sends(Half::Answer);
         let is_first = self.media().all(|media| media.kind != kind);
-        if is_used || is_first || section.maker == Maker::Us {
+        section.note_use();
+        let may_be_used = !theirs.sends && section.past == Past::Unused;
+        if is_used || is_first || may_be_used || section.maker == Maker::Us {
             Section::Media(Box::new(section))
         } else {
             section.refused()
@@ -249,6 +252,7 @@ impl Session {
         if section.formats.is_empty() {
             section.formats.clone_from(&ours.formats);
         }
+        section.note_use();
         Section::Media(Box::new(section))
     }
 
@@ -284,6 +288,7 @@ impl Session {
             feedback: Feedback::of_kind(kind).and(theirs.feedback),
             sending: known.and_then(|known| known.sending.clone()),
             receiving: known.and_then(|known| known.receiving.clone()),
+            past: known.map_or(Past::Unused, |known| known.past),
         }
     }
 
@@ -373,6 +378,7 @@ impl Session {
             feedback: Feedback::of_kind(kind),
             sending: None,
             receiving: None,
+            past: Past::Unused,
         }
     }
 

@@ -100,6 +100,18 @@ export const defineStreams = (pair, files) => {
     }
   });
 
+  testInRoom(pair, 'Rust is sent what a browser adds while an offer is not answered', async (room) => {
+    const { cast, left, right } = pair;
+    await meet(cast, [right, left], room);
+    // The first section of a kind is never refused.
+    await right.do('addStream', { room: room.room, metadata: 'first' });
+    await left.waitFor('stream', { room: room.room, metadata: 'first' });
+    const came = left.waitFor('stream', { room: room.room, metadata: 'hasty' });
+    await right.do('addStream', { room: room.room, metadata: 'hasty', hastily: true });
+    const [{ id: trackId }] = (await came).tracks;
+    await assertFlowing(left, room, { trackId });
+  });
+
   testInRoom(pair, 'tracks by themselves and in the place of others', async (room) => {
     const { cast, left, right } = pair;
     await meet(cast, [left, right], room);
