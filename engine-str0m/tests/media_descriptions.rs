@@ -127,7 +127,7 @@ fn the_answer_of_chromium_says_what_it_takes() {
         .collect();
     let mine = lines(&offer, "a=mid:");
     assert_eq!(mine[1..], ["a=mid:0", "a=mid:1", "a=mid:a1", "a=mid:a2"]);
-    assert_eq!(directions(&offer), ["recvonly", "recvonly", "sendonly", "sendonly"]);
+    assert_eq!(directions(&offer), ["recvonly", "recvonly", "sendrecv", "sendrecv"]);
     let data = offer_with(&mut world, &theirs);
     world.accept(1, B.1, &data);
     let agreed = &world.hosts[1].log(B.1).agreed;
@@ -356,7 +356,7 @@ fn our_own_offers_are_as_browsers_want_them() {
     let mids: Vec<&str> = lines(&offer, "a=mid:").iter().map(|line| &line[6..]).collect();
     assert_eq!(mids[1..], ["o1", "o2"]);
     assert_eq!(lines(&offer, "a=group:"), [format!("a=group:BUNDLE {}", mids.join(" "))]);
-    assert_eq!(directions(&offer), ["sendonly"; 2]);
+    assert_eq!(directions(&offer), ["sendrecv"; 2]);
     assert!(offer.contains("a=x-tristero:a=rtpmap\r\n"));
     assert!(offer.contains("a=msid:stream-1 track-1\r\n"));
     let group = lines(&offer, "a=ssrc-group:FID ");
@@ -389,6 +389,44 @@ fn a_track_that_browsers_put_into_our_section_begins() {
     let answer = answered(&mut world, &[section("video", "a1", "recvonly")]);
     assert_eq!(directions(&answer), ["sendonly"]);
     assert_eq!(world.hosts[1].log(B.1).agreed.last().unwrap().1[0], Codec::Vp8);
+}
+
+/// A browser that has just added a track, and hears of our offer before we hear of its own, offers
+/// nothing more if its answer says all that ours allows.
+#[test]
+fn an_answer_may_bring_a_track_that_was_just_added() {
+    let mut world = connected();
+    answered(&mut world, &[section("video", "0", "recvonly")]);
+    let offer = propose(&mut world, B, &[video(1)]);
+    assert_eq!(directions(&offer), ["recvonly", "sendrecv"]);
+    let theirs = [section("video", "0", "sendonly"), section("video", "a1", "sendrecv")];
+    let answer = offer_with(&mut world, &theirs);
+    world.accept(1, B.1, &answer);
+    assert_eq!(world.hosts[1].log(B.1).receiving().count(), 2);
+    assert_eq!(world.hosts[1].log(B.1).agreed[0].1[0], Codec::Vp8);
+    let offer = propose(&mut world, B, &[]);
+    assert_eq!(directions(&offer), ["recvonly"; 2], "what is vacant invites too");
+}
+
+#[test]
+fn no_more_is_invited_than_is_received() {
+    let mut world = connected();
+    let sections: Vec<String> =
+        (0..33).map(|number| section("video", &number.to_string(), "recvonly")).collect();
+    answered(&mut world, &sections);
+    let offer = propose(&mut world, B, &[video(1)]);
+    assert_eq!(directions(&offer)[..32], ["recvonly"; 32]);
+    assert_eq!(directions(&offer)[32..], ["inactive", "sendonly"]);
+
+    for media in [
+        MediaConfig { receives: false, ..MediaConfig::default() },
+        MediaConfig { codecs: vec![Codec::Opus], ..MediaConfig::default() },
+    ] {
+        let mut world = connected_with(&MediaConfig::default(), &media);
+        answered(&mut world, &[section("video", "0", "recvonly")]);
+        let offer = propose(&mut world, B, &[audio(1)]);
+        assert_eq!(directions(&offer)[0], "inactive", "{media:?}");
+    }
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl Session {
 
 fn emit_media(sdp: &mut String, media: &MediaSection, half: Half, transport: &[&str]) {
     let kind = kind_name(media.kind);
-    let (sends, receives) = (media.sends(half), media.receiving.is_some());
+    let (sends, receives) = (media.sends(half), media.receives(half));
     if media.formats.is_empty() {
         let Label { transport, format, .. } = &media.label;
         push(sdp, &format!("m={kind} 9 {transport} {format}"));

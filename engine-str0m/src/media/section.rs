@@ -35,6 +35,8 @@ pub(crate) struct MediaSection {
     pub(crate) sending: Option<Sending>,
     pub(crate) receiving: Option<Receiving>,
     pub(crate) past: Past,
+    /// Whether an offer of ours offers to receive in it though they send nothing there yet.
+    pub(crate) invites: bool,
 }
 
 /// Whether the other side ever sent in a section. A browser puts a track only into one in which it
@@ -118,6 +120,11 @@ impl MediaSection {
         if self.receiving.is_some() {
             self.past = Past::Used;
         }
+    }
+
+    /// Whether we receive in it, or would.
+    pub(crate) fn receives(&self, half: Half) -> bool {
+        self.receiving.is_some() || half == Half::Offer && self.invites
     }
 
     /// Whether packets say that they belong to it, without which nobody knows.

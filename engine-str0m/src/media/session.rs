@@ -9,7 +9,9 @@
 //! section of each kind is never refused**: it is inactive. Nor is one refused in which they offer
 //! to send nothing and never sent: a browser may put a track into it before it hears our answer, and
 //! would lose it. Others are refused, so that their places are used again. Sections of ours are never
-//! refused by us, and nothing of ours is sent in theirs: both sides reuse what is theirs.
+//! refused by us, and nothing of ours is sent in theirs: both sides reuse what is theirs. **Offers of
+//! ours offer to receive in all sections**, so that a browser can answer with a track that it has just
+//! added.
 //!
 //! spec: RFC 9429, sections 5.2 and 5.3; RFC 3264, sections 6 and 8
 
@@ -108,9 +110,17 @@ impl Session {
             let vacant = next.vacant(mid, kind, &[]);
             next.sections.push(Section::Media(Box::new(vacant)));
         }
-        let Some(tracks) = tracks else { return next };
+        if let Some(tracks) = tracks {
+            next.send(tracks, draw);
+        }
+        next.invite();
+        next
+    }
+
+    /// Has these tracks sent, and no others.
+    fn send(&mut self, tracks: &[SentTrack], draw: &mut dyn FnMut() -> u32) {
         let mut missing: Vec<&SentTrack> = tracks.iter().take(TRACKS_SENT_MAX).collect();
-        for section in next.sections.iter_mut().filter_map(Section::media_mut) {
+        for section in self.sections.iter_mut().filter_map(Section::media_mut) {
             section.sending.take_if(|sending| {
                 let place = missing
                     .iter()
@@ -122,9 +132,26 @@ impl Session {
             });
         }
         for track in missing {
-            next.place(track, draw);
+            self.place(track, draw);
         }
-        next
+    }
+
+    /// Offers to receive wherever that is possible, as browsers do. One that has just added a track
+    /// and hears of our offer sees no need for another if its answer says all that ours allows (W3C
+    /// WebRTC, section 4.7.3): the track would wait for ever.
+    fn invite(&mut self) {
+        if !self.config.receives {
+            return;
+        }
+        let config = Arc::clone(&self.config);
+        let is_carried = |media: &MediaSection| {
+            let mut codecs = media.formats.iter().map(|known| known.format.codec());
+            media.has_mid() && codecs.any(|codec| config.codecs.contains(&codec))
+        };
+        let left = TRACKS_RECEIVED_MAX.saturating_sub(self.received().count());
+        let sections = self.sections.iter_mut().filter_map(Section::media_mut);
+        let silent = sections.filter(|media| media.receiving.is_none() && is_carried(media));
+        silent.take(left).for_each(|media| media.invites = true);
     }
 
     /// What the session is once our offer, of which this is the outcome that we would like, was
@@ -239,7 +266,7 @@ impl Session {
         let mut section = self.read(theirs, kind, Some(ours));
         section.formats.retain(|said| ours.formats.iter().any(|known| known.is_same(said)));
         let is_carried = can_carry && section.has_mid();
-        let is_wanted = is_carried && theirs.sends && ours.receiving.is_some();
+        let is_wanted = is_carried && theirs.sends && ours.receives(Half::Offer);
         section.receiving = if is_wanted && !section.formats.is_empty() {
             Some(self.receive(theirs, section.receiving.take()))
         } else {
@@ -289,6 +316,7 @@ impl Session {
             sending: known.and_then(|known| known.sending.clone()),
             receiving: known.and_then(|known| known.receiving.clone()),
             past: known.map_or(Past::Unused, |known| known.past),
+            invites: false,
         }
     }
 
@@ -379,6 +407,7 @@ impl Session {
             sending: None,
             receiving: None,
             past: Past::Unused,
+            invites: false,
         }
     }
 
