@@ -68,7 +68,7 @@ fn a_recording_that_is_ended_is_whole() {
     let (relay, out) = (Relay::start(), folder("ended"));
     let film = sample("vp8-opus.webm");
     let mut player = program(&relay, "play", &["--loop", film.to_str().unwrap()]);
-    let seconds = ["--webm", "--for", "6", "--out", out.to_str().unwrap()];
+    let seconds = ["--webm", "--for", "10", "--out", out.to_str().unwrap()];
     let mut recorder = program(&relay, "record", &seconds);
     let path = PathBuf::from(recorder.line());
     assert_eq!(recorder.ended().status.code(), Some(0));

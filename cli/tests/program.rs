@@ -70,11 +70,24 @@ fn an_empty_password_is_one_sentence() {
     }
 }
 
+/// The URL of a port that was free a moment ago and refuses now.
+fn unreachable() -> String {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    format!("ws://127.0.0.1:{port}")
+}
+
+#[test]
+fn a_recording_that_reached_no_relay_until_its_end_says_so() {
+    let out = env!("CARGO_TARGET_TMPDIR");
+    let room = ["record", "lobby", "--app", "a", "--relay", &unreachable()];
+    let ended = run(&[&room[..], &["--out", out, "--for", "1"]].concat());
+    let error = one_sentence(&ended, 3);
+    assert!(error.contains("no relay was reachable within 1 s"), "{error}");
+}
+
 #[test]
 fn chat_gives_up_when_no_relay_is_reachable_in_time() {
-    // A port that was free a moment ago and refuses now.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let url = format!("ws://127.0.0.1:{port}");
+    let url = unreachable();
     let ended = run(&["chat", "lobby", "--app", "a", "--relay", &url, "--wait", "1"]);
     let error = one_sentence(&ended, 3);
     assert!(error.contains("no relay was reachable within 1 s"), "{error}");

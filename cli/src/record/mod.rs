@@ -37,11 +37,15 @@ pub(crate) async fn run(arguments: RecordArguments) -> Result<(), Failure> {
     let node = room.node().clone();
     let mut events = room.events();
     let mut recorder = Recorder::new(&arguments);
+    let wait = arguments.room.wait;
+    let patience = arguments.duration.map_or(wait, |duration| duration.min(wait));
     let work = async {
-        first_relay(&mut events, arguments.room.wait).await?;
+        first_relay(&mut events, patience).await?;
         recorder.run(&room, &mut events).await
     };
     let outcome = tokio::select! {
+        // Where no relay was reached until the end, that is what is told.
+        biased;
         outcome = work => outcome,
         () = signals.next() => Ok(()),
         () = over(arguments.duration) => Ok(()),
