@@ -174,9 +174,8 @@ fn the_first_section_of_a_kind_lives_on_and_later_ones_are_refused_and_used_agai
 fn a_section_in_which_they_never_sent_is_not_refused() {
     let mut world = connected();
     let with = |direction| [section("video", "0", "sendrecv"), section("video", "1", direction)];
-    let ports = |answer: &str| -> String {
-        first_lines(answer).iter().map(|line| &line[8..9]).collect()
-    };
+    let ports =
+        |answer: &str| -> String { first_lines(answer).iter().map(|line| &line[8..9]).collect() };
     for direction in ["recvonly", "inactive", "recvonly"] {
         let answer = answered(&mut world, &with(direction));
         assert_eq!(directions(&answer), ["recvonly", "inactive"]);

@@ -617,6 +617,32 @@ fn a_track_is_relayed_inside_a_node_with_the_wish_for_key_frames() {
 }
 
 #[test]
+fn a_relay_asks_for_a_key_frame_as_soon_as_somebody_takes_it() {
+    let mut world = World::new();
+    let [a, b, c] = ["a", "b", "c"].map(|id| world.add(id));
+    let up = world.join(a, room("app", "up"));
+    world.join(b, room("app", "up"));
+    let down = world.join(b, room("app", "down"));
+    world.run_until(|world| world.has_joined(b, a));
+    let source = world.add_stream(a, up, &video(), with("source"));
+    let relay = world.add_stream(b, down, &video(), with("relay"));
+    world.run_for(2 * SECOND);
+    let from = world.streams(b)[0].tracks[0].0;
+    world.take_events(a);
+    let now = world.now;
+    world.with(b, |node| node.relay_track(from, relay.tracks[0], true, now)).unwrap();
+    world.run_for(SECOND);
+    assert!(world.wanted(a).is_empty(), "nobody would see it");
+    world.join(c, room("app", "down"));
+    world.run_until(|world| !world.wanted(a).is_empty());
+    assert_eq!(world.wanted(a), [source.tracks[0]], "though nothing came to be sent on");
+    world.write(a, source.tracks[0], &frame(Codec::Vp8, 1, true));
+    world.run_for(SECOND);
+    let told = world.streams(c)[0].tracks[0].0;
+    assert_eq!(world.frames(c, told), [1]);
+}
+
+#[test]
 fn a_relay_ends_with_the_track_that_is_replaced() {
     let mut world = World::new();
     let [a, b, c] = ["a", "b", "c"].map(|id| world.add(id));

@@ -362,7 +362,7 @@ impl<E: Engine> Node<E> {
                 self.on_media_packet(conn, track, packet, now);
             }
             EngineEvent::TrackAgreed { conn, track, codecs } => {
-                self.on_track_agreed(conn, track, codecs);
+                self.on_track_agreed(conn, track, codecs, now);
             }
             EngineEvent::KeyFrameWanted { conn, track } => {
                 self.on_key_frame_wanted(conn, track, now);

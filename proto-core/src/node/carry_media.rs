@@ -54,14 +54,33 @@ impl<E: Engine> Node<E> {
     }
 
     /// A peer says how it takes a track of ours, by the number of its attachment.
-    pub(super) fn on_track_agreed(&mut self, conn: ConnId, track: TrackId, codecs: Vec<Codec>) {
+    pub(super) fn on_track_agreed(
+        &mut self,
+        conn: ConnId,
+        track: TrackId,
+        codecs: Vec<Codec>,
+        now: Time,
+    ) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
+        let is_taken = !codecs.is_empty();
+        self.media.unsettled.insert(conn);
         if let Some(track) = peer.sent.on_agreed(track, codecs)
             && let Ok(local) = self.media.local.track_mut(track)
         {
-            local.conns.insert(conn);
+            let is_new = local.conns.insert(conn);
+            if is_new && is_taken {
+                self.begin_relay(track, now);
+            }
         }
-        self.media.unsettled.insert(conn);
+    }
+
+    /// Asks for the key frame with which a track that is relayed begins, if somebody takes it.
+    pub(super) fn begin_relay(&mut self, track: TrackId, now: Time) {
+        let Ok(local) = self.media.local.track(track) else { return };
+        let is_taken = local.spec.kind == MediaKind::Video && !local.conns.is_empty();
+        if let Some(from) = local.relayed.filter(|_| is_taken) {
+            self.ask_for_key_frame(from, now);
+        }
     }
 
     /// The engine has nothing more to say for now, so each description was told whole.

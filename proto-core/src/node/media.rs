@@ -224,9 +224,7 @@ impl<E: Engine> Node<E> {
             self.media.local.track_mut(to)?.relayed = Some(from);
             self.set_relay(from, to, true);
             self.break_off(to);
-            if kind == MediaKind::Video {
-                self.ask_for_key_frame(from, now);
-            }
+            self.begin_relay(to, now);
         }
         self.settle(now);
         Ok(())
