@@ -408,6 +408,20 @@ fn an_answer_may_bring_a_track_that_was_just_added() {
 }
 
 #[test]
+fn what_is_received_is_not_given_up_for_what_comes_after_it() {
+    let mut world = connected();
+    let with = |first: &str, mid: &str| -> Vec<String> {
+        let rest = (1..33).map(|number| section("video", &number.to_string(), "sendrecv"));
+        [section("video", mid, first)].into_iter().chain(rest).collect()
+    };
+    answered(&mut world, &with("recvonly", "0"));
+    let receiving: Vec<_> = world.hosts[1].log(B.1).receiving().collect();
+    assert_eq!(receiving.len(), 32);
+    answered(&mut world, &with("sendrecv", "0"));
+    assert!(world.hosts[1].log(B.1).receiving().eq(receiving), "those that were there go on");
+}
+
+#[test]
 fn no_more_is_invited_than_is_received() {
     let mut world = connected();
     let sections: Vec<String> =

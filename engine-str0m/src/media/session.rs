@@ -9,7 +9,8 @@
 //! section of each kind is never refused**: it is inactive. Nor is one refused in which they offer
 //! to send nothing and never sent: a browser may put a track into it before it hears our answer, and
 //! would lose it. Others are refused, so that their places are used again. Sections of ours are never
-//! refused by us, and nothing of ours is sent in theirs: both sides reuse what is theirs. **Offers of
+//! refused by us, nor are those of another Tristero, and nothing of ours is sent in theirs: both sides
+//! reuse what is theirs. **Offers of
 //! ours offer to receive in all sections**, so that a browser can answer with a track that it has just
 //! added.
 //!
@@ -52,7 +53,7 @@ impl Session {
     pub(crate) fn of_data_alone(config: Arc<MediaConfig>, is_offerer: bool) -> Self {
         Session {
             config,
-            prefix: if is_offerer { 'o' } else { 'a' },
+            prefix: if is_offerer { OFFERER } else { ANSWERER },
             sections: vec![Section::Data],
             types: PayloadTypes::default(),
             ids: ExtensionIds::default(),
@@ -76,16 +77,21 @@ impl Session {
         }
         let mut next = self.next();
         next.sections.clear();
+        // What is received goes on before anything else begins.
+        let mut reserved = self.received().count();
         for (index, theirs) in offer.sections.iter().enumerate() {
+            let known = self.sections.get(index).and_then(Section::media);
+            reserved -= usize::from(known.is_some_and(|known| known.receiving.is_some()));
+            let means = Means { can_carry, reserved };
             let section = match (theirs, self.sections.get(index)) {
                 (TheirSection::Data, Some(Section::Data)) => Section::Data,
                 (TheirSection::Media(media), Some(Section::Media(known)))
                     if known.mid == media.mid =>
                 {
-                    next.answer(media, Some(known), can_carry)
+                    next.answer(media, Some(known), means)
                 }
                 (TheirSection::Media(media), None | Some(Section::Refused { .. })) => {
-                    next.answer(media, None, can_carry)
+                    next.answer(media, None, means)
                 }
                 _ => return Err(SdpError::Attribute("the order of the sections")),
             };
@@ -224,7 +230,7 @@ impl Session {
         &mut self,
         theirs: &TheirMedia,
         known: Option<&MediaSection>,
-        can_carry: bool,
+        Means { can_carry, reserved }: Means,
     ) -> Section {
         let is_usable = |kind: &MediaKind| {
             !self.slots.is_spent(&theirs.mid) && known.is_none_or(|known| known.kind == *kind)
@@ -240,7 +246,7 @@ impl Session {
             && theirs.sends
             && self.config.receives
             && !preferred.is_empty()
-            && self.received().count() < TRACKS_RECEIVED_MAX;
+            && self.received().count() + reserved < TRACKS_RECEIVED_MAX;
         section.formats = if preferred.is_empty() { formats.clone() } else { preferred };
         section.receiving = is_wanted.then(|| self.receive(theirs, section.receiving.take()));
         let taken = if is_carried && theirs.receives { &formats[..] } else { &[] };
@@ -251,7 +257,8 @@ impl Session {
         let is_first = self.media().all(|media| media.kind != kind);
         section.note_use();
         let may_be_used = !theirs.sends && section.past == Past::Unused;
-        if is_used || is_first || may_be_used || section.maker == Maker::Us {
+        let is_kept = section.maker == Maker::Us || self.is_reused(&theirs.mid);
+        if is_used || is_first || may_be_used || is_kept {
             Section::Media(Box::new(section))
         } else {
             section.refused()
@@ -320,10 +327,15 @@ impl Session {
         }
     }
 
-    /// The number in a name that is one of ours. No name of ours has one that is so great.
+    /// The number in a name that is one of ours.
     fn number_of(&self, mid: &str) -> Option<u32> {
-        let number = mid.strip_prefix(self.prefix)?.parse().ok();
-        number.filter(|number| *number < u32::MAX / 2)
+        number_after(self.prefix, mid)
+    }
+
+    /// Whether a section is one that another Tristero made, which sends its next track in it.
+    fn is_reused(&self, mid: &str) -> bool {
+        let other = if self.prefix == OFFERER { ANSWERER } else { OFFERER };
+        number_after(other, mid).is_some()
     }
 
     /// The track that they send in a section: the one that was there, if it is still called so.
@@ -421,6 +433,25 @@ impl Session {
             media().filter(carrying).map(|media| (&media.mid[..], media.kind)).collect();
         self.slots.settle(&living, &used);
     }
+}
+
+/// What is there for the sections of an offer.
+#[derive(Clone, Copy, Debug)]
+struct Means {
+    /// Whether the connection can carry audio and video.
+    can_carry: bool,
+    /// How many of the sections that come later are received.
+    reserved: usize,
+}
+
+/// What names of sections begin with that the two sides of a connection make.
+const OFFERER: char = 'o';
+const ANSWERER: char = 'a';
+
+/// The number in the name of a section that one of ours made. There is none that is so great.
+fn number_after(prefix: char, mid: &str) -> Option<u32> {
+    let number = mid.strip_prefix(prefix)?.parse().ok();
+    number.filter(|number| *number < u32::MAX / 2)
 }
 
 fn is_named(section: &TheirSection, mid: &str) -> bool {
