@@ -212,7 +212,7 @@ impl Received {
             };
             self.tracks.insert(incoming, track);
         }
-        self.match_by_name();
+        self.match_by_name(is_ours);
         self.add_to_known(&before);
         if !is_ours {
             self.match_in_order(now);
@@ -334,8 +334,10 @@ impl Received {
         self.events.pop_front()
     }
 
-    /// Brings together what names its stream, first where the track is named too.
-    fn match_by_name(&mut self) {
+    /// Brings together what names its stream, first where the track is named too. What one of ours
+    /// said is kept: its offer that we have answered may be undone by a restart before it hears that,
+    /// and it says nothing twice.
+    fn match_by_name(&mut self, is_ours: bool) {
         for pending in self.pending.take_all() {
             let MediaSaid::Track { key, stream, track, .. } = &pending.said else {
                 self.pending.push(pending);
@@ -343,25 +345,37 @@ impl Received {
             };
             let stream = self.stream_named(stream);
             match stream.and_then(|stream| self.track_named(stream, &[key, track])) {
-                Some(track) => self.tell_track(track, &pending),
+                Some(track) => self.tell_named_track(track, pending, is_ours),
                 None => self.pending.push(pending),
             }
         }
         for pending in self.pending.take_all() {
             match &pending.said {
                 MediaSaid::Stream { stream, .. } => match self.stream_named(stream) {
-                    Some(stream) => self.tell_stream(stream, &pending),
+                    Some(stream) => {
+                        self.tell_stream(stream, &pending);
+                        if is_ours {
+                            self.keep_for_stream(stream, pending);
+                        }
+                    }
                     None => self.pending.push(pending),
                 },
                 MediaSaid::Track { stream, .. } => {
                     let stream = self.stream_named(stream);
                     match stream.and_then(|stream| self.untold_track(stream)) {
-                        Some(track) => self.tell_track(track, &pending),
+                        Some(track) => self.tell_named_track(track, pending, is_ours),
                         None => self.pending.push(pending),
                     }
                 }
                 MediaSaid::Replacement { .. } => {}
             }
+        }
+    }
+
+    fn tell_named_track(&mut self, track: IncomingTrack, said: Pending, is_ours: bool) {
+        self.tell_track(track, &said);
+        if is_ours {
+            self.keep_for_track(track, said);
         }
     }
 

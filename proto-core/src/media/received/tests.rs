@@ -282,6 +282,24 @@ fn what_names_nothing_is_taken_in_order_where_nothing_else_fits() {
     assert!(bench.told().is_empty());
 }
 
+/// The other side says nothing twice, and does not know that its offer was taken before a restart
+/// undid it.
+#[test]
+fn what_one_of_ours_said_is_told_again_where_a_restart_undoes_its_offer() {
+    let mut bench = Bench { is_ours: true, ..self::bench() };
+    bench.say(ROOM, stream("s", "stream"));
+    bench.say(ROOM, track("t", "b", "track"));
+    let begun = bench.begin(&[("s", "a"), ("t", "b")]);
+    assert_eq!(bench.told(), ["1: track 2 of 2 track", "1: stream 1 [1] stream"]);
+    for incoming in begun {
+        bench.received.on_ended(incoming, bench.now);
+    }
+    bench.told();
+    bench.wait(5);
+    bench.begin(&[("s", "a"), ("t", "b")]);
+    assert_eq!(bench.told(), ["1: track 4 of 4 track", "1: stream 3 [3] stream"]);
+}
+
 #[test]
 fn what_never_comes_is_forgotten() {
     let mut bench = bench();
