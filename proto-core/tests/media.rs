@@ -510,6 +510,24 @@ fn what_replaces_a_refused_track_is_offered_to_who_refused_it() {
 }
 
 #[test]
+fn what_replaces_a_track_while_that_is_offered_is_offered_if_it_has_other_codecs() {
+    for (mut world, a, b, key) in pairs() {
+        let added = world.add_stream(a, key, &[TrackSpec::of(Codec::Vp8)], with("video"));
+        let (now, spec) = (world.now, TrackSpec::of(Codec::H264));
+        let new = world
+            .with(a, |node| node.replace_track(key, added.tracks[0], spec, None, now))
+            .unwrap()
+            .track;
+        world.run_for(5 * SECOND);
+        let written = world.write(a, new, &frame(Codec::H264, 1, true));
+        assert_eq!(written, Written { taken: 1, dropped: 0 });
+        world.run_for(SECOND);
+        let told = world.streams(b)[0].tracks[0].0;
+        assert_eq!(world.frames(b, told), [1]);
+    }
+}
+
+#[test]
 fn lost_frames_bring_key_frames_and_what_finds_no_room_is_dropped_until_one_comes() {
     for (mut world, a, b, key) in pairs() {
         let added = world.add_stream(a, key, &video(), with("video"));

@@ -109,12 +109,19 @@ impl Attachment {
 
     /// Something else is sent in its place. True if that has to be offered.
     pub(super) fn replace(&mut self, spec: &TrackSpec) -> bool {
-        self.spec = spec.clone();
+        let before = std::mem::replace(&mut self.spec, spec.clone());
         self.break_off();
-        let is_agreed = |codec: &Codec| self.agreed().contains(codec);
-        let fits = spec.codecs.is_empty() || spec.codecs.iter().any(is_agreed);
-        // Who refused the old one may take this.
-        self.is_settled() && !(self.is_agreed() && fits)
+        match &self.standing {
+            Standing::Wanted => false,
+            // What comes of that offer is about the old one.
+            Standing::Offered => before.codecs != spec.codecs,
+            // Who refused the old one may take this.
+            Standing::Answered(agreed) => {
+                let is_agreed = |codec: &Codec| agreed.contains(codec);
+                let fits = spec.codecs.is_empty() || spec.codecs.iter().any(is_agreed);
+                agreed.is_empty() || !fits
+            }
+        }
     }
 
     /// What comes next does not follow what came before.
