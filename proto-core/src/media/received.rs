@@ -281,6 +281,11 @@ impl Received {
         self.tracks.get_mut(&track).is_some_and(|track| track.asking.want(now))
     }
 
+    /// The same for somebody new, who is sent the track from now on.
+    pub(crate) fn want_key_frame_for_new(&mut self, track: IncomingTrack, now: Time) -> bool {
+        self.tracks.get_mut(&track).is_some_and(|track| track.asking.want_for_new(now))
+    }
+
     /// Ignores a track, or does so no longer.
     pub(crate) fn set_ignored(&mut self, track: IncomingTrack, is_ignored: bool) {
         if let Some(track) = self.tracks.get_mut(&track) {

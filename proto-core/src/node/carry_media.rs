@@ -78,8 +78,12 @@ impl<E: Engine> Node<E> {
     pub(super) fn begin_relay(&mut self, track: TrackId, now: Time) {
         let Ok(local) = self.media.local.track(track) else { return };
         let is_taken = local.spec.kind == MediaKind::Video && !local.conns.is_empty();
-        if let Some(from) = local.relayed.filter(|_| is_taken) {
-            self.ask_for_key_frame(from, now);
+        let Some(from) = local.relayed.filter(|_| is_taken) else { return };
+        let Some(&(conn, incoming)) = self.media.received.get(&from) else { return };
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        if peer.received.want_key_frame_for_new(incoming, now) {
+            self.engine.request_key_frame(conn, incoming, now);
+            self.touched.insert(Part::Engine);
         }
     }
 

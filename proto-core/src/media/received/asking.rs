@@ -9,17 +9,23 @@ use crate::time::Time;
 /// here, and each is many times as large as other frames.
 pub(crate) const KEY_FRAME_PAUSE: Duration = Duration::from_millis(500);
 
+/// The same where somebody new is to see the track, to whom the one that came before is of no use.
+const PAUSE_FOR_NEW: Duration = Duration::from_millis(100);
+
 /// Whether one is waited for, and when it was asked for last.
 #[derive(Debug)]
 pub(super) struct Asking {
     is_waiting: bool,
     asked: Option<Time>,
+    /// How long after that it may be asked for again.
+    pause: Duration,
 }
 
 impl Asking {
     /// Of a track that begins.
     pub(super) fn new(kind: MediaKind) -> Self {
-        Asking { is_waiting: kind == MediaKind::Video, asked: None }
+        let is_waiting = kind == MediaKind::Video;
+        Asking { is_waiting, asked: None, pause: KEY_FRAME_PAUSE }
     }
 
     /// A frame came, which may be what is waited for, or show that it has to be.
@@ -37,12 +43,18 @@ impl Asking {
         self.is_due(now)
     }
 
+    /// One is wanted for somebody new. True if it has to be asked for now.
+    pub(super) fn want_for_new(&mut self, now: Time) -> bool {
+        self.pause = PAUSE_FOR_NEW;
+        self.want(now)
+    }
+
     /// Whether it has to be asked for now; then it is taken to be.
     pub(super) fn is_due(&mut self, now: Time) -> bool {
-        let is_soon = self.asked.is_some_and(|asked| now.since(asked) < KEY_FRAME_PAUSE);
+        let is_soon = self.asked.is_some_and(|asked| now.since(asked) < self.pause);
         let is_due = self.is_waiting && !is_soon;
         if is_due {
-            self.asked = Some(now);
+            (self.asked, self.pause) = (Some(now), KEY_FRAME_PAUSE);
         }
         is_due
     }
@@ -87,5 +99,17 @@ mod tests {
         assert!(asking.want(Time::ZERO), "the application asks");
         assert!(!asking.want(Time::from_millis(499)));
         assert!(asking.is_due(Time::from_millis(500)), "the second time it asked");
+    }
+
+    #[test]
+    fn somebody_new_waits_less() {
+        let mut asking = Asking::new(MediaKind::Video);
+        assert!(asking.is_due(Time::ZERO));
+        asking.on_frame(&frame(true, true));
+        assert!(!asking.want_for_new(Time::from_millis(40)));
+        assert!(!asking.is_due(Time::from_millis(99)));
+        assert!(asking.is_due(Time::from_millis(100)));
+        assert!(!asking.is_due(Time::from_millis(599)), "once");
+        assert!(asking.is_due(Time::from_millis(600)), "it did not come");
     }
 }
