@@ -10,9 +10,8 @@
 //! to send nothing and never sent: a browser may put a track into it before it hears our answer, and
 //! would lose it. Others are refused, so that their places are used again. Sections of ours are never
 //! refused by us, nor are those of another Tristero, and nothing of ours is sent in theirs: both sides
-//! reuse what is theirs. **Offers of
-//! ours offer to receive in all sections**, so that a browser can answer with a track that it has just
-//! added.
+//! reuse what is theirs. **Offers of ours offer to receive in all sections**, so that a browser can
+//! answer with a track that it has just added.
 //!
 //! spec: RFC 9429, sections 5.2 and 5.3; RFC 3264, sections 6 and 8
 
@@ -448,7 +447,7 @@ struct Means {
 const OFFERER: char = 'o';
 const ANSWERER: char = 'a';
 
-/// The number in the name of a section that one of ours made. There is none that is so great.
+/// The number in a name that one of ours gave to a section: none is half as great as it could be.
 fn number_after(prefix: char, mid: &str) -> Option<u32> {
     let number = mid.strip_prefix(prefix)?.parse().ok();
     number.filter(|number| *number < u32::MAX / 2)

@@ -100,7 +100,7 @@ export const defineStreams = (pair, files) => {
     }
   });
 
-  testInRoom(pair, 'Rust is sent what a browser adds while an offer is not answered', async (room) => {
+  testInRoom(pair, 'Rust is sent what is added while an offer is not answered', async (room) => {
     const { cast, left, right } = pair;
     await meet(cast, [right, left], room);
     // The first section of a kind is never refused.

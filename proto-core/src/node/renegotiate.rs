@@ -209,7 +209,7 @@ impl<E: Engine> Node<E> {
         }
         match self.engine.accept_answer(conn, sdp, now) {
             Ok(()) => {
-                if peer.negotiator.on_accepted(sdp) == Some(What::Media) {
+                if peer.negotiator.on_accepted(sdp, now) == Some(What::Media) {
                     self.on_media_answered(conn);
                 }
             }

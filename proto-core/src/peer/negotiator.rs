@@ -28,6 +28,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// What may have been lost because its room was left is said again after this long without an answer.
 const LOST_PAUSE: Duration = Duration::from_secs(2);
 
+/// Nothing is offered for this long after an answer to what had to be offered again: a browser that was
+/// held up answers each of the offers, and says not which, so the next answer is to nothing.
+const LATE_ANSWER_PAUSE: Duration = Duration::from_secs(1);
+
 /// How often something is offered to one who does not answer, or whose answers make no sense.
 const SILENCES_MAX: u32 = 3;
 
@@ -43,6 +47,8 @@ pub(crate) struct Negotiator {
     media: Option<Tries>,
     /// An offer of theirs that has to wait, the last one.
     held: Option<Held>,
+    /// Until when nothing is offered.
+    rest: Option<Time>,
     budget: Budget,
 }
 
@@ -157,7 +163,8 @@ impl Negotiator {
         if self.held_until().is_some_and(|until| until <= now) {
             return self.held.take().map(|held| Next::Hear(held.sdp));
         }
-        if !matches!(self.phase, Phase::Idle) {
+        self.rest.take_if(|until| *until <= now);
+        if !matches!(self.phase, Phase::Idle) || self.rest.is_some() {
             return None;
         }
         let restart = self.restart.take().map(|tries| Round { what: What::Restart, tries });
@@ -271,9 +278,10 @@ impl Negotiator {
     }
 
     /// Their answer was taken. Gives what is agreed on now.
-    pub(crate) fn on_accepted(&mut self, answer: &str) -> Option<What> {
+    pub(crate) fn on_accepted(&mut self, answer: &str, now: Time) -> Option<What> {
         let Phase::Offered { round, .. } = self.phase else { return None };
         self.budget.note(answer);
+        self.rest = (round.tries.silences > 0).then(|| now + LATE_ANSWER_PAUSE);
         self.phase = Phase::Idle;
         Some(round.what)
     }
@@ -341,6 +349,9 @@ impl Negotiator {
             },
             Phase::Making { until, .. } | Phase::Numbered { is_made: false, until } => {
                 Some(Deadline::new(*until, "give up an offer"))
+            }
+            Phase::Idle if self.restart.is_some() || self.media.is_some() => {
+                self.rest.map(|until| Deadline::new(until, "offer after a late answer"))
             }
             Phase::Idle | Phase::Numbered { is_made: true, .. } => None,
         };

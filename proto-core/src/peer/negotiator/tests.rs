@@ -36,9 +36,9 @@ fn one_offer_is_out_at_most_and_its_answer_is_taken_once() {
     negotiator.want(What::Media);
     assert_eq!(negotiator.next(T0), None);
     assert!(negotiator.is_asking());
-    assert_eq!(negotiator.on_accepted("answer"), Some(What::Restart));
+    assert_eq!(negotiator.on_accepted("answer", T0), Some(What::Restart));
     assert!(!negotiator.is_asking());
-    assert_eq!(negotiator.on_accepted("again"), None, "nobody asked");
+    assert_eq!(negotiator.on_accepted("again", T0), None, "nobody asked");
     assert_eq!(negotiator.next(T0), Some(Next::Propose(What::Media)), "the restart was out");
     negotiator.on_nothing();
     assert_eq!((negotiator.next(T0), negotiator.poll_timeout()), (None, None));
@@ -64,6 +64,24 @@ fn what_nobody_answers_is_given_up_a_restart_at_once_and_tracks_after_three_time
     assert_eq!(lapses, [(20, false), (60, false), (140, true)]);
     negotiator.want(What::Media);
     assert!(negotiator.next(T0).is_some(), "another time");
+}
+
+#[test]
+fn an_answer_that_comes_late_may_be_followed_by_another_to_the_same() {
+    let mut negotiator = offered(What::Media);
+    let due = negotiator.poll_timeout().unwrap().at;
+    assert_eq!(negotiator.wake(due), Some(Lapsed { what: What::Media, is_final: false }));
+    assert!(negotiator.next(due).is_some());
+    say(&mut negotiator, false, due);
+    let now = due + Duration::from_millis(10);
+    assert_eq!(negotiator.on_accepted("of the first", now), Some(What::Media));
+    assert_eq!(negotiator.poll_timeout(), None, "nothing is wanted");
+    negotiator.want(What::Media);
+    assert_eq!(negotiator.next(now), None);
+    assert_eq!(negotiator.on_accepted("of the second", now), None);
+    let rested = negotiator.poll_timeout().unwrap().at;
+    assert_eq!(rested, now + Duration::from_secs(1));
+    assert!(negotiator.next(rested).is_some());
 }
 
 #[test]
@@ -154,7 +172,7 @@ fn an_offer_whose_room_was_left_is_said_again_where_they_are_and_waits_for_that(
     assert_eq!(negotiator.to_say(millis(600_000)), Some("offer"));
     negotiator.on_said(Some(ROOM), millis(600_000));
     assert_eq!(negotiator.poll_timeout().unwrap().at, millis(620_000));
-    assert_eq!(negotiator.on_accepted("answer"), Some(What::Media));
+    assert_eq!(negotiator.on_accepted("answer", T0), Some(What::Media));
 }
 
 #[test]
@@ -271,7 +289,7 @@ impl Side {
                 assert!(self.negotiator.is_asking(), "JavaScript would end the connection");
                 assert_eq!(self.draft.take(), Some(*number), "it answers what is out");
                 self.known = *number;
-                self.negotiator.on_accepted("answer");
+                self.negotiator.on_accepted("answer", now);
                 None
             }
         }
