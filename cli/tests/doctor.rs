@@ -4,10 +4,10 @@
 
 mod common;
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::UdpSocket;
 
 use common::coturn::{CREDENTIALS, Coturn};
-use common::{Ended, Program, Relay, run, tristero};
+use common::{Ended, Program, Relay, dead, run, tristero};
 use serde_json::Value;
 
 /// Examines this machine with these servers and no others.
@@ -22,11 +22,6 @@ fn doctor(relay: &str, servers: &[&str], extra: &[&str]) -> Ended {
 fn told(ended: &Ended) -> (Value, Option<i32>) {
     let told = serde_json::from_str(&ended.stdout.join("\n"));
     (told.unwrap_or_else(|error| panic!("{error}: {:?}", ended.stderr)), ended.status.code())
-}
-
-/// A port that was free a moment ago and refuses now.
-fn dead() -> String {
-    format!("ws://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap())
 }
 
 /// Takes datagrams and says nothing, as long as the socket lives.

@@ -7,7 +7,7 @@ mod common;
 use std::net::TcpListener;
 use std::process::Stdio;
 
-use common::{Ended, Program, Relay, chat, run, self_id, tristero};
+use common::{Ended, Program, Relay, chat, dead, run, self_id, tristero};
 
 /// Asserts that it failed by one sentence, and returns that.
 fn one_sentence(ended: &Ended, status: i32) -> &str {
@@ -70,16 +70,10 @@ fn an_empty_password_is_one_sentence() {
     }
 }
 
-/// The URL of a port that was free a moment ago and refuses now.
-fn unreachable() -> String {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    format!("ws://127.0.0.1:{port}")
-}
-
 #[test]
 fn a_recording_that_reached_no_relay_until_its_end_says_so() {
     let out = env!("CARGO_TARGET_TMPDIR");
-    let room = ["record", "lobby", "--app", "a", "--relay", &unreachable()];
+    let room = ["record", "lobby", "--app", "a", "--relay", &dead()];
     let ended = run(&[&room[..], &["--out", out, "--for", "1"]].concat());
     let error = one_sentence(&ended, 3);
     assert!(error.contains("no relay was reachable within 1 s"), "{error}");
@@ -87,7 +81,7 @@ fn a_recording_that_reached_no_relay_until_its_end_says_so() {
 
 #[test]
 fn chat_gives_up_when_no_relay_is_reachable_in_time() {
-    let url = unreachable();
+    let url = dead();
     let ended = run(&["chat", "lobby", "--app", "a", "--relay", &url, "--wait", "1"]);
     let error = one_sentence(&ended, 3);
     assert!(error.contains("no relay was reachable within 1 s"), "{error}");

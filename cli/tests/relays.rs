@@ -6,13 +6,8 @@ mod common;
 
 use std::net::TcpListener;
 
-use common::{Ended, Relay, run};
+use common::{Ended, Relay, dead, run};
 use serde_json::Value;
-
-/// A port that was free a moment ago and refuses now.
-fn dead() -> String {
-    format!("ws://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap())
-}
 
 /// Takes connections and says nothing, as long as the first value lives.
 fn black_hole() -> (TcpListener, String) {

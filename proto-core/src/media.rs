@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::ids::TrackId;
 pub(crate) use local::LocalMedia;
-pub(crate) use received::{Arrived, KEY_FRAME_PAUSE, Received, ReceivedIds};
+pub(crate) use received::{Arrived, KEY_FRAME_PAUSE, Received, ReceivedIds, Viewer};
 pub(crate) use sent::{Passed, Round, Sent, Subject};
 pub use terms::{
     AddedStream, AddedTrack, MediaError, MediaFailure, MediaOptions, PeerMedia, StreamTrack,

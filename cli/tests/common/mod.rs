@@ -6,6 +6,7 @@
 pub(crate) mod coturn;
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -15,6 +16,11 @@ use serde_json::{Value, json};
 
 /// Far more than anything takes on an idle machine, for machines that are not idle.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The URL of a relay whose port was free a moment ago and refuses now.
+pub(crate) fn dead() -> String {
+    format!("ws://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap())
+}
 
 /// What the environment may tell the program.
 const TOLD_BY: [&str; 10] = [

@@ -23,7 +23,7 @@ use crate::time::{Deadline, Time};
 use crate::wire::MediaSaid;
 
 use asking::Asking;
-pub(crate) use asking::KEY_FRAME_PAUSE;
+pub(crate) use asking::{KEY_FRAME_PAUSE, Viewer};
 use pending::{Pending, PendingMedia};
 
 /// Hands out the ids of what peers send.
@@ -277,13 +277,13 @@ impl Received {
     }
 
     /// A key frame of a track is wanted. True if it has to be asked for now.
-    pub(crate) fn want_key_frame(&mut self, track: IncomingTrack, now: Time) -> bool {
-        self.tracks.get_mut(&track).is_some_and(|track| track.asking.want(now))
-    }
-
-    /// The same for somebody new, who is sent the track from now on.
-    pub(crate) fn want_key_frame_for_new(&mut self, track: IncomingTrack, now: Time) -> bool {
-        self.tracks.get_mut(&track).is_some_and(|track| track.asking.want_for_new(now))
+    pub(crate) fn want_key_frame(
+        &mut self,
+        track: IncomingTrack,
+        viewer: Viewer,
+        now: Time,
+    ) -> bool {
+        self.tracks.get_mut(&track).is_some_and(|track| track.asking.want(viewer, now))
     }
 
     /// Ignores a track, or does so no longer.

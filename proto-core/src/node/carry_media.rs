@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::ids::{ConnId, PeerId, PeerTrackId, RoomKey, TrackId};
 use crate::media::{
     Arrived, Codec, LocalMedia, MediaFailure, MediaFrame, MediaKind, Msid, Passed, ReceivedIds,
-    Round, RtpPacket, Subject, Written,
+    Round, RtpPacket, Subject, Viewer, Written,
 };
 use crate::peer::{Peer, What};
 use crate::time::Time;
@@ -78,12 +78,8 @@ impl<E: Engine> Node<E> {
     pub(super) fn begin_relay(&mut self, track: TrackId, now: Time) {
         let Ok(local) = self.media.local.track(track) else { return };
         let is_taken = local.spec.kind == MediaKind::Video && !local.conns.is_empty();
-        let Some(from) = local.relayed.filter(|_| is_taken) else { return };
-        let Some(&(conn, incoming)) = self.media.received.get(&from) else { return };
-        let Some(peer) = self.peers.get_mut(&conn) else { return };
-        if peer.received.want_key_frame_for_new(incoming, now) {
-            self.engine.request_key_frame(conn, incoming, now);
-            self.touched.insert(Part::Engine);
+        if let Some(from) = local.relayed.filter(|_| is_taken) {
+            self.ask_for_key_frame(from, Viewer::New, now);
         }
     }
 
@@ -215,16 +211,16 @@ impl<E: Engine> Node<E> {
     fn want_key_frame(&mut self, track: TrackId, peer: PeerId, now: Time) {
         let Ok(local) = self.media.local.track(track) else { return };
         match local.relayed {
-            Some(from) => self.ask_for_key_frame(from, now),
+            Some(from) => self.ask_for_key_frame(from, Viewer::Present, now),
             None => self.event(Event::KeyFrameWanted { track, peer }),
         }
     }
 
     /// Asks the peer that sends a track for a key frame.
-    pub(super) fn ask_for_key_frame(&mut self, track: PeerTrackId, now: Time) {
+    pub(super) fn ask_for_key_frame(&mut self, track: PeerTrackId, viewer: Viewer, now: Time) {
         let Some(&(conn, incoming)) = self.media.received.get(&track) else { return };
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        if peer.received.want_key_frame(incoming, now) {
+        if peer.received.want_key_frame(incoming, viewer, now) {
             self.engine.request_key_frame(conn, incoming, now);
             self.touched.insert(Part::Engine);
         }

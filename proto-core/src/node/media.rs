@@ -15,7 +15,7 @@ use crate::ids::{ConnId, PeerId, PeerTrackId, RoomKey, StreamKey, TrackId};
 use crate::limits;
 use crate::media::{
     AddedStream, AddedTrack, Codec, MediaError, MediaFailure, MediaFrame, MediaKind, MediaOptions,
-    PeerMedia, RtpPacket, Subject, TrackSpec, Written,
+    PeerMedia, RtpPacket, Subject, TrackSpec, Viewer, Written,
 };
 use crate::peer::Peer;
 use crate::time::Time;
@@ -233,7 +233,7 @@ impl<E: Engine> Node<E> {
     /// Asks the peer that sends a track for a key frame, at most every 500 ms. A node does so of its
     /// own where a track begins and after a gap.
     pub fn request_key_frame(&mut self, track: PeerTrackId, now: Time) {
-        self.ask_for_key_frame(track, now);
+        self.ask_for_key_frame(track, Viewer::Present, now);
         self.settle(now);
     }
 

@@ -12,6 +12,15 @@ pub(crate) const KEY_FRAME_PAUSE: Duration = Duration::from_millis(500);
 /// The same where somebody new is to see the track, to whom the one that came before is of no use.
 const PAUSE_FOR_NEW: Duration = Duration::from_millis(100);
 
+/// Whom a key frame is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Viewer {
+    /// Who has seen the track before, perhaps.
+    Present,
+    /// Somebody who is sent it from now on.
+    New,
+}
+
 /// Whether one is waited for, and when it was asked for last.
 #[derive(Debug)]
 pub(super) struct Asking {
@@ -38,15 +47,12 @@ impl Asking {
     }
 
     /// One is wanted for another reason. True if it has to be asked for now.
-    pub(super) fn want(&mut self, now: Time) -> bool {
+    pub(super) fn want(&mut self, viewer: Viewer, now: Time) -> bool {
+        if viewer == Viewer::New {
+            self.pause = PAUSE_FOR_NEW;
+        }
         self.is_waiting = true;
         self.is_due(now)
-    }
-
-    /// One is wanted for somebody new. True if it has to be asked for now.
-    pub(super) fn want_for_new(&mut self, now: Time) -> bool {
-        self.pause = PAUSE_FOR_NEW;
-        self.want(now)
     }
 
     /// Whether it has to be asked for now; then it is taken to be.
@@ -96,8 +102,8 @@ mod tests {
         asking.on_frame(&frame(true, true));
         assert!(!asking.is_due(Time::ZERO));
         assert!(!Asking::new(MediaKind::Audio).is_due(Time::ZERO));
-        assert!(asking.want(Time::ZERO), "the application asks");
-        assert!(!asking.want(Time::from_millis(499)));
+        assert!(asking.want(Viewer::Present, Time::ZERO), "the application asks");
+        assert!(!asking.want(Viewer::Present, Time::from_millis(499)));
         assert!(asking.is_due(Time::from_millis(500)), "the second time it asked");
     }
 
@@ -106,7 +112,7 @@ mod tests {
         let mut asking = Asking::new(MediaKind::Video);
         assert!(asking.is_due(Time::ZERO));
         asking.on_frame(&frame(true, true));
-        assert!(!asking.want_for_new(Time::from_millis(40)));
+        assert!(!asking.want(Viewer::New, Time::from_millis(40)));
         assert!(!asking.is_due(Time::from_millis(99)));
         assert!(asking.is_due(Time::from_millis(100)));
         assert!(!asking.is_due(Time::from_millis(599)), "once");
